@@ -1,0 +1,24 @@
+//! What crosses a wire between Switchover's parts, by hand: names, texts, pages, problems, and who
+//! may call what. Knows the protos and nothing of servers or databases.
+
+pub mod access;
+pub mod caller;
+pub mod etag;
+pub mod mask;
+pub mod name;
+pub mod page;
+pub mod problem;
+pub mod reason;
+pub mod text;
+pub mod violations;
+
+pub use access::Rules;
+pub use caller::{Caller, Identity, Role};
+pub use etag::Etag;
+pub use mask::Mask;
+pub use name::*;
+pub use page::{Page, PageSize};
+pub use problem::{Code, Problem};
+pub use reason::Reason;
+pub use text::{EmailAddress, Line, Prose};
+pub use violations::{Checked, Fault, FieldViolation, Violations};

@@ -1,0 +1,124 @@
+//! Why a request was refused, as stable constants: programs decide by them, people look them up.
+
+use std::{borrow::Cow, fmt};
+
+/// The stable name of a reason, such as `SWITCH_OPEN`. Never changes once released.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reason(Cow<'static, str>);
+
+impl Reason {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns what to do about it in general, if the reason is one of ours.
+    pub fn advice(&self) -> Option<&'static str> {
+        ALL.iter()
+            .find(|(reason, _)| reason == self)
+            .map(|(_, advice)| *advice)
+    }
+
+    /// Takes a reason as another program sent it; it may be unknown here.
+    pub(crate) fn foreign(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns every reason with what to do about it.
+pub fn all() -> &'static [(Reason, &'static str)] {
+    ALL
+}
+
+macro_rules! reasons {
+    ($($name:ident: $advice:literal,)+) => {
+        $(
+            #[doc = $advice]
+            pub const $name: Reason = Reason(Cow::Borrowed(stringify!($name)));
+        )+
+
+        const ALL: &[(Reason, &str)] = &[$(($name, $advice)),+];
+    };
+}
+
+reasons! {
+    INVALID_FIELDS: "Correct the fields that are named, then ask again.",
+    NOT_FOUND: "Check the name; list what there is.",
+    ALREADY_EXISTS: "Choose another name, or use what is there.",
+    STALE_ETAG: "Read it again, look at what changed, then ask with the new etag.",
+    REQUEST_ID_REUSED: "Use a new request id for a different request.",
+    PAGE_TOKEN_INVALID: "Start again without a page token.",
+    TOO_LARGE: "Send less at once.",
+
+    SWITCH_OPEN: "Wait for the open switch, or cancel it.",
+    SWITCH_COMMITTED: "It can no longer be cancelled; switch back with another switch.",
+    SWITCH_ENDED: "The switch is over; look at its receipt.",
+    VERSION_UNHEALTHY: "Look at what the health check answered, mend the version, then ask again.",
+    VERSION_NOT_IN_TEST: "Register the version to test first.",
+    VERSION_NEVER_ACTIVE: "Only a version that was active before can be reactivated; confirm an update instead.",
+    VERSION_ACTIVE: "The version is the active one already.",
+    VERSION_IN_TEST: "Cancel its test first.",
+    OTHER_VERSION_IN_TEST: "Cancel the test of the other version first.",
+    UPSTREAM_REFUSED: "Give an http or https address that leads to the version itself, and that this installation allows.",
+
+    NOT_PROVISIONED: "Provision the application for the tenant first.",
+    ALREADY_PROVISIONED: "Nothing is to be done: the tenant has it.",
+    TOKEN_INVALID: "Use the link from the mail as it is, or ask for a new one.",
+    TOKEN_EXPIRED: "Ask the operator for a new link.",
+    TOKEN_USED: "Nothing is to be done: the page shows what it led to.",
+    CONSENT_SETTLED: "The tenant has decided already; it may decide anew on the consent page.",
+    CREDENTIALS_NOT_NEEDED: "The version does not use app credentials.",
+
+    GATEWAY_ALIVE: "Only a gateway that cannot serve may be evicted; stop it first.",
+    TIMELINE_FOREIGN: "The gateway has seen another history of this application; adopt or evict it.",
+    MOVED_BACKWARDS: "Something older than what is known was offered; look for a restored database.",
+
+    STORE_BUSY: "Try again in a moment.",
+    STORE_FULL: "Free disk space for the database.",
+    PEER_UNAVAILABLE: "Try again in a moment; if it stays, look whether the service runs.",
+    DEADLINE_EXCEEDED: "Try again with more time; the request may have taken effect.",
+    CANCELLED: "The caller went away; ask again if it is still wanted.",
+    RATE_LIMITED: "Wait as long as the answer says, then try again.",
+    UNAUTHENTICATED: "Say who is calling: give a key that is valid here.",
+    PERMISSION_DENIED: "Ask somebody whose role allows it.",
+    UNIMPLEMENTED: "Check the method's name, and that both sides are of the same release.",
+    INTERNAL: "Tell the operator the incident's id; the log has the cause.",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_once_and_says_what_to_do() {
+        let names: BTreeSet<_> = all().iter().map(|(reason, _)| reason.as_str()).collect();
+        assert_eq!(names.len(), all().len());
+        for (reason, advice) in all() {
+            assert!(
+                reason
+                    .as_str()
+                    .chars()
+                    .all(|c| c.is_ascii_uppercase() || c == '_'),
+                "{reason}"
+            );
+            assert!(advice.ends_with('.'), "{reason}: {advice}");
+            assert_eq!(reason.advice(), Some(*advice));
+        }
+        assert_eq!(Reason::foreign("SWITCH_OPEN".to_owned()), SWITCH_OPEN);
+        assert_eq!(Reason::foreign("THEIRS".to_owned()).advice(), None);
+    }
+}
