@@ -1,1 +1,10 @@
-//! Not written yet.
+//! What tests against real processes, databases and mail need: the installation as a world to act
+//! in, clients that write down what they saw, and the checker of what they wrote.
+
+pub mod history;
+pub mod http_client;
+pub mod load;
+pub mod mailbox;
+pub mod ports;
+pub mod process;
+pub mod until;

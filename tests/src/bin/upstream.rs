@@ -1,0 +1,2 @@
+//! One release of the sample application as a process of its own.
+fn main() {}

@@ -1,0 +1,107 @@
+//! A real process of the installation: started, waited for, killed, started again.
+
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::{Child, Command};
+
+/// How to start a process, and the process while it runs.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Describes a process without starting it; what it prints goes to `{folder}/{name}.log`.
+    #[must_use]
+    pub fn new(name: &str, program: impl Into<PathBuf>, arguments: Vec<String>, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            program: program.into(),
+            arguments,
+            log: folder.join(format!("{name}.log")),
+            child: None,
+        }
+    }
+
+    /// Starts it. It dies with the test.
+    ///
+    /// # Errors
+    /// When the program is not there or the log cannot be written.
+    pub fn start(&mut self) -> Result<()> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} could not be started: {}", self.name, self.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Kills it the hard way, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().with_context(|| format!("{} does not run", self.name))?;
+        child.kill().await?;
+        Ok(())
+    }
+
+    /// Asks it to stop, as a supervisor does, and returns its exit code.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn terminate(&mut self) -> Result<Option<i32>> {
+        let mut child = self.child.take().with_context(|| format!("{} does not run", self.name))?;
+        let id = child.id().with_context(|| format!("{} has ended already", self.name))?;
+        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        if !asked.success() {
+            bail!("{} could not be asked to stop", self.name);
+        }
+        Ok(child.wait().await?.code())
+    }
+
+    /// Tells whether it runs.
+    pub fn running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Returns the last lines of what it printed, for the report of a failure.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let from = lines.len().saturating_sub(30);
+        format!("--- {} ---\n{}\n", self.name, lines[from..].join("\n"))
+    }
+}
+
+/// Returns the path of a program of this workspace: beside the running test.
+///
+/// # Errors
+/// When it has not been built.
+pub fn built(name: &str) -> Result<PathBuf> {
+    let mut folder = std::env::current_exe()?;
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let program = folder.join(name);
+    if !program.exists() {
+        bail!("{name} is not built; run: cargo build -p switchover -p tests");
+    }
+    Ok(program)
+}

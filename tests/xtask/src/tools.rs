@@ -1,0 +1,140 @@
+//! Programs by others that tests and demonstration use, installed when they are missing.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::{cargo, checked, command, root, say, step, target};
+
+/// The release of cargo-deny whose checks the workspace passes.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs everything.
+pub(crate) fn install() -> Result<()> {
+    node_programs()?;
+    nextest()?;
+    postgres()?;
+    cargo_deny().map(drop)
+}
+
+/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf), unless the same
+/// lock file has been installed before.
+pub(crate) fn node_programs() -> Result<()> {
+    let folder = root().join("tests/tools");
+    let lock = fs::read_to_string(folder.join("package-lock.json"))
+        .context("the lock file of tests/tools")?;
+    let installed = folder.join("node_modules/.installed-lock.json");
+    if fs::read_to_string(&installed).is_ok_and(|before| before == lock) {
+        return Ok(());
+    }
+    step("installing the SMTP server and buf", || {
+        let mut npm = command(
+            "npm",
+            &["ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        );
+        checked(npm.current_dir(&folder))?;
+        fs::write(&installed, &lock)?;
+        Ok(())
+    })
+}
+
+/// Returns the path of a program of `tests/tools`.
+pub(crate) fn node_program(name: &str) -> PathBuf {
+    root().join("tests/tools/node_modules/.bin").join(name)
+}
+
+/// Installs cargo-nextest when it is missing.
+pub(crate) fn nextest() -> Result<()> {
+    if runs("cargo", &["nextest", "--version"]) {
+        return Ok(());
+    }
+    step("installing cargo-nextest", || {
+        cargo(&["install", "--locked", "cargo-nextest"])
+    })
+}
+
+/// Installs PostgreSQL when no server program is found.
+pub(crate) fn postgres() -> Result<()> {
+    if has_postgres() {
+        return Ok(());
+    }
+    step("installing PostgreSQL", || {
+        if !runs("apt-get", &["--version"]) {
+            bail!("no PostgreSQL server program found; install PostgreSQL 15 or newer");
+        }
+        let sudo: &[&str] = if runs("sudo", &["-n", "true"]) {
+            &["sudo"]
+        } else {
+            &[]
+        };
+        for words in [
+            &["apt-get", "update", "-qq"][..],
+            &["apt-get", "install", "-y", "-qq", "postgresql"][..],
+        ] {
+            let words = [sudo, words].concat();
+            checked(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        }
+        Ok(())
+    })
+}
+
+/// Returns cargo-deny, installed into the target folder when it is missing there and elsewhere.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    if runs("cargo-deny", &["--version"]) {
+        return Ok(PathBuf::from("cargo-deny"));
+    }
+    let folder = target().join("tools");
+    let program = folder.join("bin/cargo-deny");
+    if !program.exists() {
+        // Unoptimised: it runs for a second, and is built in half the time.
+        step("installing cargo-deny", || {
+            let folder = folder.to_string_lossy();
+            cargo(&[
+                "install",
+                "--locked",
+                "--debug",
+                "--root",
+                &folder,
+                "cargo-deny",
+                "--version",
+                CARGO_DENY,
+                "--no-default-features",
+            ])
+        })?;
+    }
+    Ok(program)
+}
+
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    versions
+        .map(|version| version.path().join("bin/initdb"))
+        .any(|program| program.exists())
+        || on_path("initdb")
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder: PathBuf| Path::new(&folder).join(program).exists())
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .stdin(Stdio::null());
+    let works = command.status().is_ok_and(|status| status.success());
+    if !works {
+        say(&format!("{program} {} is not there", arguments.join(" ")));
+    }
+    works
+}
