@@ -9,17 +9,17 @@ use proto::access::v1 as wire;
 
 use crate::{
     caller::{Caller, Role},
-    problem::Problem,
+    problem::{Code, Problem},
     reason,
 };
 
 /// Packages whose methods must all say who may call them.
 const OURS: &str = "switchover.";
 const EXTENSION: &str = "switchover.access.v1.access";
-const HEALTH: [&str; 3] = [
-    "/grpc.health.v1.Health/Check",
-    "/grpc.health.v1.Health/Watch",
-    "/grpc.health.v1.Health/List",
+const HEALTH: [(&str, Shape); 3] = [
+    ("/grpc.health.v1.Health/Check", Shape::Unary),
+    ("/grpc.health.v1.Health/List", Shape::Unary),
+    ("/grpc.health.v1.Health/Watch", Shape::Streaming),
 ];
 const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -67,6 +67,16 @@ enum Who {
 struct Rule {
     who: Who,
     owned: Option<String>,
+    shape: Shape,
+}
+
+/// How long a call may last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One request, one answer.
+    Unary,
+    /// Messages follow each other for as long as both sides like.
+    Streaming,
 }
 
 /// What becomes of a call.
@@ -95,9 +105,10 @@ impl Decision {
                 reason::PERMISSION_DENIED,
                 "The caller's role does not allow this.",
             )),
-            Self::Undeclared => Err(Problem::permission_denied(
-                reason::PERMISSION_DENIED,
-                "Nobody may call this method.",
+            Self::Undeclared => Err(Problem::new(
+                Code::Unimplemented,
+                reason::UNIMPLEMENTED,
+                "There is no such method here.",
             )),
         }
     }
@@ -132,12 +143,13 @@ impl Rules {
                 rules.insert(format!("/{}/{}", service.full_name(), method.name()), rule);
             }
         }
-        for method in HEALTH {
+        for (method, shape) in HEALTH {
             rules.insert(
                 method.to_owned(),
                 Rule {
                     who: Who::Anyone,
                     owned: None,
+                    shape,
                 },
             );
         }
@@ -148,14 +160,13 @@ impl Rules {
     #[must_use]
     pub fn with_reflection(mut self) -> Self {
         for method in REFLECTION {
-            let roles = BTreeSet::from([Role::OperatorAdmin, Role::OperatorViewer]);
-            self.0.insert(
-                method.to_owned(),
-                Rule {
-                    who: Who::Roles(roles),
-                    owned: None,
-                },
-            );
+            let who = Who::Roles(BTreeSet::from([Role::OperatorAdmin, Role::OperatorViewer]));
+            let rule = Rule {
+                who,
+                owned: None,
+                shape: Shape::Streaming,
+            };
+            self.0.insert(method.to_owned(), rule);
         }
         self
     }
@@ -175,6 +186,11 @@ impl Rules {
     /// own, if the method has one.
     pub fn owned(&self, method: &str) -> Option<&str> {
         self.0.get(method)?.owned.as_deref()
+    }
+
+    /// Returns how long a call of the method may last, if the method has a rule.
+    pub fn shape(&self, method: &str) -> Option<Shape> {
+        self.0.get(method).map(|rule| rule.shape)
     }
 
     /// Returns every method that has a rule.
@@ -229,9 +245,16 @@ fn rule(method: &MethodDescriptor, access: &DynamicMessage) -> Result<Rule, Acce
             field: field.to_owned(),
         });
     }
+    let streams = method.is_client_streaming() || method.is_server_streaming();
+    let shape = if streams {
+        Shape::Streaming
+    } else {
+        Shape::Unary
+    };
     Ok(Rule {
         who,
         owned: owned.map(str::to_owned),
+        shape,
     })
 }
 

@@ -12,8 +12,8 @@ pub mod reason;
 pub mod text;
 pub mod violations;
 
-pub use access::Rules;
-pub use caller::{Caller, Identity, Role};
+pub use access::{Rules, Shape};
+pub use caller::{Caller, Identity, Role, Subject};
 pub use etag::Etag;
 pub use mask::Mask;
 pub use name::*;

@@ -6,7 +6,7 @@ use crate::caller::Identity;
 #[test]
 fn every_method_of_our_contracts_says_who_may_call_it() {
     let rules = Rules::from_descriptors(proto::DESCRIPTOR_SET).unwrap_or_else(|e| panic!("{e}"));
-    assert!(rules.methods().any(|method| method == HEALTH[0]));
+    assert!(rules.methods().any(|method| method == HEALTH[0].0));
 }
 
 /// A pool with one service whose only method carries the given option, as wire bytes.
@@ -126,7 +126,7 @@ fn an_open_method_needs_no_credentials() {
     let rules = Rules::from_descriptors(&contracts(access(&[1], ""))).unwrap();
     assert_eq!(rules.decide(&Caller::Anonymous, METHOD), Decision::Allowed);
     assert_eq!(
-        rules.decide(&Caller::Anonymous, HEALTH[0]),
+        rules.decide(&Caller::Anonymous, HEALTH[0].0),
         Decision::Allowed
     );
     assert_eq!(

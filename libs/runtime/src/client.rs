@@ -1,0 +1,245 @@
+//! Clients of other services: they say who they are, carry the request's id and trace, and notice
+//! within seconds that the other side is gone.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use contract::{Identity, NameError};
+use http::Uri;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataKey, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, ClientTlsConfig},
+};
+
+use crate::{
+    caller::{self, Key},
+    error::Error,
+    request, telemetry,
+};
+
+const CONNECT: Duration = Duration::from_secs(3);
+/// A peer that does not answer a ping within the time-out is gone: 15 s at most until it is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A channel to another service; clones share the connection.
+pub type Client = InterceptedService<Channel, Identify>;
+
+/// Where a service is: `http://host:port` or `https://host:port`, nothing behind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Uri);
+
+impl Endpoint {
+    /// The most bytes.
+    pub const MAX: usize = 300;
+
+    /// Tells whether calls are encrypted on their way.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let refused = || EndpointError(contract::text::quoted(text));
+        if text.len() > Self::MAX {
+            return Err(refused());
+        }
+        let uri: Uri = text.parse().map_err(|_| refused())?;
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        let bare = uri.path_and_query().is_none_or(|rest| rest.as_str() == "/");
+        let place = uri
+            .authority()
+            .is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
+        if scheme && bare && place {
+            Ok(Self(uri))
+        } else {
+            Err(refused())
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_string().trim_end_matches('/'))
+    }
+}
+
+impl From<std::net::SocketAddr> for Endpoint {
+    fn from(address: std::net::SocketAddr) -> Self {
+        let uri = format!("http://{address}");
+        Self(uri.parse().expect("a socket address is a valid authority"))
+    }
+}
+
+/// A text that is not where a service could be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is not a service's address: `http://host:port` or `https://host:port` of at most 300 bytes"
+)]
+pub struct EndpointError(String);
+
+/// How a client says who it is.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// By a key that the service knows.
+    Key(Key),
+    /// By its word; services believe it only where all callers are on their own machine.
+    Claimed(Identity),
+    /// Not at all.
+    Anonymous,
+}
+
+impl Credentials {
+    /// By its word, from text.
+    pub fn claimed(role: contract::Role, subject: &str) -> Result<Self, NameError> {
+        Identity::new(role, subject).map(Self::Claimed)
+    }
+}
+
+/// Returns a client that connects when it is first used, and again whenever it must. Needs a
+/// running runtime.
+pub fn connect_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Client, Error> {
+    let mut channel = Channel::builder(endpoint.0.clone())
+        .connect_timeout(CONNECT)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    if endpoint.is_encrypted() {
+        crate::install_crypto();
+        channel = channel
+            .tls_config(ClientTlsConfig::new().with_native_roots())
+            .map_err(|error| Error::Usage(format!("{endpoint}: {error}")))?;
+    }
+    let identify = Identify::new(credentials)?;
+    Ok(InterceptedService::new(channel.connect_lazy(), identify))
+}
+
+/// Adds to each call who makes it, and as part of which request and trace.
+#[derive(Clone)]
+pub struct Identify {
+    headers: Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)>,
+}
+
+impl Identify {
+    fn new(credentials: &Credentials) -> Result<Self, Error> {
+        let pairs = match credentials {
+            Credentials::Key(key) => {
+                vec![(
+                    caller::AUTHORIZATION,
+                    format!("Bearer {}", key.expose()),
+                    true,
+                )]
+            }
+            Credentials::Claimed(identity) => vec![
+                (caller::ROLE, identity.role().to_string(), false),
+                (caller::SUBJECT, identity.subject(), false),
+            ],
+            Credentials::Anonymous => vec![(caller::ROLE, caller::ANONYMOUS.to_owned(), false)],
+        };
+        let headers = pairs
+            .into_iter()
+            .map(|(name, value, sensitive)| {
+                let mut value: MetadataValue<Ascii> = value
+                    .parse()
+                    .map_err(|_| Error::internal("credentials are printable ASCII"))?;
+                value.set_sensitive(sensitive);
+                Ok((MetadataKey::from_static(name), value))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { headers })
+    }
+}
+
+impl Interceptor for Identify {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let metadata = request.metadata_mut();
+        for (name, value) in &self.headers {
+            metadata.insert(name.clone(), value.clone());
+        }
+        if let Some(value) = request::current().and_then(|id| id.as_str().parse().ok()) {
+            metadata.insert(request::HEADER, value);
+        }
+        for (name, value) in telemetry::trace_headers() {
+            if let (Ok(name), Ok(value)) = (MetadataKey::from_bytes(name.as_bytes()), value.parse())
+            {
+                metadata.insert(name, value);
+            }
+        }
+        Ok(request)
+    }
+}
+
+impl fmt::Debug for Identify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identify(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_scheme_a_host_and_a_port() {
+        for text in [
+            "http://127.0.0.1:7000",
+            "https://catalog.internal",
+            "http://[::1]:7000",
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        let long = format!("http://{}", "a".repeat(Endpoint::MAX));
+        for text in [
+            "",
+            "catalog:7000",
+            "ftp://a:1",
+            "http://",
+            "http://a/b",
+            "http://a?x",
+            "http://u:p@a",
+            &long,
+        ] {
+            assert!(text.parse::<Endpoint>().is_err(), "{text:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_carries_who_makes_it_and_its_request() {
+        let credentials = Credentials::claimed(contract::Role::Gateway, "gateways/g-1").unwrap();
+        let mut identify = Identify::new(&credentials).unwrap();
+        let id: contract::RequestId = "req-1".parse().unwrap();
+        let request = request::with_request_id(id, async { identify.call(Request::new(())) })
+            .await
+            .unwrap();
+        let text = |name: &str| {
+            request
+                .metadata()
+                .get(name)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            (text(caller::ROLE), text(caller::SUBJECT)),
+            ("gateway".to_owned(), "gateways/g-1".to_owned())
+        );
+        assert_eq!(text(request::HEADER), "req-1");
+    }
+
+    #[test]
+    fn a_key_travels_as_a_sensitive_header() {
+        let key = Key::generate();
+        let mut identify = Identify::new(&Credentials::Key(key.clone())).unwrap();
+        let request = identify.call(Request::new(())).unwrap();
+        let value = request.metadata().get(caller::AUTHORIZATION).unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(value.to_str().unwrap(), format!("Bearer {}", key.expose()));
+        assert!(!format!("{request:?} {identify:?}").contains(key.expose()));
+    }
+}

@@ -1,0 +1,173 @@
+//! Time and chance as values: real ones, or simulated ones that tests move.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use contract::TimedId;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+/// Tells the time, and draws what is random. Clones tell the same.
+#[derive(Debug, Clone)]
+pub struct Clock(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Real { start: Instant },
+    Simulated(Arc<Simulated>),
+}
+
+#[derive(Debug)]
+struct Simulated {
+    start: Timestamp,
+    /// Monotonic time since the start, and wall time; they part when somebody sets the wall clock.
+    now: watch::Sender<(Duration, Timestamp)>,
+    chance: AtomicU64,
+}
+
+impl Clock {
+    /// The system's clock and random source.
+    pub fn real() -> Self {
+        Self(Kind::Real {
+            start: Instant::now(),
+        })
+    }
+
+    /// A clock that stands at `start` until it is moved, with the chance that follows from `seed`.
+    pub fn simulated(start: Timestamp, seed: u64) -> Self {
+        Self(Kind::Simulated(Arc::new(Simulated {
+            start,
+            now: watch::Sender::new((Duration::ZERO, start)),
+            chance: AtomicU64::new(seed),
+        })))
+    }
+
+    /// Returns the wall time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the system's clock"
+    )]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Kind::Real { .. } => Timestamp::now(),
+            Kind::Simulated(simulated) => simulated.now.borrow().1,
+        }
+    }
+
+    /// Returns the wall time in microseconds since 1970, as databases keep it.
+    pub fn now_micros(&self) -> i64 {
+        self.now().as_microsecond()
+    }
+
+    /// Returns the monotonic time since the clock was made: for measuring, never for storing.
+    pub fn instant(&self) -> Duration {
+        match &self.0 {
+            Kind::Real { start } => start.elapsed(),
+            Kind::Simulated(simulated) => simulated.now.borrow().0,
+        }
+    }
+
+    /// Makes an id of now.
+    pub fn new_id<T: TimedId>(&self) -> T {
+        T::new(self.now_micros(), self.random())
+    }
+
+    /// Draws random bytes; simulated ones are the same for the same seed. Not for secrets.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match &self.0 {
+            Kind::Real { .. } => rand::fill(&mut bytes),
+            Kind::Simulated(simulated) => {
+                for chunk in bytes.chunks_mut(8) {
+                    let word = simulated.draw().to_le_bytes();
+                    chunk.copy_from_slice(&word[..chunk.len()]);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Moves a simulated clock on; a real one moves by itself and stays as it is.
+    pub fn advance(&self, by: Duration) {
+        if let Kind::Simulated(simulated) = &self.0 {
+            simulated.now.send_modify(|(elapsed, wall)| {
+                *elapsed += by;
+                *wall = wall.saturating_add(by).unwrap_or(*wall);
+            });
+        }
+    }
+
+    /// Sets a simulated clock's wall time, backwards too; monotonic time stays.
+    pub fn set(&self, wall: Timestamp) {
+        if let Kind::Simulated(simulated) = &self.0 {
+            simulated.now.send_modify(|(_, now)| *now = wall);
+        }
+    }
+
+    /// Returns when a simulated clock was started, or none for a real one.
+    pub fn simulated_start(&self) -> Option<Timestamp> {
+        match &self.0 {
+            Kind::Real { .. } => None,
+            Kind::Simulated(simulated) => Some(simulated.start),
+        }
+    }
+
+    /// Follows the moves of a simulated clock; none for a real one.
+    pub(crate) fn moves(&self) -> Option<watch::Receiver<(Duration, Timestamp)>> {
+        match &self.0 {
+            Kind::Real { .. } => None,
+            Kind::Simulated(simulated) => Some(simulated.now.subscribe()),
+        }
+    }
+}
+
+impl Simulated {
+    /// One step of splitmix64: small, and good enough for ids that only have to differ.
+    fn draw(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut z = self
+            .chance
+            .fetch_add(STEP, Ordering::Relaxed)
+            .wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::EventId;
+
+    use super::*;
+
+    #[test]
+    fn a_simulated_clock_stands_until_it_is_moved() {
+        let start = Timestamp::UNIX_EPOCH;
+        let clock = Clock::simulated(start, 1);
+        let other = clock.clone();
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(other.now_micros(), 2_000_000);
+        assert_eq!(other.instant(), Duration::from_secs(2));
+        clock.set(start);
+        assert_eq!(
+            (clock.now(), clock.instant()),
+            (start, Duration::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn chance_follows_from_the_seed_alone() {
+        let draw = |seed| Clock::simulated(Timestamp::UNIX_EPOCH, seed).random::<16>();
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+        let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 7);
+        assert_ne!(clock.new_id::<EventId>(), clock.new_id::<EventId>());
+        assert_ne!(Clock::real().random::<16>(), Clock::real().random::<16>());
+    }
+}
