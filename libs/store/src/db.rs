@@ -1,0 +1,120 @@
+//! A database that is open.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::{PgPool, SqlitePool};
+use tokio::time::timeout;
+
+use crate::url::Kind;
+use crate::wake::Wakes;
+use crate::{DatabaseUrl, Error, Listener, Tx};
+
+/// A connection is waited for this long.
+const ACQUIRE_MAX: Duration = Duration::from_secs(5);
+/// An answer to `COMMIT`.
+const COMMIT_MAX: Duration = Duration::from_secs(30);
+
+/// An open database. Cloning is cheap, all clones share its connections.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    pools: Pools,
+    wakes: Arc<Wakes>,
+}
+
+enum Pools {
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+}
+
+impl Db {
+    /// Opens the database, creates it or its schema if missing, and brings it to the newest of `migrations`.
+    ///
+    /// # Errors
+    /// [`Error::Unsafe`] where acknowledged changes could be lost: SQLite before 3.51.3 or without a
+    /// write-ahead log, PostgreSQL before 15 or with `fsync` or `synchronous_commit` off.
+    /// [`Error::Migrate`] if the schema is newer than this program or a migration fails.
+    pub async fn open(url: &DatabaseUrl, migrations: &'static Migrator) -> Result<Db, Error> {
+        let (pools, wakes) = match url.kind() {
+            Kind::Sqlite(path) => (sqlite::open(path, migrations).await?, Wakes::local()),
+            Kind::Postgres { options, schema } => {
+                postgres::open(options, schema.as_ref(), migrations).await?
+            }
+        };
+        Ok(Db(Arc::new(Inner { pools, wakes })))
+    }
+
+    /// Returns a listener for [`Tx::wake`] of `topic`. Listen first, then read, then wait.
+    ///
+    /// On SQLite it hears this `Db` and its clones, on PostgreSQL every process. Needs a running runtime.
+    pub fn listen(&self, topic: &'static str) -> Listener {
+        self.0.wakes.listen(topic)
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if there is none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        crate::read!(self, |tx| {
+            let (_one,): (i64,) =
+                crate::on!(tx, |conn| sqlx::query_as("select cast(1 as bigint)")
+                    .fetch_one(conn)
+                    .await)?;
+            Ok(())
+        })
+    }
+
+    /// Waits for open transactions and closes all connections. Later calls are answered [`Error::Unavailable`].
+    pub async fn close(&self) {
+        match &self.0.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                // Last, so that it folds the write-ahead log into the file.
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) async fn begin(&self, mode: Mode) -> Result<Tx, Error> {
+        let tx = match (&self.0.pools, mode) {
+            (Pools::Sqlite { readers, .. }, Mode::Read) => {
+                Tx::sqlite(readers.begin_with("begin").await?)
+            }
+            // A read that becomes a write fails at once, whatever the busy time-out: take the lock first.
+            (Pools::Sqlite { writer, .. }, Mode::Write) => {
+                Tx::sqlite(writer.begin_with("begin immediate").await?)
+            }
+            (Pools::Postgres(pool), Mode::Read) => Tx::postgres(
+                pool.begin_with("begin isolation level repeatable read read only")
+                    .await?,
+            ),
+            (Pools::Postgres(pool), Mode::Write) => Tx::postgres(
+                pool.begin_with("begin isolation level serializable")
+                    .await?,
+            ),
+        };
+        Ok(tx)
+    }
+
+    pub(crate) async fn commit(&self, tx: Tx) -> Result<(), Error> {
+        let answer = timeout(COMMIT_MAX, tx.commit(&self.0.wakes)).await;
+        answer.unwrap_or_else(|late| Err(Error::CommitUnknown(Box::new(late))))
+    }
+}
