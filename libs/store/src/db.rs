@@ -43,17 +43,21 @@ pub(crate) enum Mode {
 }
 
 impl Db {
-    /// Opens the database, creates it or its schema if missing, and brings it to the newest of `migrations`.
+    /// Opens the database, creates it or its schema if missing, and runs those of `migrations` that it lacks.
+    ///
+    /// A schema that is newer is taken as it is: old code runs beside a new schema while we are upgraded.
     ///
     /// # Errors
     /// [`Error::Unsafe`] where acknowledged changes could be lost: SQLite before 3.51.3 or without a
     /// write-ahead log, PostgreSQL before 15 or with `fsync` or `synchronous_commit` off.
-    /// [`Error::Migrate`] if the schema is newer than this program or a migration fails.
+    /// [`Error::Migrate`] if a migration fails, or is not the one that was run before.
     pub async fn open(url: &DatabaseUrl, migrations: &'static Migrator) -> Result<Db, Error> {
+        let mut migrations = Migrator::with_migrations(migrations.iter().cloned().collect());
+        migrations.set_ignore_missing(true);
         let (pools, wakes) = match url.kind() {
-            Kind::Sqlite(path) => (sqlite::open(path, migrations).await?, Wakes::local()),
+            Kind::Sqlite(path) => (sqlite::open(path, &migrations).await?, Wakes::local()),
             Kind::Postgres { options, schema } => {
-                postgres::open(options, schema.as_ref(), migrations).await?
+                postgres::open(options, schema.as_ref(), &migrations).await?
             }
         };
         Ok(Db(Arc::new(Inner { pools, wakes })))

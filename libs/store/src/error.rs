@@ -135,10 +135,13 @@ impl From<sqlx::migrate::MigrateError> for Error {
     fn from(error: sqlx::migrate::MigrateError) -> Error {
         use sqlx::migrate::MigrateError;
         match error {
-            MigrateError::Execute(error) => match Error::from(error) {
-                Error::Other(cause) => Error::Migrate(cause),
-                known => known,
-            },
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                match Error::from(error) {
+                    known if known.transient() => known,
+                    Error::Other(cause) => Error::Migrate(cause),
+                    refused => Error::Migrate(Box::new(refused)),
+                }
+            }
             other => Error::Migrate(Box::new(other)),
         }
     }

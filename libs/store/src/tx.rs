@@ -97,7 +97,9 @@ impl Tx {
             let error = Error::from(error);
             let health = match &error {
                 Error::Busy(_) => Health::Collided,
+                Error::Unavailable(_) => Health::Failed,
                 _ if of_database => Health::Failed,
+                // The statement was fine, only its rows could not be read.
                 _ => Health::Good,
             };
             self.health = self.health.max(health);

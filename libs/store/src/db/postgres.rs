@@ -1,6 +1,7 @@
 //! Opening PostgreSQL so that an acknowledged change is on the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -13,6 +14,8 @@ use crate::url::Schema;
 use crate::wake::Wakes;
 
 const CONNECTIONS_MAX: u32 = 10;
+/// A connection that was used within this time is not asked whether it still lives.
+const TRUSTED: Duration = Duration::from_secs(1);
 const VERSION_MIN: i64 = 150_000;
 /// Prefix of the channel for wake-ups; the schema follows, since channels belong to a whole database.
 const CHANNEL: &str = "switchover";
@@ -64,6 +67,25 @@ pub(super) async fn open(
                 refuse(conn)
                     .await
                     .map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+            })
+        })
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TRUSTED {
+                    conn.ping().await.map(|()| true)
+                } else {
+                    Ok(true)
+                }
+            })
+        })
+        // The driver asks too, but for ever: a network that swallows everything would use up the pool.
+        .after_release(|conn, _| {
+            Box::pin(async move {
+                let answer = timeout(ACQUIRE_MAX, conn.ping()).await;
+                answer
+                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                    .map(|()| true)
             })
         })
         .connect_lazy_with(options.clone());
