@@ -60,7 +60,10 @@ pub fn contradictions(history: &[Seen]) -> Vec<Contradiction> {
         if let Some(newest) = newest
             && newest.generation > seen.generation
         {
-            found.push(Contradiction { newer: *newest, older: *seen });
+            found.push(Contradiction {
+                newer: *newest,
+                older: *seen,
+            });
         }
     }
     found
@@ -71,30 +74,47 @@ mod tests {
     use super::*;
 
     fn seen(sent: u64, answered: u64, generation: u64) -> Seen {
-        Seen { sent, answered, generation, version: 1 }
+        Seen {
+            sent,
+            answered,
+            generation,
+            version: 1,
+        }
     }
 
     #[test]
     fn requests_in_flight_across_the_commit_may_finish_on_the_old_generation() {
-        let history = [seen(0, 10, 1), seen(5, 30, 1), seen(8, 20, 2), seen(21, 25, 2)];
+        let history = [
+            seen(0, 10, 1),
+            seen(5, 30, 1),
+            seen(8, 20, 2),
+            seen(21, 25, 2),
+        ];
         assert_eq!(contradictions(&history), []);
     }
 
     #[test]
     fn an_old_answer_to_a_request_sent_after_a_new_answer_is_a_contradiction() {
         let (newer, older) = (seen(0, 10, 2), seen(11, 12, 1));
-        assert_eq!(contradictions(&[older, newer]), [Contradiction { newer, older }]);
+        assert_eq!(
+            contradictions(&[older, newer]),
+            [Contradiction { newer, older }]
+        );
     }
 
     #[test]
     fn every_planted_contradiction_is_found_among_many_sound_requests() {
-        let mut history: Vec<Seen> =
-            (0..10_000).map(|i| seen(i * 10, i * 10 + 15, 1 + i / 1000)).collect();
+        let mut history: Vec<Seen> = (0..10_000)
+            .map(|i| seen(i * 10, i * 10 + 15, 1 + i / 1000))
+            .collect();
         let planted = [2_500_usize, 7_777, 9_999];
         for index in planted {
             history[index].generation -= 1;
         }
-        let found: Vec<u64> = contradictions(&history).iter().map(|c| c.older.sent).collect();
+        let found: Vec<u64> = contradictions(&history)
+            .iter()
+            .map(|c| c.older.sent)
+            .collect();
         assert_eq!(found, planted.map(|index| index as u64 * 10));
     }
 }

@@ -25,7 +25,10 @@ impl Answer {
     /// Returns a header field as text, empty when it is not there.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Returns the body as text.
@@ -53,7 +56,10 @@ impl Connection {
     ///
     /// # Errors
     /// When nobody listens.
-    #[expect(clippy::disallowed_methods, reason = "the connection's own task; it ends with the connection")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the connection's own task; it ends with the connection"
+    )]
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -73,7 +79,11 @@ impl Connection {
         self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 
     /// Tells whether another request may be sent.
@@ -96,19 +106,40 @@ pub async fn get(url: &str, fields: &[(&str, &str)]) -> Result<Answer> {
 ///
 /// # Errors
 /// When nobody answers.
-pub async fn send(method: Method, url: &str, fields: &[(&str, &str)], body: Bytes) -> Result<Answer> {
+pub async fn send(
+    method: Method,
+    url: &str,
+    fields: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Answer> {
     let url: Uri = url.parse().with_context(|| format!("the URL {url}"))?;
-    let authority = url.authority().with_context(|| format!("no host in {url}"))?.clone();
+    let authority = url
+        .authority()
+        .with_context(|| format!("no host in {url}"))?
+        .clone();
     let port = authority.port_u16().unwrap_or(80);
-    let host = if authority.host().ends_with("localhost") { "127.0.0.1" } else { authority.host() };
-    let address = tokio::net::lookup_host((host, port)).await?.next().context("no address")?;
+    let host = if authority.host().ends_with("localhost") {
+        "127.0.0.1"
+    } else {
+        authority.host()
+    };
+    let address = tokio::net::lookup_host((host, port))
+        .await?
+        .next()
+        .context("no address")?;
     let target = url.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::builder().method(method).uri(target);
-    if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+    if !fields
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
         request = request.header(header::HOST, authority.as_str());
     }
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    Connection::open(address).await?.send(request.body(Full::new(body))?).await
+    Connection::open(address)
+        .await?
+        .send(request.body(Full::new(body))?)
+        .await
 }

@@ -1,10 +1,14 @@
 //! What tests against real processes, databases and mail need: the installation as a world to act
 //! in, clients that write down what they saw, and the checker of what they wrote.
 
+pub mod api;
+pub mod consent_page;
 pub mod history;
 pub mod http_client;
 pub mod load;
 pub mod mailbox;
 pub mod ports;
 pub mod process;
+pub mod story;
 pub mod until;
+pub mod world;

@@ -93,7 +93,11 @@ impl Record {
     /// Returns the longest time between one answer and the next.
     #[must_use]
     pub fn longest_gap(&self) -> Duration {
-        let mut answered: Vec<u64> = self.served.iter().map(|served| served.seen.answered).collect();
+        let mut answered: Vec<u64> = self
+            .served
+            .iter()
+            .map(|served| served.seen.answered)
+            .collect();
         answered.sort_unstable();
         let longest = answered.windows(2).map(|pair| pair[1] - pair[0]).max();
         Duration::from_micros(longest.unwrap_or_default())
@@ -137,7 +141,11 @@ impl Load {
             let first = start + period * index / clients;
             set.spawn(client.run(first, period, stop.clone()));
         }
-        Self { start, stop, clients: set }
+        Self {
+            start,
+            stop,
+            clients: set,
+        }
     }
 
     /// Returns the present time on the clock of the record.
@@ -203,7 +211,10 @@ impl Client {
             }
             Err(fault) => {
                 self.connection = None;
-                self.record.failed.push(format!("at {sent} µs, after {} µs: {fault:#}", answered - sent));
+                self.record.failed.push(format!(
+                    "at {sent} µs, after {} µs: {fault:#}",
+                    answered - sent
+                ));
             }
         }
     }
@@ -230,14 +241,21 @@ impl Client {
             (StatusCode::OK, Some(generation), Some(number))
                 if answer.text().contains(&format!("\"{version}\"")) =>
             {
-                let seen = Seen { sent, answered, generation, version: number };
+                let seen = Seen {
+                    sent,
+                    answered,
+                    generation,
+                    version: number,
+                };
                 self.record.served.push(Served { seen, tenant });
             }
             (StatusCode::FORBIDDEN, _, _) if answer.text().contains("DENIED") => {
                 self.record.turned.push(Turned { sent, tenant });
             }
             (status, _, _) => {
-                self.record.failed.push(format!("at {sent} µs: {status} {}", answer.text()));
+                self.record
+                    .failed
+                    .push(format!("at {sent} µs: {status} {}", answer.text()));
             }
         }
     }

@@ -52,7 +52,10 @@ impl Mail {
     /// Returns its Message-ID.
     #[must_use]
     pub fn message_id(&self) -> &str {
-        self.headers.get("message-id").and_then(serde_json::Value::as_str).unwrap_or_default()
+        self.headers
+            .get("message-id")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
     }
 
     /// Returns the first link of its text part that leads to a decision.
@@ -75,9 +78,12 @@ impl Mailbox {
     /// When the tools are not installed or it does not come up.
     pub async fn start(folder: &Path) -> Result<Self> {
         let (smtp, web) = (ports::free()?, ports::free()?);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tools/node_modules/maildev/bin/maildev.js");
-        anyhow::ensure!(script.exists(), "the SMTP server is not installed; run: cargo xtask tools");
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/node_modules/maildev/bin/maildev.js");
+        anyhow::ensure!(
+            script.exists(),
+            "the SMTP server is not installed; run: cargo xtask tools"
+        );
         let mails = folder.join("mails");
         std::fs::create_dir_all(&mails)?;
         let arguments = [
@@ -118,7 +124,10 @@ impl Mailbox {
     /// When none comes.
     pub async fn mail(&self, what: &str, wanted: impl Fn(&Mail) -> bool) -> Result<Mail> {
         let mails = until(what, || self.mails(), |mails| mails.iter().any(&wanted)).await?;
-        mails.into_iter().rfind(|mail| wanted(mail)).context("a mail that was there a moment ago")
+        mails
+            .into_iter()
+            .rfind(|mail| wanted(mail))
+            .context("a mail that was there a moment ago")
     }
 
     /// Kills the server: mail cannot be delivered until `restart`.

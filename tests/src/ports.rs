@@ -27,13 +27,16 @@ static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 pub fn free() -> Result<u16> {
     let folder = std::env::temp_dir().join("switchover-ports");
     fs::create_dir_all(&folder).context("the folder of port locks")?;
-    let start = (std::process::id() % u32::from(COUNT)) as u16;
+    let start = u16::try_from(std::process::id() % u32::from(COUNT)).expect("less than a u16");
     for _ in 0..COUNT {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = FIRST + (start.wrapping_mul(7).wrapping_add(step)) % COUNT;
         let lock = File::create(folder.join(port.to_string())).context("a port lock")?;
         if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            TAKEN.lock().expect("no thread panics while it holds the list").push(lock);
+            TAKEN
+                .lock()
+                .expect("no thread panics while it holds the list")
+                .push(lock);
             return Ok(port);
         }
     }

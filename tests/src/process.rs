@@ -22,7 +22,12 @@ pub struct Process {
 impl Process {
     /// Describes a process without starting it; what it prints goes to `{folder}/{name}.log`.
     #[must_use]
-    pub fn new(name: &str, program: impl Into<PathBuf>, arguments: Vec<String>, folder: &Path) -> Self {
+    pub fn new(
+        name: &str,
+        program: impl Into<PathBuf>,
+        arguments: Vec<String>,
+        folder: &Path,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             program: program.into(),
@@ -37,7 +42,10 @@ impl Process {
     /// # Errors
     /// When the program is not there or the log cannot be written.
     pub fn start(&mut self) -> Result<()> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::null())
@@ -45,7 +53,13 @@ impl Process {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} could not be started: {}", self.name, self.program.display()))?;
+            .with_context(|| {
+                format!(
+                    "{} could not be started: {}",
+                    self.name,
+                    self.program.display()
+                )
+            })?;
         self.child = Some(child);
         Ok(())
     }
@@ -55,7 +69,10 @@ impl Process {
     /// # Errors
     /// When it does not run.
     pub async fn kill(&mut self) -> Result<()> {
-        let mut child = self.child.take().with_context(|| format!("{} does not run", self.name))?;
+        let mut child = self
+            .child
+            .take()
+            .with_context(|| format!("{} does not run", self.name))?;
         child.kill().await?;
         Ok(())
     }
@@ -65,9 +82,17 @@ impl Process {
     /// # Errors
     /// When it does not run.
     pub async fn terminate(&mut self) -> Result<Option<i32>> {
-        let mut child = self.child.take().with_context(|| format!("{} does not run", self.name))?;
-        let id = child.id().with_context(|| format!("{} has ended already", self.name))?;
-        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        let mut child = self
+            .child
+            .take()
+            .with_context(|| format!("{} does not run", self.name))?;
+        let id = child
+            .id()
+            .with_context(|| format!("{} has ended already", self.name))?;
+        let asked = Command::new("kill")
+            .args(["-TERM", &id.to_string()])
+            .status()
+            .await?;
         if !asked.success() {
             bail!("{} could not be asked to stop", self.name);
         }
@@ -76,7 +101,9 @@ impl Process {
 
     /// Tells whether it runs.
     pub fn running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// Returns the last lines of what it printed, for the report of a failure.

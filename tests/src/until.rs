@@ -27,13 +27,18 @@ where
         let seen = look().await;
         match seen {
             Ok(value) if enough(&value) => return Ok(value),
-            seen if Instant::now() >= end => bail!("waited in vain for {what}; last seen: {seen:?}"),
+            seen if Instant::now() >= end => {
+                bail!("waited in vain for {what}; last seen: {seen:?}")
+            }
             Ok(_) | Err(_) => pause().await,
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place in which tests look again after a moment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place in which tests look again after a moment"
+)]
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

@@ -12,7 +12,7 @@ use crate::violations::{Checked, Fault, Violations};
 pub struct PageSize {
     /// When the caller does not say.
     pub default: u32,
-    /// At most, whatever the caller says.
+    /// The most that a caller may ask for.
     pub max: u32,
 }
 
@@ -58,8 +58,11 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
     ) -> Checked<Self> {
         let size = match u32::try_from(page_size) {
             Ok(0) => Checked::right(sizes.default),
-            Ok(size) => Checked::right(size.min(sizes.max)),
-            Err(_) => v.wrong("page_size", Fault::OutOfRange, "must not be negative"),
+            Ok(size) if size <= sizes.max => Checked::right(size),
+            Ok(_) | Err(_) => {
+                let allowed = format!("must be between 0 and {}", sizes.max);
+                v.wrong("page_size", Fault::OutOfRange, allowed)
+            }
         };
         let filter = fold(filter);
         let after = if page_token.is_empty() {
@@ -192,12 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn the_size_has_a_default_and_a_ceiling() {
+    fn the_size_has_a_default_and_an_oversized_page_is_refused() {
         assert_eq!(read(0, "", &[]).unwrap().limit(), 3);
-        assert_eq!(read(99, "", &[]).unwrap().limit(), 4);
-        assert_eq!(
-            read(-1, "", &[]).unwrap_err().fields()[0].field,
-            "page_size"
-        );
+        assert_eq!(read(3, "", &[]).unwrap().limit(), 4);
+        for size in [-1, 4] {
+            assert_eq!(
+                read(size, "", &[]).unwrap_err().fields()[0].field,
+                "page_size"
+            );
+        }
     }
 }

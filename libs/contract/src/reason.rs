@@ -77,9 +77,13 @@ reasons! {
     ALREADY_PROVISIONED: "Nothing is to be done: the tenant has it.",
     TOKEN_INVALID: "Use the link from the mail as it is, or ask for a new one.",
     TOKEN_EXPIRED: "Ask the operator for a new link.",
+    TOKEN_VOID: "The link counts no longer; look at what is true now, or ask the operator for a new one.",
+    FORM_STALE: "Open the link again, and decide on the page that it shows.",
     TOKEN_USED: "Nothing is to be done: the page shows what it led to.",
     CONSENT_SETTLED: "The tenant has decided already; it may decide anew on the consent page.",
+    NO_CONTACT: "Give the tenant a contact first.",
     CREDENTIALS_NOT_NEEDED: "The version does not use app credentials.",
+    CREDENTIAL_REVOKED: "Create new credentials; revoked ones stay worthless.",
 
     GATEWAY_ALIVE: "Only a gateway that cannot serve may be evicted; stop it first.",
     TIMELINE_FOREIGN: "The gateway has seen another history of this application; adopt or evict it.",

@@ -94,6 +94,8 @@ fn contracts() -> Result<()> {
 /// fetched from the network, which a build must not need.
 fn dependencies() -> Result<()> {
     let deny = tools::cargo_deny()?;
+    // Of other platforms too, which building has not brought.
+    cargo(&["fetch", "--locked", "--quiet"])?;
     let arguments = [
         "--locked",
         "--offline",
