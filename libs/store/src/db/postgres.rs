@@ -54,6 +54,7 @@ pub(super) async fn open(
     if let Some(schema) = schema {
         create(&mut conn, schema).await?;
     }
+    // `run` makes a future that the compiler does not accept as `Send`.
     migrations.run_direct(None, &mut conn, false).await?;
     conn.close().await?;
 

@@ -52,6 +52,7 @@ pub(super) async fn open(path: &Path, migrations: &Migrator) -> Result<Pools, Er
             "journal_mode is {mode}, synchronous is {synchronous}; they must be wal and 2"
         )));
     }
+    // `run` makes a future that the compiler does not accept as `Send`.
     migrations.run_direct(None, &mut conn, false).await?;
     conn.close().await?;
 

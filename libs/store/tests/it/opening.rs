@@ -8,6 +8,8 @@ use sqlx::{Connection, PgConnection, SqlSafeStr};
 use store::testing::{Cluster, TestDb};
 use store::{DatabaseUrl, Db, Error};
 
+use tokio::task::JoinSet;
+
 use crate::{MIGRATIONS, counters, memory};
 
 async fn refusal(settings: &[(&str, &str)]) -> Error {
@@ -112,9 +114,13 @@ async fn a_server_that_is_not_there_is_unavailable() {
 store::on_both!(
     MIGRATIONS,
     async fn several_open_one_empty_database_at_once(test: TestDb) {
-        let (a, b, c) = tokio::join!(test.open_again(), test.open_again(), test.open_again());
-        for db in [a, b, c] {
-            db.ping().await.unwrap();
+        let mut openers = JoinSet::new();
+        for _ in 0..3 {
+            let test = test.clone();
+            openers.spawn(async move { test.open_again().await.ping().await });
+        }
+        while let Some(answered) = openers.join_next().await {
+            answered.unwrap().unwrap();
         }
     }
 );
