@@ -1,1 +1,3 @@
-//! Not written yet.
+//! The gateway: users' requests in, versions' answers out.
+
+pub mod apps;

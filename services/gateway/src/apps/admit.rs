@@ -1,0 +1,131 @@
+//! What becomes of a request: a pure function of the snapshot and the request's head. There is no
+//! fourth case.
+
+use std::{sync::Arc, time::Duration};
+
+use contract::TenantId;
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    gate::Hold,
+    host::Address,
+    refuse::Why,
+    snapshot::{Gate, Grant, GrantDecision, Grants, RefusalReason, Route, Serving, Snapshot},
+    traffic::TenantTally,
+};
+
+/// What decides about a request.
+pub(super) struct Head<'a> {
+    /// Where it was sent.
+    pub(super) address: &'a Address,
+    /// SHA-256 of the tester token that came with it, if one did.
+    pub(super) token_sha256: Option<[u8; 32]>,
+}
+
+/// What becomes of a request.
+pub(super) enum Admission<'s> {
+    /// It may enter what serves now; it is admitted once it is counted in there.
+    Forward {
+        /// Where to.
+        serving: &'s Arc<Serving>,
+        /// Where its tenant is counted.
+        tally: Option<&'s Arc<TenantTally>>,
+    },
+    /// It waits for the outcome of a switch, then asks again.
+    Hold {
+        /// With whom.
+        hold: &'s Arc<Hold>,
+        /// How long at most.
+        timeout: Duration,
+    },
+    /// It is answered here.
+    Refuse {
+        /// Why.
+        why: Why,
+        /// Where its tenant is counted.
+        tally: Option<&'s Arc<TenantTally>>,
+    },
+}
+
+/// Decides, touches nothing.
+pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>) -> Admission<'s> {
+    let application = head.address.application();
+    let Some(route) = snapshot.routes.get(application) else {
+        return refuse(Why::UnknownAddress);
+    };
+    match head.address {
+        Address::Test { .. } => admit_tester(route, head.token_sha256),
+        Address::User { tenant, .. } => {
+            let grants = snapshot.grants.get(application).map(Arc::as_ref);
+            admit_user(route, grants, tenant)
+        }
+    }
+}
+
+fn admit_tester(route: &Route, token_sha256: Option<[u8; 32]>) -> Admission<'_> {
+    match (&route.test, token_sha256) {
+        (None, _) => refuse(Why::NothingInTest),
+        (Some(_), None) => refuse(Why::TokenNeeded),
+        (Some(test), Some(token)) if token.ct_eq(&test.token_sha256).into() => Admission::Forward {
+            serving: &test.serving,
+            tally: None,
+        },
+        (Some(_), Some(_)) => refuse(Why::TokenWrong),
+    }
+}
+
+fn admit_user<'s>(
+    route: &'s Route,
+    grants: Option<&'s Grants>,
+    tenant: &TenantId,
+) -> Admission<'s> {
+    match &route.gate {
+        Gate::Never => refuse(Why::NotYetAvailable),
+        Gate::Open(serving) => match decide(grants, serving, tenant) {
+            (Ok(()), tally) => Admission::Forward { serving, tally },
+            (Err(reason), tally) => Admission::Refuse {
+                why: Why::Refused(reason),
+                tally,
+            },
+        },
+        // Whether the tenant gets in depends on the outcome. Who is let into no version whatever
+        // it is has nothing to wait for, and takes nobody's place.
+        Gate::Held { hold, .. } if grants.is_some_and(|it| it.admit_to_some_version(tenant)) => {
+            Admission::Hold {
+                hold,
+                timeout: route.hold_request_timeout,
+            }
+        }
+        Gate::Held { serving, .. } => match serving {
+            Some(serving) => match decide(grants, serving, tenant) {
+                (Ok(()) | Err(RefusalReason::NotProvisioned), tally) => Admission::Refuse {
+                    why: Why::Refused(RefusalReason::NotProvisioned),
+                    tally,
+                },
+                (Err(reason), tally) => Admission::Refuse {
+                    why: Why::Refused(reason),
+                    tally,
+                },
+            },
+            None => refuse(Why::NotYetAvailable),
+        },
+    }
+}
+
+fn decide<'s>(
+    grants: Option<&'s Grants>,
+    serving: &Serving,
+    tenant: &TenantId,
+) -> (Result<(), RefusalReason>, Option<&'s Arc<TenantTally>>) {
+    match grants.and_then(|grants| grants.find(&serving.target.version, tenant)) {
+        None => (Err(RefusalReason::NotProvisioned), None),
+        Some(Grant { decision, tally }) => match decision {
+            GrantDecision::Admitted => (Ok(()), Some(tally)),
+            GrantDecision::Refused(reason) => (Err(*reason), Some(tally)),
+        },
+    }
+}
+
+fn refuse<'s>(why: Why) -> Admission<'s> {
+    Admission::Refuse { why, tally: None }
+}

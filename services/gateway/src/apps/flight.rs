@@ -1,0 +1,151 @@
+//! One admitted request, from its admission to the end of its answer.
+
+use std::{sync::Arc, time::Instant};
+
+use contract::RequestId;
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::snapshot::Serving;
+
+/// Holds its epoch open for as long as it lives: what is admitted and what is counted in flight
+/// are the same. Dropped when the last byte of the answer is handed over, when the user goes away,
+/// or when a tunnel ends; then it says so in the log.
+pub(super) struct Flight {
+    serving: Arc<Serving>,
+    request_id: RequestId,
+    since: Instant,
+    status: Option<StatusCode>,
+    upgraded: bool,
+    failed: bool,
+    line: Option<Line>,
+}
+
+/// A user's connection, which a cut has to end if the user no longer reads.
+#[derive(Clone)]
+pub(super) struct Line(Arc<watch::Sender<Option<CancellationToken>>>);
+
+impl Line {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+
+    /// Waits until what the connection carries is cut.
+    pub(super) async fn cut(&self) {
+        let mut carried = self.0.subscribe();
+        loop {
+            let token = carried.borrow_and_update().clone();
+            let changed = async { carried.changed().await.is_ok() };
+            match token {
+                None => {
+                    changed.await;
+                }
+                Some(token) => tokio::select! {
+                    () = token.cancelled() => return,
+                    _ = changed => {}
+                },
+            }
+        }
+    }
+}
+
+impl Flight {
+    /// Admits a request, unless what serves has been closed since it was looked up.
+    pub(super) fn enter(
+        serving: &Arc<Serving>,
+        request_id: &RequestId,
+        line: &Line,
+    ) -> Option<Self> {
+        if !serving.epoch.enter() {
+            return None;
+        }
+        serving.tally.requests.up();
+        serving.tally.in_flight.up();
+        line.0.send_replace(Some(serving.epoch.cut().clone()));
+        Some(Self {
+            serving: Arc::clone(serving),
+            request_id: request_id.clone(),
+            since: Instant::now(),
+            status: None,
+            upgraded: false,
+            failed: false,
+            line: Some(line.clone()),
+        })
+    }
+
+    pub(super) fn serving(&self) -> &Arc<Serving> {
+        &self.serving
+    }
+
+    /// Returns what ends this flight before its time.
+    pub(super) fn cut(&self) -> CancellationToken {
+        self.serving.epoch.cut().clone()
+    }
+
+    /// Notes what it was answered with.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// Notes that the version could not be reached, or broke off.
+    pub(super) fn broke_off(&mut self) {
+        if !std::mem::replace(&mut self.failed, true) {
+            self.serving.tally.failed.up();
+        }
+    }
+
+    /// Notes that it is a tunnel now; the connection is no longer HTTP's.
+    pub(super) fn upgrade(&mut self) {
+        self.upgraded = true;
+        self.serving.tally.upgraded.up();
+        self.hang_up();
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.0.send_replace(None);
+        }
+    }
+
+    fn log(&self) {
+        let serving = &self.serving;
+        let status = self.status.map(|status| status.as_u16());
+        let generation = serving.generation.map(contract::Generation::get);
+        macro_rules! line {
+            ($level:ident, $words:literal) => {
+                tracing::$level!(
+                    request.id = %self.request_id,
+                    application.name = %serving.application,
+                    version.name = %serving.target.version,
+                    generation,
+                    status,
+                    upgraded = self.upgraded,
+                    duration_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    $words
+                )
+            };
+        }
+        if self.failed {
+            line!(warn, "the version did not answer a request to its end");
+        } else if status.is_none() {
+            line!(debug, "the user went away before the answer");
+        } else {
+            line!(debug, "a request was answered");
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.hang_up();
+        self.log();
+        let tally = &self.serving.tally;
+        if self.upgraded {
+            tally.upgraded.down();
+        }
+        tally.in_flight.down();
+        // Last: whoever waits for the end of the epoch sees all of the above.
+        self.serving.epoch.leave();
+    }
+}

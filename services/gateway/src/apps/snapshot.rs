@@ -1,0 +1,284 @@
+//! Routes and grants as one immutable value. A request reads it once; whoever changes something
+//! makes a new one.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use contract::{ApplicationName, Generation, TenantId, VersionName};
+
+use super::{
+    client::Client,
+    gate::{Epoch, Hold},
+    target::{Target, TestTarget},
+    traffic::{TenantTally, Traffic, VersionTally},
+};
+
+/// One application's whole route, as it is to be from now on.
+///
+/// That a route is newer than the one before (same timeline, greater revision, generation not
+/// smaller) is the caller's to see to.
+#[derive(Debug, Clone)]
+pub struct AppRoute {
+    /// The application.
+    pub application: ApplicationName,
+    /// What people call it.
+    pub display_name: String,
+    /// Committed switches so far; `None` if it was never active.
+    pub generation: Option<Generation>,
+    /// Whether users get through, and where.
+    pub gate: GateOrder,
+    /// Where testers go, if a version is in test.
+    pub test: Option<TestTarget>,
+    /// How long a request waits at most before it is answered 503.
+    pub hold_request_timeout: Duration,
+}
+
+/// What is to become of users' requests.
+#[derive(Debug, Clone)]
+pub enum GateOrder {
+    /// There is no active version yet.
+    Never,
+    /// They go to the active version.
+    Open(Target),
+    /// They wait; the version is the one in use until the outcome is known, if there is one.
+    Held(Option<Target>),
+}
+
+/// Whether a tenant's users are let into a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantDecision {
+    /// They are.
+    Admitted,
+    /// They are not.
+    Refused(RefusalReason),
+}
+
+/// Why a tenant's users are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// The tenant does not use this application.
+    NotProvisioned,
+    /// The tenant has denied the version.
+    Denied,
+    /// The tenant has not accepted yet.
+    PendingAcceptance,
+    /// The tenant could not be provisioned.
+    Failed,
+    /// The application was taken away from the tenant.
+    Removed,
+}
+
+/// What has become of one tenant's grant for one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantChange {
+    /// Whose users.
+    pub tenant: TenantId,
+    /// Into what.
+    pub application: ApplicationName,
+    /// Into which version of it.
+    pub version: VersionName,
+    /// Whether they get in.
+    pub decision: GrantDecision,
+}
+
+/// Everything that decides what becomes of a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    pub(super) routes: HashMap<ApplicationName, Arc<Route>>,
+    pub(super) grants: HashMap<ApplicationName, Arc<Grants>>,
+}
+
+/// One application's route with what belongs to it at this gateway.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) display_name: String,
+    pub(super) generation: Option<Generation>,
+    pub(super) gate: Gate,
+    pub(super) test: Option<TestGate>,
+    pub(super) hold_request_timeout: Duration,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+#[derive(Debug)]
+pub(super) enum Gate {
+    Never,
+    Open(Arc<Serving>),
+    Held {
+        serving: Option<Arc<Serving>>,
+        hold: Arc<Hold>,
+    },
+}
+
+impl Gate {
+    /// Returns the version in use, whether or not requests reach it now.
+    pub(super) fn serving(&self) -> Option<&Arc<Serving>> {
+        match self {
+            Self::Never => None,
+            Self::Open(serving) => Some(serving),
+            Self::Held { serving, .. } => serving.as_ref(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TestGate {
+    pub(super) serving: Arc<Serving>,
+    pub(super) token_sha256: [u8; 32],
+}
+
+/// A version that requests go to, and those that are on their way.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) application: ApplicationName,
+    pub(super) target: Target,
+    /// `None` for a version in test.
+    pub(super) generation: Option<Generation>,
+    pub(super) client: Client,
+    pub(super) epoch: Arc<Epoch>,
+    pub(super) tally: Arc<VersionTally>,
+}
+
+/// One application's grants, by version.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Grants(HashMap<VersionName, Arc<HashMap<TenantId, Grant>>>);
+
+/// One tenant at one version.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    pub(super) decision: GrantDecision,
+    pub(super) tally: Arc<TenantTally>,
+}
+
+impl Grants {
+    pub(super) fn find(&self, version: &VersionName, tenant: &TenantId) -> Option<&Grant> {
+        self.0.get(version)?.get(tenant)
+    }
+
+    /// Tells whether the tenant's users are let into any version at all.
+    pub(super) fn admit_to_some_version(&self, tenant: &TenantId) -> bool {
+        self.0.values().any(|tenants| {
+            tenants
+                .get(tenant)
+                .is_some_and(|grant| grant.decision == GrantDecision::Admitted)
+        })
+    }
+
+    pub(super) fn tenants(&self, version: &VersionName) -> Option<&HashMap<TenantId, Grant>> {
+        self.0.get(version).map(Arc::as_ref)
+    }
+
+    fn set(&mut self, tenant: TenantId, version: VersionName, grant: Grant) {
+        // The first change of a version copies its tenants; further ones find a map of their own.
+        Arc::make_mut(self.0.entry(version).or_default()).insert(tenant, grant);
+    }
+}
+
+impl Snapshot {
+    /// Returns the snapshot with a route set, or gone.
+    pub(super) fn with_route(&self, application: &ApplicationName, route: Option<Route>) -> Self {
+        let mut next = self.clone();
+        match route {
+            Some(route) => next.routes.insert(application.clone(), Arc::new(route)),
+            None => next.routes.remove(application),
+        };
+        next
+    }
+
+    /// Returns the snapshot with grants changed; if `full`, what is not among them is gone.
+    pub(super) fn with_grants(&self, full: bool, changes: Vec<GrantChange>) -> Self {
+        let mut next = Self {
+            routes: self.routes.clone(),
+            grants: if full {
+                HashMap::new()
+            } else {
+                self.grants.clone()
+            },
+        };
+        for change in changes {
+            let before = self
+                .grants
+                .get(&change.application)
+                .and_then(|grants| grants.find(&change.version, &change.tenant));
+            let grant = Grant {
+                decision: change.decision,
+                tally: before.map(|it| Arc::clone(&it.tally)).unwrap_or_default(),
+            };
+            Arc::make_mut(next.grants.entry(change.application).or_default()).set(
+                change.tenant,
+                change.version,
+                grant,
+            );
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(tenant: &str, version: &str, decision: GrantDecision) -> GrantChange {
+        GrantChange {
+            tenant: tenant.parse().unwrap(),
+            application: shop(),
+            version: version.parse().unwrap(),
+            decision,
+        }
+    }
+
+    fn shop() -> ApplicationName {
+        "shop".parse().unwrap()
+    }
+
+    fn decision(snapshot: &Snapshot, tenant: &str, version: &str) -> Option<GrantDecision> {
+        snapshot.grants[&shop()]
+            .find(&version.parse().unwrap(), &tenant.parse().unwrap())
+            .map(|grant| grant.decision)
+    }
+
+    const IN: GrantDecision = GrantDecision::Admitted;
+    const OUT: GrantDecision = GrantDecision::Refused(RefusalReason::Denied);
+
+    #[test]
+    fn changes_change_what_they_name_and_nothing_else() {
+        let first = Snapshot::default().with_grants(
+            true,
+            vec![
+                change("aa", "1", IN),
+                change("bb", "1", IN),
+                change("aa", "2", IN),
+            ],
+        );
+        let second = first.with_grants(false, vec![change("aa", "1", OUT)]);
+        assert_eq!(decision(&first, "aa", "1"), Some(IN));
+        assert_eq!(decision(&second, "aa", "1"), Some(OUT));
+        assert_eq!(decision(&second, "bb", "1"), Some(IN));
+        assert_eq!(decision(&second, "aa", "2"), Some(IN));
+        assert_eq!(decision(&second, "bb", "2"), None);
+    }
+
+    #[test]
+    fn a_full_set_leaves_nothing_of_the_old_but_the_counts() {
+        let first = Snapshot::default()
+            .with_grants(true, vec![change("aa", "1", IN), change("bb", "1", IN)]);
+        let tally = |snapshot: &Snapshot| {
+            let grants = Arc::clone(&snapshot.grants[&shop()]);
+            let grant = grants.find(&"1".parse().unwrap(), &"aa".parse().unwrap());
+            Arc::clone(&grant.unwrap().tally)
+        };
+        tally(&first).requests.up();
+        let second = first.with_grants(true, vec![change("aa", "1", OUT)]);
+        assert_eq!(decision(&second, "aa", "1"), Some(OUT));
+        assert_eq!(decision(&second, "bb", "1"), None);
+        assert_eq!(tally(&second).requests.get(), 1);
+    }
+
+    #[test]
+    fn a_change_of_a_route_copies_no_grants() {
+        let many = (0..1000)
+            .map(|n| change(&format!("t{n}"), "1", IN))
+            .collect();
+        let first = Snapshot::default().with_grants(true, many);
+        let second = first.with_route(&shop(), None);
+        assert!(Arc::ptr_eq(&first.grants[&shop()], &second.grants[&shop()]));
+    }
+}
