@@ -89,6 +89,8 @@ reasons! {
     TIMELINE_FOREIGN: "The gateway has seen another history of this application; adopt or evict it.",
     MOVED_BACKWARDS: "Something older than what is known was offered; look for a restored database.",
 
+    DELIVERY_SENT: "Nothing is to be done: the mail server has the mail.",
+
     STORE_BUSY: "Try again in a moment.",
     STORE_FULL: "Free disk space for the database.",
     PEER_UNAVAILABLE: "Try again in a moment; if it stays, look whether the service runs.",

@@ -151,3 +151,6 @@ async fn flush(telemetry: Telemetry) {
 fn say(sentence: &str) {
     eprintln!("{sentence}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The gRPC server: every call passes one door that knows who may call, for how long, and how many.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use contract::Rules;
 use http::{Request, Response};
@@ -59,6 +59,7 @@ pub struct Server {
     limits: Limits,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+    waits: BTreeMap<&'static str, Duration>,
 }
 
 impl Server {
@@ -71,6 +72,7 @@ impl Server {
             limits: Limits::default(),
             routes: Routes::builder(),
             names: Vec::new(),
+            waits: BTreeMap::new(),
         }
     }
 
@@ -85,6 +87,14 @@ impl Server {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Lets a unary method, given as `/package.Service/Method`, wait on purpose for as long as this.
+    /// It counts among the streams, and the stop ends it like them.
+    #[must_use]
+    pub fn waits(mut self, method: &'static str, limit: Duration) -> Self {
+        self.waits.insert(method, limit);
         self
     }
 
@@ -144,7 +154,8 @@ impl Server {
             door::House {
                 rules,
                 access: self.access,
-                limits: self.limits,
+                call_time: self.limits.call_time,
+                waits: self.waits,
                 calls: Arc::new(tokio::sync::Semaphore::new(self.limits.calls)),
                 streams: Arc::new(tokio::sync::Semaphore::new(self.limits.streams)),
                 clock: self.shell.clock(),

@@ -173,3 +173,27 @@ impl Injector for Carrier {
         self.0.insert(key.to_owned(), value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on_from_caller_to_callee() {
+        let traces = SdkTracerProvider::builder().build();
+        let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("test"));
+        let _log = tracing_subscriber::registry().with(spans).set_default();
+        let parent_of = |headers: &HashMap<String, String>| {
+            headers["traceparent"].split('-').nth(1).map(str::to_owned)
+        };
+
+        let caller = tracing::info_span!("caller");
+        let sent = caller.in_scope(trace_headers);
+        let headers: http::HeaderMap = (&sent).try_into().unwrap();
+        let callee = tracing::info_span!(parent: None, "callee");
+        continue_trace(&callee, &headers);
+        assert_eq!(parent_of(&callee.in_scope(trace_headers)), parent_of(&sent));
+        let other = tracing::info_span!(parent: None, "other");
+        assert_ne!(parent_of(&other.in_scope(trace_headers)), parent_of(&sent));
+    }
+}

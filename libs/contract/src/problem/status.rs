@@ -10,6 +10,9 @@ use crate::{
     violations::{Fault, FieldViolation},
 };
 
+/// What tonic says, as cancelled, when a call's own time is up.
+const TRANSPORT_TIMEOUT: &str = "Timeout expired";
+
 /// Whose reasons they are, in `google.rpc.ErrorInfo`.
 pub(crate) const DOMAIN: &str = "switchover";
 
@@ -124,6 +127,11 @@ impl From<&tonic::Status> for Problem {
 
 /// A status that no part of ours made: from the transport, a proxy, or generated code.
 fn plain(code: Code, message: &str) -> Problem {
+    let code = if code == Code::Cancelled && message == TRANSPORT_TIMEOUT {
+        Code::DeadlineExceeded
+    } else {
+        code
+    };
     let reason = match code {
         Code::InvalidArgument | Code::OutOfRange => reason::INVALID_FIELDS,
         Code::NotFound => reason::NOT_FOUND,

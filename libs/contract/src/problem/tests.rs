@@ -92,6 +92,9 @@ fn a_status_without_our_details_still_has_a_reason_and_advice() {
     assert!(problem.transient());
     assert_eq!(problem.message(), "connection refused");
     assert!(problem.hint().is_some());
+    let late = Problem::from(tonic::Status::cancelled("Timeout expired"));
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    assert!(late.is(&reason::DEADLINE_EXCEEDED));
     let silent = Problem::from(tonic::Status::unknown(""));
     assert!(!silent.message().is_empty());
 }

@@ -1,6 +1,7 @@
 //! One call's way in: its id, who makes it, whether they may, for how long, and how many at once.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -17,21 +18,30 @@ use tonic::{Status, body::Body, service::Routes, transport::server::TcpConnectIn
 use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
-use super::{
-    Limits,
-    answer::{Answer, Call},
-};
+use super::answer::{Answer, Call};
 use crate::{caller::Access, clock::Clock, request, retry, shell::panic_text, telemetry};
 
 /// What all calls of one server share.
 pub(super) struct House {
     pub(super) rules: Rules,
     pub(super) access: Access,
-    pub(super) limits: Limits,
+    /// Time that a unary call may take, whatever the caller allows.
+    pub(super) call_time: Duration,
+    /// Unary methods that wait on purpose, and for how long at most.
+    pub(super) waits: BTreeMap<&'static str, Duration>,
     pub(super) calls: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
+}
+
+/// How long a call may last.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// It answers at once, and a drain waits for it.
+    Short(Duration),
+    /// It lasts; a stop ends it.
+    Long(Option<Duration>),
 }
 
 /// What every call passes.
@@ -80,13 +90,13 @@ impl House {
         );
         telemetry::continue_trace(&span, request.headers());
         let started = self.clock.instant();
-        let shape = self.rules.shape(&method).unwrap_or(Shape::Unary);
+        let pace = self.pace(&method, request.headers());
         request.extensions_mut().insert(id.clone());
 
-        let (mut response, permit) = match self.admit(&mut request, &method, shape, &span) {
+        let (mut response, permit) = match self.admit(&mut request, &method, pace, &span) {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
-                let inside = self.inside(routes, request, shape).instrument(span.clone());
+                let inside = self.inside(routes, request, pace).instrument(span.clone());
                 (
                     request::with_request_id(id.clone(), inside).await,
                     Some(permit),
@@ -96,9 +106,9 @@ impl House {
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(request::HEADER, value);
         }
-        let stop = match shape {
-            Shape::Unary => None,
-            Shape::Streaming => Some(Box::pin(self.stop.clone().cancelled_owned())),
+        let stop = match pace {
+            Pace::Short(_) => None,
+            Pace::Long(_) => Some(Box::pin(self.stop.clone().cancelled_owned())),
         };
         let call = Call {
             span,
@@ -112,12 +122,22 @@ impl House {
         Response::from_parts(head, Body::new(answer))
     }
 
+    fn pace(&self, method: &str, headers: &HeaderMap) -> Pace {
+        let asked = timeout(headers);
+        let at_most = |limit: Duration| asked.unwrap_or(limit).min(limit);
+        match (self.waits.get(method), self.rules.shape(method)) {
+            (Some(limit), _) => Pace::Long(Some(at_most(*limit))),
+            (None, Some(Shape::Streaming)) => Pace::Long(asked),
+            (None, Some(Shape::Unary) | None) => Pace::Short(at_most(self.call_time)),
+        }
+    }
+
     /// Decides whether the call may go on, and notes who makes it.
     fn admit(
         &self,
         request: &mut Request<Body>,
         method: &str,
-        shape: Shape,
+        pace: Pace,
         span: &Span,
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let decided = self.access.identify(request.headers()).and_then(|caller| {
@@ -134,9 +154,9 @@ impl House {
             );
         })?;
         request.extensions_mut().insert(caller);
-        let room = match shape {
-            Shape::Unary => &self.calls,
-            Shape::Streaming => &self.streams,
+        let room = match pace {
+            Pace::Short(_) => &self.calls,
+            Pace::Long(_) => &self.streams,
         };
         room.clone().try_acquire_owned().map_err(|_| {
             Problem::resource_exhausted(reason::RATE_LIMITED, "Too many calls at once.")
@@ -149,23 +169,19 @@ impl House {
         &self,
         mut routes: Routes,
         request: Request<Body>,
-        shape: Shape,
+        pace: Pace,
     ) -> Response<Body> {
-        let asked = timeout(request.headers());
-        let limit = match shape {
-            Shape::Unary => Some(asked.unwrap_or(Duration::MAX).min(self.limits.call_time)),
-            Shape::Streaming => asked,
-        };
+        let never = CancellationToken::new();
         let late = async {
-            match limit {
-                Some(limit) => retry::pause(limit, &CancellationToken::new()).await,
-                None => std::future::pending().await,
+            match pace {
+                Pace::Short(limit) | Pace::Long(Some(limit)) => retry::pause(limit, &never).await,
+                Pace::Long(None) => std::future::pending().await,
             }
         };
         let stopped = async {
-            match shape {
-                Shape::Unary => std::future::pending().await,
-                Shape::Streaming => self.stop.cancelled().await,
+            match pace {
+                Pace::Short(_) => std::future::pending().await,
+                Pace::Long(_) => self.stop.cancelled().await,
             }
         };
         let served = AssertUnwindSafe(routes.call(request)).catch_unwind();

@@ -141,16 +141,22 @@ mod tests {
 
     /// A reader that takes nothing until it is opened.
     #[derive(Clone, Default)]
-    struct Valve(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Valve(Arc<(Mutex<State>, Condvar)>);
+
+    #[derive(Default)]
+    struct State {
+        open: bool,
+        taken: Vec<u8>,
+    }
 
     impl Valve {
         fn open(&self) {
-            self.0.0.lock().unwrap().0 = true;
+            self.0.0.lock().unwrap().open = true;
             self.0.1.notify_all();
         }
 
         fn text(&self) -> String {
-            String::from_utf8(self.0.0.lock().unwrap().1.clone()).unwrap()
+            String::from_utf8(self.0.0.lock().unwrap().taken.clone()).unwrap()
         }
     }
 
@@ -159,9 +165,9 @@ mod tests {
             let mut state = self
                 .0
                 .1
-                .wait_while(self.0.0.lock().unwrap(), |s| !s.0)
+                .wait_while(self.0.0.lock().unwrap(), |s| !s.open)
                 .unwrap();
-            state.1.extend_from_slice(bytes);
+            state.taken.extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -196,7 +202,7 @@ mod tests {
             .filter(|line| line.starts_with("line "))
             .count();
         assert!(
-            lines >= LINES_WAITING_MAX && lines < LINES_WAITING_MAX + 100,
+            (LINES_WAITING_MAX..LINES_WAITING_MAX + 100).contains(&lines),
             "{lines} lines"
         );
     }
