@@ -30,7 +30,7 @@ pub fn main<T>(
         .enable_all()
         .thread_name(name)
         .build()
-        .map_err(Error::internal)
+        .map_err(|error| Arc::new(Error::internal(error)))
         .and_then(|runtime| {
             install_crypto();
             let result = runtime.block_on(live(name, args, run));
@@ -57,7 +57,7 @@ async fn live<T>(
     name: &'static str,
     args: &ProcessArgs,
     run: impl AsyncFnOnce(Shell) -> Result<T, Error>,
-) -> Result<u8, Error> {
+) -> Result<u8, Arc<Error>> {
     let telemetry = telemetry::install(name, &args.log)?;
     let mut signals = Signals::new()?;
     let shell = Shell::new(name, Clock::real());
@@ -71,12 +71,12 @@ async fn serve_until_asked<T>(
     args: &ProcessArgs,
     run: impl AsyncFnOnce(Shell) -> Result<T, Error>,
     signals: &mut Signals,
-) -> Result<u8, Error> {
+) -> Result<u8, Arc<Error>> {
     let started = tokio::select! {
         biased;
         started = run(shell.clone()) => Some(started?),
         () = signals.next() => None,
-        error = shell.failed() => return Err(unshare(error)),
+        error = shell.failed() => return Err(error),
     };
     if started.is_some() {
         tokio::select! {
@@ -93,7 +93,7 @@ async fn serve_until_asked<T>(
     };
     drop(started);
     match (shell.failure(), drained) {
-        (Some(error), _) => Err(unshare(error)),
+        (Some(error), _) => Err(error),
         (None, Ok(())) => Ok(exit::OK),
         (None, Err(tasks)) => {
             tracing::warn!(?tasks, "stopped, but not all had ended");
@@ -121,19 +121,6 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-    }
-}
-
-fn unshare(error: Arc<Error>) -> Error {
-    match Arc::try_unwrap(error) {
-        Ok(error) => error,
-        Err(shared) => match &*shared {
-            Error::Task { task, why } => Error::Task {
-                task: task.clone(),
-                why: why.clone(),
-            },
-            other => Error::internal(other),
-        },
     }
 }
 

@@ -78,3 +78,12 @@ fn terminate() {
             .success()
     );
 }
+
+#[test]
+fn what_fails_later_keeps_its_own_exit_code() {
+    let ended = run(async |shell| {
+        shell.fail(Error::unavailable("the database", "connection refused"));
+        Ok(())
+    });
+    assert_eq!(ended, code(exit::UNAVAILABLE));
+}
