@@ -1,1 +1,82 @@
-//! Not written yet.
+//! Keeps inboxes and sends mails: what other services want people to know becomes one event in an inbox
+//! and one mail to each address, however often it is told and whatever crashes.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use ::store::Db;
+use proto::notification::v1::{
+    delivery_service_server::DeliveryServiceServer, inbox_service_server::InboxServiceServer,
+    notice_service_server::NoticeServiceServer,
+};
+use runtime::{Error, Seal, Server, Shell, serve::MESSAGE_BYTES_MAX};
+
+mod api;
+mod config;
+mod delivery;
+mod error;
+mod event;
+mod message;
+mod notice;
+mod publish;
+mod render;
+#[cfg(test)]
+mod samples;
+mod sender;
+mod smtp;
+mod store;
+
+pub use config::{Config, EdgeUrl, LISTEN, MailFrom, SmtpArgs};
+pub use notice::DisplayName;
+pub use smtp::{InvalidSmtpUrl, SmtpUrl};
+
+/// Serves notices, inboxes and deliveries, and sends mails, until `shell` stops; returns the address once
+/// it accepts calls.
+///
+/// # Errors
+/// If the configuration cannot work, or the database or the address is not to be had.
+pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
+    let listen = config.service.listen_or(config::LISTEN);
+    let access = config.service.access(listen, &shell.clock())?;
+    let settings = config.smtp.settings()?;
+    let relay = Arc::new(smtp::Relay::new(settings)?);
+    let seal_path = config.seal_path()?;
+    if config.operator_mail.is_empty() {
+        tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
+    }
+
+    let db = Db::open(&config.database, &store::MIGRATIONS)
+        .await
+        .map_err(|error| Error::unavailable(config.database.to_string(), error))?;
+    let seal = Arc::new(Seal::load_or_create(seal_path)?);
+    let publisher = publish::Publisher {
+        db: db.clone(),
+        clock: shell.clock(),
+        seal: Arc::clone(&seal),
+        renderer: Arc::new(render::Renderer::new(config.operator_name, config.edge_url)),
+        from: config.mail_from.clone(),
+        operator: config.operator_mail,
+    };
+    let sender = sender::Sender {
+        db: db.clone(),
+        clock: shell.clock(),
+        seal,
+        relay,
+        from: config.mail_from.address,
+        in_flight: usize::from(config.sends_in_flight),
+    };
+    shell.spawn("mails", sender.run(shell.stopping()));
+
+    let notices = NoticeServiceServer::new(api::notices::Notices { publisher });
+    let inboxes = InboxServiceServer::new(api::inbox::Inboxes { db: db.clone() });
+    let deliveries = DeliveryServiceServer::new(api::deliveries::Deliveries {
+        db,
+        clock: shell.clock(),
+    });
+    Server::builder(&shell, access)
+        .reflection(config.service.reflection)
+        .add_service(notices.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(inboxes.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(deliveries.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .serve(listen)
+        .await
+}

@@ -1,0 +1,295 @@
+//! One mail to one recipient: its words, and what becomes of it. Nothing here touches a clock, a
+//! server or a database.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::event::Kind;
+
+/// The longest wait after the first try in vain.
+pub(crate) const WAIT_FIRST: SignedDuration = SignedDuration::from_secs(10);
+/// The longest wait there is: when a server comes back, mails go within this.
+pub(crate) const WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// The shortest wait: whatever the jitter, nobody is asked twice in a second.
+pub(crate) const WAIT_MIN: SignedDuration = SignedDuration::from_secs(1);
+/// How long a mail is tried; what mail servers do among each other.
+pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// How long a claim holds. Longer than any try may take ([`crate::smtp::TRY_MAX`]), so that only a
+/// crash lets it lapse.
+pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Waits for its first or next try.
+    Queued {
+        /// When it is tried next.
+        next: Timestamp,
+        /// What it waits for.
+        wait: Wait,
+    },
+    /// Being handed to the server by whoever holds the claim.
+    Sending {
+        /// Who sends it.
+        claim: Claim,
+        /// When the claim lapses.
+        until: Timestamp,
+    },
+    /// The server took it.
+    Sent {
+        /// When.
+        at: Timestamp,
+    },
+    /// The server refused it for good, or it cannot be written as a mail.
+    Failed {
+        /// Why, in the server's words where there are any.
+        reason: Words,
+    },
+    /// Tried for [`PATIENCE`] in vain.
+    Dead {
+        /// What the last try met.
+        reason: Words,
+    },
+}
+
+/// What a queued delivery waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Its turn.
+    Turn,
+    /// The server: it could not be reached or took nothing. Over as soon as another mail got through.
+    Server,
+    /// A server that takes mails, but not this one now.
+    Recipient,
+}
+
+/// Names one attempt to send, so that a late answer counts for that attempt alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim(pub(crate) Uuid);
+
+/// What a try met, for people: one line of at most 300 characters without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Words(Box<str>);
+
+impl Words {
+    /// The most characters.
+    pub(crate) const MAX: usize = 300;
+
+    /// Takes foreign words: control characters become spaces, what is too long is cut.
+    pub(crate) fn new(text: &str) -> Self {
+        let plain: String = text
+            .chars()
+            .map(|c| if hidden(c) { ' ' } else { c })
+            .collect();
+        let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words.char_indices().nth(Self::MAX) {
+            None => Self(words.into()),
+            Some(_) => {
+                let cut: String = words.chars().take(Self::MAX - 1).collect();
+                Self(format!("{cut}…").into())
+            }
+        }
+    }
+
+    /// Returns the text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Tells control characters, and those that reorder or hide what is read.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The server took the mail.
+    Taken(Words),
+    /// Not now. It may be that the server took it and its answer was lost.
+    Later(Wait, Words),
+    /// Never: the server refused it for good, or it cannot be written as a mail.
+    Never(Words),
+}
+
+impl Answer {
+    /// Returns what it says.
+    pub(crate) fn words(&self) -> &Words {
+        match self {
+            Self::Taken(words) | Self::Later(_, words) | Self::Never(words) => words,
+        }
+    }
+}
+
+/// How far a delivery has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Tries in vain since it was queued.
+    pub(crate) failures: u32,
+    /// When to give up.
+    pub(crate) tried_until: Timestamp,
+}
+
+/// What happens to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// Somebody wants to send it.
+    Claimed(Claim),
+    /// A try ended.
+    Answered(Claim, Answer),
+    /// The operator wants it tried at once.
+    Retried,
+}
+
+/// What comes of a happening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It has come further.
+    Changed(Progress),
+    /// Late, doubled or foreign: nothing changes.
+    Unchanged,
+    /// The server has the mail; it is never sent again.
+    Sent,
+}
+
+/// A random part of a wait, from nothing to all of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Jitter(pub(crate) u32);
+
+impl Progress {
+    /// Starts a delivery that is due at once.
+    pub(crate) fn queued(now: Timestamp) -> Self {
+        Self {
+            state: State::Queued {
+                next: now,
+                wait: Wait::Turn,
+            },
+            failures: 0,
+            tried_until: after(now, PATIENCE),
+        }
+    }
+
+    /// Starts a delivery that cannot be tried, with the reason.
+    pub(crate) fn parked(reason: Words, now: Timestamp) -> Self {
+        Self {
+            state: State::Failed { reason },
+            ..Self::queued(now)
+        }
+    }
+
+    /// Decides what comes of a happening.
+    ///
+    /// | state \ happening | claimed            | answered by its claim           | retried |
+    /// |-------------------|--------------------|---------------------------------|---------|
+    /// | queued            | if due: sending    | –                               | queued  |
+    /// | sending           | if lapsed: sending | sent, queued, failed or dead    | –       |
+    /// | sent              | –                  | –                               | refused |
+    /// | failed, dead      | –                  | –                               | queued  |
+    pub(crate) fn step(&self, happening: &Happening, now: Timestamp, jitter: Jitter) -> Step {
+        match (&self.state, happening) {
+            (
+                State::Queued { next: due, .. } | State::Sending { until: due, .. },
+                Happening::Claimed(claim),
+            ) => {
+                if *due <= now {
+                    self.changed(State::Sending {
+                        claim: *claim,
+                        until: after(now, LEASE),
+                    })
+                } else {
+                    Step::Unchanged
+                }
+            }
+            (State::Sending { claim, .. }, Happening::Answered(by, answer)) if claim == by => {
+                self.answered(answer, now, jitter)
+            }
+            (State::Queued { .. }, Happening::Retried) => self.changed(State::Queued {
+                next: now,
+                wait: Wait::Turn,
+            }),
+            (State::Failed { .. } | State::Dead { .. }, Happening::Retried) => {
+                Step::Changed(Self::queued(now))
+            }
+            (State::Sent { .. }, Happening::Retried) => Step::Sent,
+
+            (State::Sending { .. }, Happening::Answered(..) | Happening::Retried)
+            | (State::Queued { .. }, Happening::Answered(..))
+            | (
+                State::Sent { .. } | State::Failed { .. } | State::Dead { .. },
+                Happening::Claimed(_) | Happening::Answered(..),
+            ) => Step::Unchanged,
+        }
+    }
+
+    fn answered(&self, answer: &Answer, now: Timestamp, jitter: Jitter) -> Step {
+        match answer {
+            Answer::Taken(_) => self.changed(State::Sent { at: now }),
+            Answer::Never(words) => self.changed(State::Failed {
+                reason: words.clone(),
+            }),
+            Answer::Later(_, words) if self.tried_until <= now => self.changed(State::Dead {
+                reason: words.clone(),
+            }),
+            Answer::Later(wait, _) => {
+                let next = after(now, wait_for(self.failures, jitter));
+                Step::Changed(Self {
+                    // The last try comes when patience ends, not an hour after.
+                    state: State::Queued {
+                        next: next.min(self.tried_until),
+                        wait: *wait,
+                    },
+                    failures: self.failures.saturating_add(1),
+                    tried_until: self.tried_until,
+                })
+            }
+        }
+    }
+
+    fn changed(&self, state: State) -> Step {
+        Step::Changed(Self {
+            state,
+            ..self.clone()
+        })
+    }
+
+    /// Returns what the operator is told of this state, with the reason.
+    pub(crate) fn told(&self) -> Option<(Kind, &Words)> {
+        match &self.state {
+            State::Failed { reason } => Some((Kind::MailFailed, reason)),
+            State::Dead { reason } => Some((Kind::MailDead, reason)),
+            State::Queued { .. } | State::Sending { .. } | State::Sent { .. } => None,
+        }
+    }
+}
+
+/// Returns the wait after a try in vain: a random part of a time that doubles with each, never
+/// below [`WAIT_MIN`] or above [`WAIT_MAX`].
+pub(crate) fn wait_for(failures: u32, jitter: Jitter) -> SignedDuration {
+    let ceiling = WAIT_FIRST
+        .checked_mul(1 << failures.min(12))
+        .map_or(WAIT_MAX, |doubled| doubled.min(WAIT_MAX));
+    let span = (ceiling - WAIT_MIN).as_millis();
+    let part = span * i128::from(jitter.0) / i128::from(u32::MAX);
+    WAIT_MIN + SignedDuration::from_millis(i64::try_from(part).expect("a part of an hour"))
+}
+
+/// Time as rows keep it ends in year 9999; nothing is due after that.
+fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Makes of each notice one event, and one mail to each address.
+
+use std::sync::Arc;
+
+use contract::{DeliveryId, DeliveryName, EmailAddress, EventId, InboxName, RequestId};
+use jiff::{SignedDuration, Timestamp};
+use runtime::{Clock, Seal};
+use store::{Db, Error, Tx};
+
+use crate::{
+    config::MailFrom,
+    delivery::{Progress, Words},
+    event::{self, Audience, Kind, Tab, Told},
+    message,
+    notice::{Mailbox, Notice, Recipient},
+    render::{Letter, Renderer},
+    store::{deliveries, events},
+};
+
+/// What mails are sealed for.
+pub(crate) const PURPOSE: &str = "notification/mail";
+/// Mails to one tenant in [`DAY`]: five hundred are ten switches to ten contacts five times over, and
+/// whoever gets more of them a day reads none.
+pub(crate) const MAILS_A_DAY_MAX: i64 = 500;
+/// The time that the limit is for.
+pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Makes events and deliveries of notices.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    /// Where they are kept.
+    pub(crate) db: Db,
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Seals mails until they are sent.
+    pub(crate) seal: Arc<Seal>,
+    /// Words mails.
+    pub(crate) renderer: Arc<Renderer>,
+    /// Whom mails come from.
+    pub(crate) from: MailFrom,
+    /// Where mails to the operator go.
+    pub(crate) operator: Vec<EmailAddress>,
+}
+
+/// A delivery before it is queued.
+struct Draft {
+    id: DeliveryId,
+    recipient: EmailAddress,
+    subject: String,
+    message_id: String,
+    /// The mail, sealed, or why there is none.
+    mail: Result<String, Words>,
+}
+
+impl Publisher {
+    /// Makes the event and the deliveries of a notice in one transaction, once. Returns whether the
+    /// notice was new.
+    ///
+    /// A mail that cannot be written is parked with its reason: it keeps nothing else from happening.
+    pub(crate) async fn publish(&self, notice: &Notice) -> Result<bool, Error> {
+        let (inbox, now) = (notice.inbox(), self.clock.now());
+        let told = event::tell(notice);
+        let drafts: Vec<Draft> = match notice.placing().mail {
+            Some(letter) => self
+                .addressees(notice)
+                .iter()
+                .map(|to| self.draft(letter, notice, to, &told, now))
+                .collect(),
+            None => Vec::new(),
+        };
+        let new = events::New {
+            id: self.clock.new_id(),
+            inbox: &inbox,
+            cause: notice.cause.as_str(),
+            kind: notice.body.kind(),
+            tab: notice.placing().tab,
+            told: &told,
+            time: notice.time,
+            request_id: notice.request_id.as_ref(),
+        };
+        store::write!(self.db, |tx| {
+            if !events::publish(tx, &new).await? {
+                return Ok(false);
+            }
+            let allowed = self.allowed(tx, &new, now).await?;
+            for (n, draft) in drafts.iter().enumerate() {
+                let within = i64::try_from(n).is_ok_and(|n| n < allowed);
+                self.queue(tx, draft, &new, within, now).await?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Returns how many more mails the inbox's owner may get now.
+    async fn allowed(
+        &self,
+        tx: &mut Tx,
+        new: &events::New<'_>,
+        now: Timestamp,
+    ) -> Result<i64, Error> {
+        match new.inbox {
+            InboxName::Operator => Ok(i64::MAX),
+            InboxName::Tenant(_) => {
+                let since = now.checked_sub(DAY).unwrap_or(Timestamp::MIN);
+                Ok(MAILS_A_DAY_MAX - deliveries::count_since(tx, new.inbox, since).await?)
+            }
+        }
+    }
+
+    async fn queue(
+        &self,
+        tx: &mut Tx,
+        draft: &Draft,
+        event: &events::New<'_>,
+        within: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let progress = match (&draft.mail, within) {
+            (Err(why), _) => Progress::parked(why.clone(), now),
+            (Ok(_), false) => Progress::parked(
+                Words::new(&format!(
+                    "The limit of {MAILS_A_DAY_MAX} mails in 24 hours was reached."
+                )),
+                now,
+            ),
+            (Ok(_), true) => Progress::queued(now),
+        };
+        let new = deliveries::New {
+            id: draft.id,
+            event: event.id,
+            inbox: event.inbox,
+            kind: event.kind.as_str(),
+            recipient: draft.recipient.as_str(),
+            subject: &draft.subject,
+            message_id: &draft.message_id,
+            mail: draft.mail.as_ref().ok().map(String::as_str),
+            progress: &progress,
+            created: now,
+            request_id: event.request_id,
+        };
+        if !deliveries::insert(tx, &new).await? {
+            return Ok(());
+        }
+        match (&draft.mail, within, event.inbox) {
+            (Ok(_), false, InboxName::Tenant(tenant)) => {
+                // One a day and tenant, however many mails there are.
+                let cause = format!("mail limit, tenants/{tenant}, {}", now.strftime("%Y-%m-%d"));
+                let told = event::tell_of_limit(tenant, MAILS_A_DAY_MAX);
+                tell_operator(
+                    tx,
+                    &self.clock,
+                    &cause,
+                    Kind::MailFailed,
+                    &told,
+                    event.request_id,
+                )
+                .await
+            }
+            _ => match progress.told() {
+                Some((kind, why)) => {
+                    tell_of_mail(
+                        tx,
+                        &self.clock,
+                        draft.id,
+                        0,
+                        kind,
+                        &draft.subject,
+                        why,
+                        event.request_id,
+                    )
+                    .await
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Returns where the mails of a notice go: each address once, whatever its case.
+    fn addressees(&self, notice: &Notice) -> Vec<Mailbox> {
+        let mut addressees = match &notice.recipient {
+            Recipient::Operator => self
+                .operator
+                .iter()
+                .map(|address| Mailbox {
+                    address: address.clone(),
+                    display_name: None,
+                })
+                .collect(),
+            Recipient::Tenant { addresses, .. } => addresses.clone(),
+        };
+        let mut known = std::collections::BTreeSet::new();
+        addressees.retain(|to| known.insert(to.address.as_str().to_lowercase()));
+        addressees
+    }
+
+    fn draft(
+        &self,
+        letter: Letter,
+        notice: &Notice,
+        to: &Mailbox,
+        told: &Told,
+        now: Timestamp,
+    ) -> Draft {
+        let id: DeliveryId = self.clock.new_id();
+        let unwritten =
+            |why: &dyn std::fmt::Display| Words::new(&format!("It cannot be written: {why}."));
+        let (subject, mail) = match self
+            .renderer
+            .render(letter, notice, to.display_name.as_ref())
+        {
+            Err(why) => (told.title.clone(), Err(unwritten(&why))),
+            Ok(mail) => {
+                let bytes = message::write(id, &self.from, to, &mail, now);
+                let sealed = bytes
+                    .map(|bytes| self.seal.seal(PURPOSE, &bytes))
+                    .map_err(|why| unwritten(&why));
+                (mail.subject, sealed)
+            }
+        };
+        Draft {
+            id,
+            recipient: to.address.clone(),
+            subject,
+            message_id: message::message_id(id, &self.from),
+            mail,
+        }
+    }
+}
+
+/// Shows the operator what became of a mail. `number` tells the tries apart that it may happen at.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each says another thing about one mail"
+)]
+pub(crate) async fn tell_of_mail(
+    tx: &mut Tx,
+    clock: &Clock,
+    delivery: DeliveryId,
+    number: i64,
+    kind: Kind,
+    subject: &str,
+    why: &Words,
+    request_id: Option<&RequestId>,
+) -> Result<(), Error> {
+    let name = DeliveryName { delivery }.to_string();
+    let told = event::tell_of_mail(kind, &name, subject, why.as_str());
+    tell_operator(
+        tx,
+        clock,
+        &format!("{name}, try {number}"),
+        kind,
+        &told,
+        request_id,
+    )
+    .await
+}
+
+async fn tell_operator(
+    tx: &mut Tx,
+    clock: &Clock,
+    cause: &str,
+    kind: Kind,
+    told: &Told,
+    request_id: Option<&RequestId>,
+) -> Result<(), Error> {
+    let id: EventId = clock.new_id();
+    let tab = kind
+        .placing(Audience::Operator)
+        .map_or(Tab::Events, |placing| placing.tab);
+    let time = clock.now();
+    let new = events::New {
+        id,
+        inbox: &InboxName::Operator,
+        cause,
+        kind,
+        tab,
+        told,
+        time,
+        request_id,
+    };
+    events::publish(tx, &new).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests;

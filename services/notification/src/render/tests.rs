@@ -1,0 +1,181 @@
+use super::*;
+use crate::notice::Recipient;
+use crate::samples::{
+    self, TOKEN, application, contact, deny_offered, line, notice, tenant, to_tenant,
+};
+
+fn renderer() -> Renderer {
+    Renderer::new(
+        line("Example Ops"),
+        "https://edge.example.com:8081".parse().unwrap(),
+    )
+}
+
+fn rendered(notice: &Notice) -> Option<Mail> {
+    let letter = notice.placing().mail?;
+    let reader: DisplayName = line("Anna Example");
+    let reader = matches!(notice.recipient, Recipient::Tenant { .. }).then_some(&reader);
+    Some(renderer().render(letter, notice, reader).unwrap())
+}
+
+/// Every mail as people get it. The word joiners that keep names from becoming links are shown.
+#[test]
+fn every_mail_reads_well() {
+    for notice in samples::notices() {
+        let Some(mail) = rendered(&notice) else {
+            continue;
+        };
+        let name = format!(
+            "{:?}-{}",
+            notice.placing().mail.unwrap(),
+            notice.cause.as_str()
+        );
+        let text = format!(
+            "Subject: {}\n\n{}\n\n{}",
+            mail.subject, mail.text, mail.html
+        );
+        insta::assert_snapshot!(name, text.replace('\u{2060}', "<U+2060>"));
+    }
+}
+
+#[test]
+fn the_deny_mail_has_its_link_in_both_parts_and_no_other() {
+    let mail = rendered(&deny_offered("1", "CRM", to_tenant())).unwrap();
+    let link = format!("https://edge.example.com:8081/consent/{TOKEN}");
+    assert_eq!(mail.text.matches("http").count(), 1);
+    assert!(
+        mail.text.lines().any(|text| text == link),
+        "on a line of its own:\n{}",
+        mail.text
+    );
+    assert_eq!(mail.html.matches("http").count(), 1);
+    assert_eq!(mail.html.matches("href=").count(), 1);
+    assert!(
+        mail.html.contains(&format!("href=\"{link}\"")),
+        "{}",
+        mail.html
+    );
+    assert!(!mail.subject.contains(TOKEN));
+}
+
+#[test]
+fn html_loads_nothing_and_says_its_language() {
+    for notice in samples::notices() {
+        let Some(mail) = rendered(&notice) else {
+            continue;
+        };
+        for load in [
+            "src=", "url(", "@import", "<link", "<script", "<img", "<form",
+        ] {
+            assert!(!mail.html.contains(load), "{load}: {}", mail.html);
+        }
+        assert!(mail.html.contains("<html lang=\"en\">"));
+        assert_eq!(mail.html.matches("<h1").count(), 1);
+    }
+}
+
+#[test]
+fn mails_without_a_consent_link_have_no_link_at_all() {
+    for notice in samples::notices() {
+        let Some(mail) = rendered(&notice) else {
+            continue;
+        };
+        if !matches!(
+            notice.placing().mail,
+            Some(Letter::DenyOffered | Letter::AcceptOffered)
+        ) {
+            assert!(
+                !mail.text.contains("http") && !mail.html.contains("href="),
+                "{mail:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_text_in_html_and_become_links_nowhere() {
+    for hostile in [
+        "<script>alert(1)</script>",
+        "\"><a href=\"https://evil.example/\">x</a>",
+        "<img src=x onerror=alert(1)>",
+        "{{ link }}",
+        "{% include 'x' %}",
+        "https://evil.example/consent/x",
+        "www.evil.example",
+        "evil.example",
+        "anna@evil.example",
+        "&lt;b&gt;",
+        "' onmouseover='x",
+        "</title><style>*{display:none}</style>",
+    ] {
+        let body = Body::DenyOffered {
+            application: application(hostile),
+            tenant: tenant(hostile),
+            source: "2".parse().unwrap(),
+            target: "3".parse().unwrap(),
+            token: TOKEN.parse().unwrap(),
+            expires: samples::now(),
+        };
+        let notice = notice("1", to_tenant(), body);
+        let reader: DisplayName = line(hostile);
+        let mail = Renderer::new(line(hostile), "https://edge.example.com".parse().unwrap())
+            .render(Letter::DenyOffered, &notice, Some(&reader))
+            .unwrap();
+        let plain = rendered(&deny_offered("1", "CRM", to_tenant())).unwrap();
+        for tag in [
+            "<a ", "<script", "<img", "<style", "</title>", "<h1", "<h2", "<p",
+        ] {
+            assert_eq!(
+                mail.html.matches(tag).count(),
+                plain.html.matches(tag).count(),
+                "{tag} {hostile}: {}",
+                mail.html
+            );
+        }
+        for part in [&mail.text, &mail.html] {
+            for link in ["evil.example", "www.", "https://evil", "@evil"] {
+                assert!(!part.contains(link), "{link} {hostile}: {part}");
+            }
+        }
+        assert_eq!(mail.html.matches(TOKEN).count(), 1);
+    }
+}
+
+#[test]
+fn subjects_are_one_line() {
+    for notice in samples::notices() {
+        let Some(mail) = rendered(&notice) else {
+            continue;
+        };
+        assert!(!mail.subject.contains(['\n', '\r']) && !mail.subject.is_empty());
+    }
+}
+
+#[test]
+fn a_template_that_wants_what_is_not_there_is_an_error_that_shows_no_value() {
+    let notice = samples::deny_offered("1", "Secret Name", to_tenant());
+    // The letter of another kind wants values that this notice does not have.
+    let error = renderer()
+        .render(Letter::SwitchSucceeded, &notice, None)
+        .unwrap_err();
+    assert!(
+        !format!("{error} {error:?}").contains("Secret"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_reader_without_a_name_is_greeted_all_the_same() {
+    let notice = samples::deny_offered(
+        "1",
+        "CRM",
+        Recipient::Tenant {
+            tenant: "acme".parse().unwrap(),
+            addresses: vec![contact("anna@acme.example", None)],
+        },
+    );
+    let mail = renderer()
+        .render(Letter::DenyOffered, &notice, None)
+        .unwrap();
+    assert!(mail.text.starts_with("Hello,\n"), "{}", mail.text);
+}

@@ -1,0 +1,345 @@
+//! Sends what is due: claims deliveries, hands them to the mail server, writes down what came of it.
+//!
+//! A crash between the two leaves a claim that lapses, and the same bytes are sent again under the same
+//! Message-ID: at least once, and whoever gets it twice can tell. Nothing here logs an address, a
+//! subject or a body.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use contract::{DeliveryId, EmailAddress};
+use runtime::{Backoff, CancellationToken, Clock, Seal, retry, seal::SealError};
+use secrecy::ExposeSecret as _;
+use store::Db;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::{
+    delivery::{Answer, Claim, Happening, Jitter, Step, Wait, Words},
+    error::Error,
+    message,
+    publish::{PURPOSE, tell_of_mail},
+    smtp::Relay,
+    store::{
+        DELIVERIES,
+        deliveries::{self, Claimed},
+        tries,
+    },
+};
+
+/// A lost wake-up costs at most this.
+const POLL: Duration = Duration::from_secs(5);
+
+/// What sending needs.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    /// Where deliveries are.
+    pub(crate) db: Db,
+    /// What time it is, and chance.
+    pub(crate) clock: Clock,
+    /// Opens mails.
+    pub(crate) seal: Arc<Seal>,
+    /// Where mails go.
+    pub(crate) relay: Arc<Relay>,
+    /// Whom the server is told that they come from.
+    pub(crate) from: EmailAddress,
+    /// Sends at the same time.
+    pub(crate) in_flight: usize,
+}
+
+/// One attempt to send one delivery.
+type Attempt = (DeliveryId, Claim);
+
+/// The sends that are under way.
+struct Flights {
+    /// Each yields nothing: it has written down itself what came of it.
+    tasks: JoinSet<()>,
+    /// Whose they are: a task that panicked cannot say.
+    attempts: HashMap<Id, Attempt>,
+}
+
+impl Sender {
+    /// Sends until it is asked to stop, then waits for what is under way.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Infallible> {
+        // Down until a mail gets through: what waited for the server while we were away is woken then.
+        let down = Arc::new(AtomicBool::new(true));
+        let mut wakes = self.db.listen(DELIVERIES);
+        let mut flights = Flights {
+            tasks: JoinSet::new(),
+            attempts: HashMap::new(),
+        };
+        let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
+        while !stop.is_cancelled() {
+            let free = self.in_flight.saturating_sub(flights.tasks.len());
+            let next = match self.start(free, &mut flights, &down).await {
+                Ok(next) => {
+                    trouble.reset();
+                    next
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "deliveries cannot be claimed right now"
+                    );
+                    if trouble.next(&stop).await.is_err() {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            let due = async {
+                match next {
+                    Next::Now => {}
+                    Next::At(time) => {
+                        if retry::until(time, &self.clock, &stop).await.is_err() {
+                            std::future::pending().await
+                        }
+                    }
+                    Next::Never => std::future::pending().await,
+                }
+            };
+            let room = flights.tasks.len() < self.in_flight;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(ended) = flights.tasks.join_next_with_id() => self.landed(&ended, &mut flights, &down),
+                () = due, if room => {}
+                () = wakes.changed_or(POLL), if room => self.relay.close_idle().await,
+            }
+        }
+        while let Some(ended) = flights.tasks.join_next_with_id().await {
+            self.landed(&ended, &mut flights, &down);
+        }
+        self.relay.close().await;
+        Ok(())
+    }
+
+    /// Claims what is due as far as there is room, and sends it.
+    async fn start(
+        &self,
+        free: usize,
+        flights: &mut Flights,
+        down: &Arc<AtomicBool>,
+    ) -> Result<Next, store::Error> {
+        let limit = i64::try_from(free).unwrap_or(i64::MAX);
+        let now = self.clock.now();
+        let (claimed, next) = store::write!(self.db, |tx| {
+            let fresh = || Claim(uuid::Builder::from_random_bytes(self.clock.random()).into_uuid());
+            let claimed = if limit > 0 {
+                deliveries::claim(tx, now, limit, fresh).await?
+            } else {
+                Vec::new()
+            };
+            Ok::<_, store::Error>((claimed, deliveries::next_due(tx).await?))
+        })?;
+        for claimed in claimed {
+            let attempt = (claimed.delivery.id, claimed.claim);
+            let (sender, down) = (self.clone(), Arc::clone(down));
+            let task = flights
+                .tasks
+                .spawn(async move { sender.fly(claimed, &down).await });
+            flights.attempts.insert(task.id(), attempt);
+        }
+        Ok(match next {
+            None => Next::Never,
+            Some(time) if time <= now => Next::Now,
+            Some(time) => Next::At(time),
+        })
+    }
+
+    /// Notes that a send has ended. One that panicked is refused for good: the next one is not stopped by it.
+    fn landed(
+        &self,
+        ended: &Result<(Id, ()), JoinError>,
+        flights: &mut Flights,
+        down: &Arc<AtomicBool>,
+    ) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (*id, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        let Some(attempt) = flights.attempts.remove(&id) else {
+            return;
+        };
+        if panicked {
+            tracing::error!(delivery.id = %attempt.0, "sending a delivery panicked");
+            let (sender, down) = (self.clone(), Arc::clone(down));
+            let answer = Answer::Never(Words::new(
+                "It cannot be sent: a fault of ours, which the log tells more of.",
+            ));
+            let task = flights
+                .tasks
+                .spawn(async move { sender.settle(attempt, &answer, &down).await });
+            flights.attempts.insert(task.id(), attempt);
+        }
+    }
+
+    async fn fly(&self, claimed: Claimed, down: &AtomicBool) {
+        let delivery = &claimed.delivery;
+        let attempt = (delivery.id, claimed.claim);
+        let answer = self.hand_over(&claimed).await;
+        let (delivery_id, tries) = (delivery.id, delivery.try_count);
+        let request_id = delivery.request_id.as_str();
+        match &answer {
+            Answer::Taken(_) => {
+                tracing::info!(delivery.id = %delivery_id, request.id = request_id, kind = delivery.kind, tries, "a mail was sent")
+            }
+            Answer::Later(wait, _) => {
+                tracing::info!(delivery.id = %delivery_id, request.id = request_id, kind = delivery.kind, tries, ?wait, "a mail was not taken and is tried again");
+            }
+            Answer::Never(_) => {
+                tracing::warn!(delivery.id = %delivery_id, request.id = request_id, kind = delivery.kind, tries, "a mail was refused for good");
+            }
+        }
+        self.settle(attempt, &answer, down).await;
+    }
+
+    async fn hand_over(&self, claimed: &Claimed) -> Answer {
+        let never = |why: &dyn std::fmt::Display| {
+            Answer::Never(Words::new(&format!("It cannot be sent: {why}.")))
+        };
+        let Some(sealed) = &claimed.mail else {
+            return never(&"it could not be written when it was queued");
+        };
+        let mail = match self.seal.open(PURPOSE, sealed) {
+            Ok(mail) => mail,
+            // The key may come back; what is damaged stays so.
+            Err(why @ SealError::UnknownKey(_)) => {
+                return Answer::Later(
+                    Wait::Recipient,
+                    Words::new(&format!("It cannot be opened: {why}.")),
+                );
+            }
+            Err(why @ (SealError::Malformed | SealError::Refused)) => return never(&why),
+        };
+        match message::envelope(&self.from, &claimed.delivery.recipient) {
+            Ok(envelope) => self.relay.hand_over(&envelope, mail.expose_secret()).await,
+            Err(why) => never(&why),
+        }
+    }
+
+    /// Writes down what came of an attempt. Patient: what is not written down is sent again.
+    async fn settle(&self, attempt: Attempt, answer: &Answer, down: &AtomicBool) {
+        let (taken, server) = match answer {
+            Answer::Taken(_) => (true, false),
+            Answer::Later(Wait::Server, _) => (false, true),
+            Answer::Later(Wait::Turn | Wait::Recipient, _) | Answer::Never(_) => (false, false),
+        };
+        let back = taken && down.swap(false, Ordering::Relaxed);
+        if server {
+            down.store(true, Ordering::Relaxed);
+        }
+        let until = self
+            .clock
+            .now()
+            .checked_add(crate::delivery::LEASE)
+            .unwrap_or(jiff::Timestamp::MAX);
+        let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
+        loop {
+            match self.finish(attempt, answer, back).await {
+                Ok(()) => return,
+                Err(error) if error.transient() && self.clock.now() < until => {
+                    tracing::warn!(delivery.id = %attempt.0, error = &error as &dyn std::error::Error, "what came of a mail cannot be written down yet");
+                    // Not ended by a stop: only the shell's deadline cuts it.
+                    if trouble.next(&CancellationToken::new()).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(delivery.id = %attempt.0, error = &error as &dyn std::error::Error, "what came of a mail was not written down; it is tried again");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes down what came of an attempt, if that is still the one that counts. `back` says that the
+    /// server is back, so that what waits for it is due.
+    async fn finish(
+        &self,
+        (id, claim): Attempt,
+        answer: &Answer,
+        back: bool,
+    ) -> Result<(), store::Error> {
+        let jitter = Jitter(u32::from_le_bytes(self.clock.random()));
+        store::write!(self.db, |tx| {
+            if back {
+                deliveries::wake_waiting(tx, self.clock.now()).await?;
+            }
+            let Some(mut delivery) = deliveries::find(tx, id).await? else {
+                return Ok(());
+            };
+            let before = delivery.progress.clone();
+            let step = before.step(
+                &Happening::Answered(claim, answer.clone()),
+                self.clock.now(),
+                jitter,
+            );
+            let Step::Changed(next) = step else {
+                tracing::warn!(delivery.id = %id, "an answer came after its claim had lapsed");
+                return Ok(());
+            };
+            delivery.progress = next;
+            if deliveries::save(tx, &delivery, &before).await? {
+                tries::end(tx, id, delivery.try_count, answer.words().as_str()).await?;
+                if let Some((kind, why)) = delivery.progress.told() {
+                    let request_id = delivery.request_id.parse().ok();
+                    tell_of_mail(
+                        tx,
+                        &self.clock,
+                        id,
+                        delivery.try_count,
+                        kind,
+                        &delivery.subject,
+                        why,
+                        request_id.as_ref(),
+                    )
+                    .await?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+enum Next {
+    Now,
+    At(jiff::Timestamp),
+    Never,
+}
+
+/// Tries a delivery at once, and returns it as it is then.
+///
+/// # Errors
+/// [`Error::NoDelivery`], [`Error::Sent`], and those of the database.
+pub(crate) async fn retry_now(
+    db: &Db,
+    clock: &Clock,
+    id: DeliveryId,
+) -> Result<deliveries::Stored, Error> {
+    store::write!(db, |tx| {
+        let name = contract::DeliveryName { delivery: id };
+        let Some(mut delivery) = deliveries::find(tx, id).await? else {
+            return Err(Error::NoDelivery(name));
+        };
+        let before = delivery.progress.clone();
+        match before.step(&Happening::Retried, clock.now(), Jitter(0)) {
+            Step::Sent => return Err(Error::Sent(name)),
+            Step::Unchanged => {}
+            Step::Changed(next) => {
+                delivery.progress = next;
+                deliveries::save(tx, &delivery, &before).await?;
+                tx.wake(DELIVERIES);
+            }
+        }
+        Ok(delivery)
+    })
+}
+
+#[cfg(test)]
+mod tests;
