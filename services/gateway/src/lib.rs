@@ -1,3 +1,137 @@
-//! The gateway: users' requests in, versions' answers out.
+//! One gateway: users' requests go through it to the version in use (`apps`), it follows the
+//! catalog's routes and provisioning's grants and keeps its promises (`control`), and it shows
+//! people the pages behind links in mails (`edge`).
 
+use std::{convert::Infallible, net::SocketAddr};
+
+use contract::{GatewayRef, Role};
+use futures::FutureExt as _;
+use proto::gateway::v1::gateway_service_server::GatewayServiceServer;
+use runtime::{CancellationToken, Server, Shell, connect_lazy, serve::MESSAGE_BYTES_MAX};
+use tokio::net::TcpListener;
+
+mod api;
 pub mod apps;
+mod config;
+mod control;
+mod edge;
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX, SUPPORT_CHARS_MAX};
+pub(crate) use error::Error;
+
+use api::Api;
+use apps::{DataPlane, Limits, Settings};
+use control::{Peers, Remembered, Start};
+use edge::{Edge, EdgeSettings};
+
+/// Where a gateway listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// For users of applications.
+    pub apps: SocketAddr,
+    /// For the pages behind links in mails.
+    pub edge: SocketAddr,
+    /// For its own gRPC service.
+    pub control: SocketAddr,
+}
+
+/// Where its own gRPC service listens unless told otherwise.
+const CONTROL: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    7104,
+);
+
+/// Serves until `shell` stops; returns where it listens once it does. What the disk knows is served
+/// at once; the shell is ready while catalog and provisioning are followed.
+///
+/// When the shell stops, users' requests end first, then the gateway leaves the fleet.
+pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::Error> {
+    let gateway = config.gateway_name();
+    let subject = GatewayRef::from(gateway.clone()).to_string();
+    let control_listen = config.service.listen_or(CONTROL);
+    let access = config.service.access(control_listen, &shell.clock())?;
+    let credentials = config.service.credentials(Role::Gateway, &subject)?;
+    let provisioning = connect_lazy(&config.provisioning, &credentials)?;
+    let catalogs = config
+        .catalog
+        .iter()
+        .map(|catalog| connect_lazy(catalog, &credentials))
+        .collect::<Result<Vec<_>, _>>()?;
+
+    let remembered = Remembered::read(&config.state_dir).await?;
+    let apps_listener = bind(config.apps_listen).await?;
+    let edge_listener = bind(config.edge_listen).await?;
+    let local = |listener: &TcpListener| listener.local_addr().map_err(runtime::Error::internal);
+    let (apps, edge) = (local(&apps_listener)?, local(&edge_listener)?);
+
+    let plane = DataPlane::new(Settings {
+        operator: config.operator.clone(),
+        apps_url: config.apps_url.clone(),
+        support: config.support.to_string(),
+        limits: Limits {
+            connections: config.connections_max as usize,
+            held_requests: config.held_requests_max as usize,
+            ..Limits::default()
+        },
+    });
+    let ended = CancellationToken::new();
+    let status = control::start(
+        &shell,
+        Start {
+            gateway,
+            listeners: vec![apps, edge],
+            plane: plane.clone(),
+            peers: Peers {
+                catalogs,
+                provisioning: provisioning.clone(),
+            },
+        },
+        remembered,
+        ended.clone(),
+    );
+
+    let serving = plane
+        .clone()
+        .serve(apps_listener, shell.stopping(), config.request_drain());
+    shell.spawn("users' requests", async move {
+        serving.await;
+        ended.cancel();
+        Ok::<(), Infallible>(())
+    });
+    let pages = Edge::new(
+        provisioning,
+        status.clone(),
+        shell.clock(),
+        &EdgeSettings {
+            operator: config.operator_text(),
+            support: config.support.as_str(),
+            origin: config.edge_url.origin(),
+        },
+    );
+    shell.spawn(
+        "edge",
+        edge::serve(edge_listener, pages.router(), shell.stopping()).map(Ok::<(), Infallible>),
+    );
+    let service = GatewayServiceServer::new(Api { plane, status })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let control = Server::builder(&shell, access)
+        .reflection(config.service.reflection)
+        .add_service(service)
+        .serve(control_listen)
+        .await?;
+    tracing::info!(%apps, %edge, %control, "the gateway serves");
+    Ok(Addresses {
+        apps,
+        edge,
+        control,
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, runtime::Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| runtime::Error::Listen { address, source })
+}

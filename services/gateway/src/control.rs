@@ -1,0 +1,486 @@
+//! What this gateway must know and promise: one task owns every application's turn and does what
+//! it decides. The data plane never waits for anything here.
+//!
+//! Messages come from the links to the catalog and to provisioning, from the disk, and from the
+//! checks and drains that run beside; each is one step of one or all turns.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use contract::{ApplicationName, GatewayName};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use proto::catalog::v1 as wire;
+use runtime::{CancellationToken, Latch, Shell};
+use tokio::sync::{mpsc, watch};
+
+use crate::apps::{AppRoute, DataPlane, Drain};
+
+mod cache;
+mod disk;
+mod grants;
+mod leave;
+mod link;
+mod route;
+mod start;
+pub(crate) mod status;
+mod turn;
+mod words;
+
+use disk::{GrantsWritten, RoutesWritten};
+use grants::{GrantSet, GrantsPosition};
+use link::{Says, catalog::CatalogNews, provisioning::GrantsNews};
+use route::Route;
+use status::Status;
+use turn::{Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Standing, Step, Turn};
+
+pub(crate) use cache::StateDirError;
+pub(crate) use route::Position;
+pub(crate) use start::{Peers, Remembered, Start, start};
+
+/// Messages that may wait for the control loop; who sends more waits.
+const MESSAGES_MAX: usize = 1024;
+/// How long what left unasked may go on: nobody named a time.
+const UNASKED_DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What the control loop is told.
+enum Message {
+    Catalog(CatalogNews),
+    Grants(GrantsNews),
+    RoutesWritten(RoutesWritten),
+    GrantsWritten(GrantsWritten),
+    Turn(ApplicationName, Input),
+}
+
+/// Owns what this gateway knows.
+struct Control {
+    shell: Shell,
+    gateway: GatewayName,
+    boot: String,
+    listeners: Vec<String>,
+    plane: DataPlane,
+    turns: BTreeMap<ApplicationName, Turn>,
+    standing: Standing,
+    catalog: Catalog,
+    grants: GrantsState,
+    routes_disk: RoutesDisk,
+    /// Checks and drains that run beside.
+    errands: FuturesUnordered<BoxFuture<'static, Option<Message>>>,
+    status: watch::Sender<Arc<Status>>,
+    latches: BTreeMap<String, Latch>,
+    start_time: jiff::Timestamp,
+    leaving: bool,
+}
+
+/// What is known of the link to the catalog.
+#[derive(Default)]
+struct Catalog {
+    /// Takes what this gateway says; none while there is no stream.
+    says: Option<Says<wire::FollowRequest>>,
+    /// Whether the present stream has told everything once.
+    synced: bool,
+    /// Why there is no stream.
+    broken: Option<String>,
+    /// What of the catalog's word was not taken, and why.
+    refused: BTreeMap<String, String>,
+}
+
+/// What is known of the link to provisioning, and of the grants.
+struct GrantsState {
+    link: GrantsLink,
+    says: Option<Says<proto::provisioning::v1::FollowGrantsRequest>>,
+    broken: Option<String>,
+    /// In the data plane.
+    applied: Option<GrantsPosition>,
+    /// In the data plane and on disk.
+    durable: Option<GrantsPosition>,
+    count: u64,
+    writer: mpsc::UnboundedSender<GrantSet>,
+    unwritten: Option<String>,
+}
+
+/// What is known of the routes' file.
+struct RoutesDisk {
+    writer: watch::Sender<Option<Arc<disk::Snapshot>>>,
+    sequence: u64,
+    written: u64,
+    unwritten: Option<String>,
+}
+
+impl Control {
+    /// Runs until `ended` says that the data plane has stopped, then leaves the fleet.
+    async fn run(
+        mut self,
+        mut messages: mpsc::Receiver<Message>,
+        ended: CancellationToken,
+        leave: leave::Leave,
+    ) {
+        self.publish();
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = ended.cancelled() => break,
+                Some(message) = self.errands.next(), if !self.errands.is_empty() => message,
+                message = messages.recv() => match message {
+                    Some(message) => Some(message),
+                    None => break,
+                },
+            };
+            if let Some(message) = message {
+                self.take(message);
+            }
+            while let Ok(message) = messages.try_recv() {
+                self.take(message);
+            }
+            self.publish();
+        }
+        leave.run(self, messages).await;
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Catalog(news) => self.hear_catalog(news),
+            Message::Grants(news) => self.hear_grants(news),
+            Message::RoutesWritten(written) => self.routes_written(written),
+            Message::GrantsWritten(written) => self.grants_written(written),
+            Message::Turn(application, input) => self.step(&application, input),
+        }
+    }
+
+    fn hear_catalog(&mut self, news: CatalogNews) {
+        match news {
+            CatalogNews::Connecting(reply) => {
+                // The link may have been told to stop meanwhile.
+                drop(reply.send(self.hello()));
+            }
+            CatalogNews::Up(says) => {
+                self.catalog.says = Some(says);
+                self.catalog.synced = false;
+                self.catalog.refused.clear();
+            }
+            CatalogNews::Down(why) => {
+                self.catalog.says = None;
+                self.catalog.synced = false;
+                self.catalog.broken = Some(why);
+            }
+            CatalogNews::Told(response) => match response.message {
+                Some(wire::follow_response::Message::Route(told)) => self.hear_route(told),
+                Some(wire::follow_response::Message::Removed(removed)) => {
+                    self.remove(&removed.application);
+                }
+                Some(wire::follow_response::Message::Synced(synced)) => {
+                    self.synced(&synced.applications);
+                }
+                None => tracing::debug!("the catalog said something that this release does not know"),
+            },
+        }
+    }
+
+    fn hello(&self) -> wire::Hello {
+        wire::Hello {
+            gateway: contract::GatewayRef::from(self.gateway.clone()).to_string(),
+            boot: self.boot.clone(),
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            positions: self
+                .turns
+                .iter()
+                .map(|(application, turn)| words::position(application, turn.route().position))
+                .collect(),
+            listeners: self.listeners.clone(),
+        }
+    }
+
+    fn hear_route(&mut self, told: wire::Route) {
+        match Route::parse(told) {
+            Ok(route) => {
+                let application = route.application.clone();
+                if self.turns.contains_key(&application) {
+                    self.step(&application, Input::Arrived(Box::new(route)));
+                } else {
+                    let first = Turn::first(route, self.grants.seen());
+                    self.accept(&application, first);
+                }
+            }
+            Err(error) => {
+                let application = error
+                    .application
+                    .as_ref()
+                    .map_or_else(|| "an application".to_owned(), ToString::to_string);
+                tracing::error!(application, %error, "the catalog told a route that cannot be used; the others go on");
+                self.catalog
+                    .refused
+                    .insert(application, format!("its route cannot be used: {error}"));
+                if let Some(answer) = error.answer {
+                    self.say(*answer);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        let Ok(application) = name.parse::<contract::ApplicationRef>() else {
+            tracing::error!(name, "the catalog removed something that has no such name");
+            return;
+        };
+        self.forget(&application.application);
+        self.write();
+    }
+
+    fn forget(&mut self, application: &ApplicationName) {
+        if self.turns.remove(application).is_some() {
+            tracing::info!(%application, "the application is gone");
+            if let Some(drain) = self.plane.remove_route(application) {
+                self.drain(application.clone(), DrainOrder::Unasked, drain);
+            }
+        }
+    }
+
+    /// Now every application is known. Others go, unless something on this stream speaks for
+    /// another history: such a catalog may not empty this gateway.
+    fn synced(&mut self, applications: &[String]) {
+        self.catalog.synced = true;
+        self.catalog.broken = None;
+        if self.catalog.refused.is_empty() {
+            let named: Vec<ApplicationName> = applications
+                .iter()
+                .filter_map(|name| name.parse::<contract::ApplicationRef>().ok())
+                .map(|name| name.application)
+                .collect();
+            let gone: Vec<ApplicationName> = self
+                .turns
+                .keys()
+                .filter(|known| !named.contains(known))
+                .cloned()
+                .collect();
+            for application in &gone {
+                self.forget(application);
+            }
+        }
+        self.standing = Standing::Member;
+        self.write();
+        tracing::info!(applications = self.turns.len(), "following the catalog");
+    }
+
+    fn hear_grants(&mut self, news: GrantsNews) {
+        match news {
+            // What is not durable would be lost with this process: it does not count as applied.
+            GrantsNews::Connecting(reply) => drop(reply.send(self.grants.durable)),
+            GrantsNews::Up(says) => {
+                self.grants.says = Some(says);
+                self.grants.link = GrantsLink::Following;
+                self.grants.broken = None;
+                self.tell_grants();
+            }
+            GrantsNews::Down(why) => {
+                self.grants.says = None;
+                self.grants.link = GrantsLink::Connecting;
+                self.grants.broken = Some(why);
+                self.tell_grants();
+            }
+            GrantsNews::CutOff => {
+                self.grants.link = GrantsLink::CutOff;
+                self.tell_grants();
+            }
+            GrantsNews::Told(set, reply) => {
+                drop(reply.send(self.apply_grants(set)));
+            }
+        }
+    }
+
+    fn apply_grants(&mut self, set: GrantSet) -> Result<(), grants::GrantsError> {
+        set.follows(self.grants.applied)?;
+        let full = set.extent == grants::Extent::Full;
+        self.plane.set_grants(full, set.changes());
+        self.grants.applied = Some(set.position);
+        // The writer ends only after this loop.
+        drop(self.grants.writer.send(set));
+        Ok(())
+    }
+
+    fn grants_written(&mut self, written: GrantsWritten) {
+        match written {
+            GrantsWritten::Done { position, count } => {
+                self.grants.unwritten = None;
+                self.grants.durable = Some(position);
+                self.grants.count = count;
+                if let Some(says) = &self.grants.says {
+                    // If the stream is full or gone, the next hello says the same.
+                    drop(says.messages.try_send(words::applied(position)));
+                }
+                self.tell_grants();
+            }
+            GrantsWritten::Failed(why) => self.grants.unwritten = Some(why),
+        }
+    }
+
+    fn tell_grants(&mut self) {
+        let seen = self.grants.seen();
+        let applications: Vec<ApplicationName> = self.turns.keys().cloned().collect();
+        for application in applications {
+            self.step(&application, Input::Grants(seen));
+        }
+    }
+
+    fn routes_written(&mut self, written: RoutesWritten) {
+        let RoutesWritten { snapshot, result } = written;
+        self.routes_disk.unwritten = result.as_ref().err().cloned();
+        if result.is_ok() {
+            self.routes_disk.written = self.routes_disk.written.max(snapshot.sequence);
+        }
+        for (application, position) in &snapshot.positions {
+            let input = match &result {
+                Ok(()) => Input::Written(*position),
+                Err(why) => Input::NotWritten(*position, why.clone()),
+            };
+            self.step(application, input);
+        }
+    }
+
+    /// Gives one turn its input. An application that is gone meanwhile has none.
+    fn step(&mut self, application: &ApplicationName, input: Input) {
+        if let Some(turn) = self.turns.get(application) {
+            let step = turn::step(turn, input);
+            self.accept(application, step);
+        }
+    }
+
+    /// Takes a turn's step and does what it says, in its order.
+    fn accept(&mut self, application: &ApplicationName, step: Step) {
+        let mut acts = VecDeque::from(step.acts);
+        let mut left = None;
+        self.turns.insert(application.clone(), step.turn);
+        while let Some(act) = acts.pop_front() {
+            if let Act::Flip(route) = act {
+                let (input, drain) = self.flip(*route);
+                left = drain.or(left);
+                if let Some(turn) = self.turns.get(application) {
+                    let step = turn::step(turn, input);
+                    self.turns.insert(application.clone(), step.turn);
+                    acts.extend(step.acts);
+                }
+            } else {
+                self.act(application, act, &mut left);
+            }
+        }
+    }
+
+    fn flip(&mut self, route: AppRoute) -> (Input, Option<Drain>) {
+        let application = route.application.clone();
+        let drain = self.plane.set_route(route);
+        let input = Input::Flipped {
+            left: match &drain {
+                Some(_) => Left::Generation,
+                None => Left::Nothing,
+            },
+            held: self.plane.hold_figures(&application).into(),
+        };
+        (input, drain)
+    }
+
+    fn act(&mut self, application: &ApplicationName, act: Act, left: &mut Option<Drain>) {
+        match act {
+            Act::Flip(_) => unreachable!("done by `accept`"),
+            Act::Write => self.write(),
+            Act::Prepare(nonce, target) => {
+                let (plane, application) = (self.plane.clone(), application.clone());
+                let errand = async move {
+                    let result = plane.prepare(&application, &target).await;
+                    let result = result.map_err(|error| Objection::from(&error));
+                    Some(Message::Turn(application, Input::Prepared(nonce, result)))
+                };
+                self.errands.push(errand.boxed());
+            }
+            Act::Drain(order) => {
+                if let Some(drain) = left.take() {
+                    self.drain(application.clone(), order, drain);
+                }
+            }
+            Act::Answer(answer) => {
+                let turn = self.turns.get(application);
+                let switch = turn.and_then(|turn| turn.route().order.switch());
+                tracing::info!(
+                    %application,
+                    switch.name = switch.map(tracing::field::display),
+                    revision = %answer.position.revision,
+                    nonce = %answer.nonce,
+                    report = ?answer.report,
+                    "answering the catalog"
+                );
+                self.say(words::answer(application, &answer));
+            }
+            Act::Refuse(refusal) => {
+                tracing::error!(
+                    %application,
+                    %refusal,
+                    "the catalog's word is not taken; if it is right, stop this gateway and empty its state folder"
+                );
+                self.catalog
+                    .refused
+                    .insert(application.to_string(), refusal.to_string());
+            }
+            Act::Accept => drop(self.catalog.refused.remove(application.as_str())),
+        }
+    }
+
+    fn drain(&mut self, application: ApplicationName, order: DrainOrder, drain: Drain) {
+        let errand = async move {
+            match order {
+                DrainOrder::Asked(nonce, timeout) => {
+                    let drained = drain.finish(timeout).await;
+                    Some(Input::DrainEnded(nonce, drained.into()))
+                }
+                DrainOrder::Unasked => {
+                    let drained = drain.finish(UNASKED_DRAIN).await;
+                    tracing::info!(?drained, "a generation has ended that nobody asked about");
+                    None
+                }
+            }
+        };
+        let told = errand.map(|input| input.map(|input| Message::Turn(application, input)));
+        self.errands.push(told.boxed());
+    }
+
+    /// Tells the catalog. What cannot be told now is told again on the next stream.
+    fn say(&mut self, answer: wire::Answer) {
+        let message = wire::FollowRequest {
+            message: Some(wire::follow_request::Message::Answer(answer)),
+        };
+        if let Some(says) = &self.catalog.says
+            && says.messages.try_send(message).is_err()
+        {
+            tracing::warn!("the catalog does not take answers; connecting again");
+            says.broken.cancel();
+        }
+    }
+
+    /// Asks for everything to be made durable; the newest request is what counts.
+    fn write(&mut self) {
+        self.routes_disk.sequence += 1;
+        let snapshot = disk::Snapshot::of(self.routes_disk.sequence, self.standing, &self.turns);
+        self.routes_disk.writer.send_replace(Some(Arc::new(snapshot)));
+    }
+
+    fn publish(&mut self) {
+        let status = Status::of(self);
+        let mut held = BTreeMap::new();
+        for reason in &status.not_ready {
+            let latch = self.latches.remove(reason);
+            held.insert(
+                reason.clone(),
+                latch.unwrap_or_else(|| self.shell.hold_ready(reason)),
+            );
+        }
+        self.latches = held;
+        self.status.send_replace(Arc::new(status));
+    }
+}
+
+impl GrantsState {
+    fn seen(&self) -> Grants {
+        Grants {
+            link: self.link,
+            durable: self.durable,
+        }
+    }
+}

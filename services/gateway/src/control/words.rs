@@ -1,0 +1,95 @@
+//! The control loop's words as the wire has them.
+
+use contract::{ApplicationName, ApplicationRef};
+use proto::{
+    catalog::v1 as wire,
+    provisioning::v1::{FollowGrantsRequest, GrantsApplied, follow_grants_request},
+};
+
+use super::{
+    grants::GrantsPosition,
+    route::Position,
+    turn::{Answer, DrainFigures, HeldFigures, Objection, Report},
+};
+use crate::apps::{Drained, HoldFigures, NotReady};
+
+/// The most characters of an objection's message.
+const MESSAGE_CHARS_MAX: usize = 500;
+
+pub(super) fn position(application: &ApplicationName, position: Position) -> wire::RoutePosition {
+    wire::RoutePosition {
+        application: ApplicationRef::from(application.clone()).to_string(),
+        timeline: position.timeline.to_string(),
+        revision: position.revision.get(),
+        generation: position.generation.map_or(0, contract::Generation::get),
+    }
+}
+
+pub(super) fn applied(position: GrantsPosition) -> FollowGrantsRequest {
+    FollowGrantsRequest {
+        message: Some(follow_grants_request::Message::Applied(GrantsApplied {
+            timeline: position.timeline.to_string(),
+            revision: position.revision.get(),
+        })),
+    }
+}
+
+pub(super) fn answer(application: &ApplicationName, answer: &Answer) -> wire::Answer {
+    let report = match &answer.report {
+        Report::Ready => wire::answer::Answer::Ready(wire::Ready {}),
+        Report::NotReady(objection) => wire::answer::Answer::NotReady(objection.clone().into()),
+        Report::Held => wire::answer::Answer::Held(wire::Held {}),
+        Report::Released(held) => wire::answer::Answer::Released(wire::Released {
+            held_requests: count(held.requests),
+            longest_hold: Some(held.longest.try_into().unwrap_or_default()),
+        }),
+        Report::Drained(drained) => wire::answer::Answer::Drained(wire::Drained {
+            finished_requests: count(drained.finished),
+            cut_requests: count(drained.cut),
+        }),
+    };
+    wire::Answer {
+        application: ApplicationRef::from(application.clone()).to_string(),
+        timeline: answer.position.timeline.to_string(),
+        revision: answer.position.revision.get(),
+        nonce: answer.nonce.to_string(),
+        answer: Some(report),
+    }
+}
+
+impl From<Objection> for wire::NotReady {
+    fn from(objection: Objection) -> Self {
+        Self {
+            reason: objection.reason,
+            message: objection.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+        }
+    }
+}
+
+impl From<&NotReady> for Objection {
+    fn from(why: &NotReady) -> Self {
+        Self::new(why.reason, why.message.clone())
+    }
+}
+
+impl From<HoldFigures> for HeldFigures {
+    fn from(figures: HoldFigures) -> Self {
+        Self {
+            requests: figures.held,
+            longest: figures.longest,
+        }
+    }
+}
+
+impl From<Drained> for DrainFigures {
+    fn from(drained: Drained) -> Self {
+        Self {
+            finished: drained.finished,
+            cut: drained.cut,
+        }
+    }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,196 @@
+//! The edge for people's browsers, on a listener of its own: the pages behind links in mails, and
+//! whether this gateway is well. Nothing here logs a path: a token may stand in it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Method, Response, StatusCode, header},
+    middleware::{self, Next},
+    routing::{MethodRouter, get},
+};
+use minijinja::context;
+use proto::provisioning::v1::consent_service_client::ConsentServiceClient;
+use runtime::{Client, Clock};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::control::status::Status;
+
+mod deny_page;
+mod limit;
+mod page;
+mod serve;
+
+use deny_page::Visit;
+use limit::Limiter;
+use page::{Pages, json, wants_json};
+pub(crate) use serve::serve;
+
+/// How long a browser may take to send a form.
+const BODY_MAX: Duration = Duration::from_secs(10);
+
+/// What the edge answers with.
+pub(crate) struct Edge {
+    consent: ConsentServiceClient<Client>,
+    status: watch::Receiver<Arc<Status>>,
+    pages: Pages,
+    limiter: Limiter,
+    clock: Clock,
+    /// Where browsers reach this edge: scheme and authority.
+    origin: String,
+}
+
+/// Who is on the other side of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Edge {
+    /// Makes an edge.
+    pub(crate) fn new(
+        provisioning: Client,
+        status: watch::Receiver<Arc<Status>>,
+        clock: Clock,
+        settings: &EdgeSettings<'_>,
+    ) -> Self {
+        Self {
+            consent: ConsentServiceClient::new(provisioning),
+            status,
+            pages: Pages::new(settings.operator, settings.support),
+            limiter: Limiter::new(clock.clone()),
+            clock,
+            origin: settings.origin.to_owned(),
+        }
+    }
+
+    /// Returns what answers requests.
+    pub(crate) fn router(self) -> Router {
+        let edge = Arc::new(self);
+        Router::new()
+            .route("/", get(home))
+            .route("/.switchover/live", get(live))
+            .route("/.switchover/ready", get(ready))
+            .route(
+                "/consent/{token}",
+                MethodRouter::new().get(show).post(decide),
+            )
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(not_this_way)
+            .layer(middleware::from_fn_with_state(edge.clone(), seal))
+            .with_state(edge)
+    }
+}
+
+/// What pages say of the installation.
+pub(crate) struct EdgeSettings<'a> {
+    /// Who runs the applications.
+    pub(crate) operator: &'a str,
+    /// Whom people are to ask.
+    pub(crate) support: &'a str,
+    /// Where browsers reach this edge: scheme and authority.
+    pub(crate) origin: &'a str,
+}
+
+async fn seal(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response<Body> {
+    let mut response = next.run(request).await;
+    edge.pages.seal(response.headers_mut());
+    response
+}
+
+async fn home(State(edge): State<Arc<Edge>>) -> Response<Body> {
+    edge.pages.page(StatusCode::OK, "home.html", context! {})
+}
+
+async fn live() -> Response<Body> {
+    json(StatusCode::OK, &serde_json::json!({ "live": true }))
+}
+
+/// Whether to send requests here, and why not.
+#[derive(Serialize)]
+struct Readiness<'a> {
+    gateway: &'a contract::GatewayName,
+    ready: bool,
+    reasons: &'a [String],
+}
+
+async fn ready(State(edge): State<Arc<Edge>>) -> Response<Body> {
+    let status = edge.status.borrow().clone();
+    let ready = status.not_ready.is_empty();
+    let code = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    json(
+        code,
+        &Readiness {
+            gateway: &status.gateway,
+            ready,
+            reasons: &status.not_ready,
+        },
+    )
+}
+
+async fn show(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    visit(edge, peer, &request).show().await
+}
+
+async fn decide(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let visit = visit(edge, peer, &request);
+    let body = axum::body::to_bytes(request.into_body(), deny_page::BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_MAX, body).await {
+        Ok(Ok(body)) => visit.decide(body).await,
+        // Too much, too slow or broken off: in every case there is no form.
+        Ok(Err(_)) | Err(_) => visit.too_large(),
+    }
+}
+
+fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
+    let path = request.uri().path();
+    let token = path.strip_prefix("/consent/").unwrap_or_default();
+    let address: IpAddr = peer.ip().to_canonical();
+    Visit::new(edge, token, address, request.headers().clone())
+}
+
+async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    if wants_json(&headers) {
+        return json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({ "error": "NOT_FOUND", "message": "There is nothing here." }),
+        );
+    }
+    edge.pages.message(
+        StatusCode::NOT_FOUND,
+        "There is nothing here",
+        "Use the whole link from the mail.",
+        None,
+    )
+}
+
+async fn not_this_way(State(edge): State<Arc<Edge>>, method: Method) -> Response<Body> {
+    let mut response = edge.pages.message(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "That cannot be done here",
+        "Open the link from the mail in a browser.",
+        None,
+    );
+    if method == Method::OPTIONS {
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        *response.body_mut() = Body::empty();
+    }
+    response
+}

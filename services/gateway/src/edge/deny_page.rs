@@ -1,0 +1,383 @@
+//! The page behind a link in a mail: GET shows, POST does. A tenant denies a version, accepts it,
+//! or takes either back while the link works.
+//!
+//! Mail software fetches links and may submit what it finds, so GET and HEAD change nothing, no
+//! choice is made beforehand, and a form that comes back too fast, or without a browser's word
+//! that a person sent it from this page, is asked about once more (S33, S34). The token stands in
+//! the page's address and nowhere else: not in its text, its links, or a log (S38, S39).
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+use contract::{Problem, reason};
+use minijinja::{Value, context};
+use proto::provisioning::v1 as wire;
+use runtime::request;
+
+use super::{
+    Edge,
+    limit::Limiter,
+    page::{Pages, json, wants_json},
+};
+
+mod form;
+mod offer;
+#[cfg(test)]
+mod tests;
+
+pub(super) use form::BODY_BYTES_MAX;
+use form::{Choice, Confirmation, Form, FormError, Sender};
+use offer::OfferView;
+
+/// The longest token that is looked up; real ones have 43 characters.
+const TOKEN_MAX: usize = 100;
+/// The most characters of a browser's own description that are kept.
+const USER_AGENT_MAX: usize = 300;
+/// How long provisioning may take to answer, the wait for every gateway included.
+const CALL_MAX: Duration = Duration::from_secs(15);
+/// When to try again while provisioning is away.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// One visit of one page.
+pub(super) struct Visit {
+    edge: Arc<Edge>,
+    token: String,
+    address: IpAddr,
+    headers: HeaderMap,
+    reference: contract::RequestId,
+}
+
+/// What keeps a visit from its page.
+enum Failure {
+    TooMany(Duration),
+    CrossSite,
+    Form(FormError),
+    Peer(Problem),
+}
+
+impl Visit {
+    /// Begins a visit by the page's address.
+    pub(super) fn new(edge: Arc<Edge>, token: &str, address: IpAddr, headers: HeaderMap) -> Self {
+        let token = if token.len() <= TOKEN_MAX { token } else { "" };
+        Self {
+            reference: request::new_id(&edge.clock),
+            edge,
+            token: token.to_owned(),
+            address,
+            headers,
+        }
+    }
+
+    /// Shows where the offer stands.
+    pub(super) async fn show(self) -> Response<Body> {
+        let shown = self.within(self.offer()).await;
+        match shown {
+            Ok((offer, form_token)) => self.render(None, &offer, &form_token, None),
+            Err(failure) => self.refuse(&failure),
+        }
+    }
+
+    /// Takes a decision, or asks once more.
+    pub(super) async fn decide(self, body: Bytes) -> Response<Body> {
+        match self.within(self.decide_by(body)).await {
+            Ok(response) => response,
+            Err(failure) => self.refuse(&failure),
+        }
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = T>) -> T {
+        request::with_request_id(self.reference.clone(), work).await
+    }
+
+    async fn decide_by(&self, body: Bytes) -> Result<Response<Body>, Failure> {
+        self.admit()?;
+        let sender = Sender::of(&self.headers, &self.edge.origin).ok_or(Failure::CrossSite)?;
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        let form = match Form::parse(kind, body).await {
+            Ok(form) => form,
+            Err(FormError::NoChoice) => {
+                let note = "Please choose one of the two answers first.";
+                return self.show_again(StatusCode::UNPROCESSABLE_ENTITY, note).await;
+            }
+            Err(error) => return Err(Failure::Form(error)),
+        };
+        let sure = match form.confirmation {
+            Confirmation::Given => true,
+            Confirmation::None => {
+                sender == Sender::Person && form.took_its_time(self.edge.clock.now())
+            }
+        };
+        if !sure {
+            return self.confirm(form.choice).await;
+        }
+        self.send(form).await
+    }
+
+    async fn send(&self, form: Form) -> Result<Response<Body>, Failure> {
+        let user_agent = self.headers.get(header::USER_AGENT);
+        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let decided = self
+            .call(async {
+                self.edge
+                    .consent
+                    .clone()
+                    .decide_offer(wire::DecideOfferRequest {
+                        token: self.token.clone(),
+                        form_token: form.form_token,
+                        decision: form.choice.wire().into(),
+                        origin: Some(wire::Origin {
+                            address: self.address.to_string(),
+                            user_agent: user_agent
+                                .unwrap_or_default()
+                                .chars()
+                                .filter(|c| !c.is_control())
+                                .take(USER_AGENT_MAX)
+                                .collect(),
+                        }),
+                    })
+                    .await
+            })
+            .await;
+        match decided {
+            Ok(response) => {
+                let offer = self.view(response.offer.as_ref())?;
+                tracing::info!(choice = ?form.choice, status = ?offer.status, reference = %self.reference, "a decision was taken");
+                if wants_json(&self.headers) {
+                    return Ok(json(StatusCode::OK, &offer));
+                }
+                Ok(self.see_other())
+            }
+            Err(Failure::Peer(problem)) if problem.reason().as_str() == "FORM_STALE" => {
+                let note = "This page had been open for too long, so nothing was decided. Please choose once more.";
+                self.show_again(StatusCode::CONFLICT, note).await
+            }
+            Err(Failure::Peer(problem))
+                if matches!(problem.reason().as_str(), "TOKEN_EXPIRED" | "TOKEN_VOID") =>
+            {
+                let (offer, form_token) = self.offer().await?;
+                Ok(self.render(Some(StatusCode::GONE), &offer, &form_token, None))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Asks provisioning what the link is about.
+    async fn offer(&self) -> Result<(OfferView, String), Failure> {
+        self.admit()?;
+        let request = wire::GetOfferRequest {
+            token: self.token.clone(),
+        };
+        let response = self
+            .call(async { self.edge.consent.clone().get_offer(request).await })
+            .await?;
+        Ok((self.view(response.offer.as_ref())?, response.form_token))
+    }
+
+    fn view(&self, offer: Option<&wire::Offer>) -> Result<OfferView, Failure> {
+        offer
+            .and_then(|offer| OfferView::of(offer, self.edge.clock.now()))
+            .ok_or_else(|| {
+                Failure::Peer(Problem::broken("provisioning told an offer that cannot be shown"))
+            })
+    }
+
+    fn admit(&self) -> Result<(), Failure> {
+        match self.limiter().wait(self.address) {
+            Some(wait) => Err(Failure::TooMany(wait)),
+            None => Ok(()),
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+    ) -> Result<T, Failure> {
+        let answered = tokio::time::timeout(CALL_MAX, call)
+            .await
+            .unwrap_or_else(|_| Err(tonic::Status::deadline_exceeded("no answer in time")));
+        match answered {
+            Ok(response) => Ok(response.into_inner()),
+            Err(status) => {
+                let problem = Problem::from(status);
+                if problem.is(&reason::TOKEN_INVALID) {
+                    self.limiter().wrong(self.address);
+                }
+                Err(Failure::Peer(problem))
+            }
+        }
+    }
+
+    async fn show_again(&self, status: StatusCode, note: &str) -> Result<Response<Body>, Failure> {
+        let (offer, form_token) = self.offer().await?;
+        Ok(self.render(Some(status), &offer, &form_token, Some(note)))
+    }
+
+    async fn confirm(&self, choice: Choice) -> Result<Response<Body>, Failure> {
+        let (offer, form_token) = self.offer().await?;
+        if !offer.open_to_decisions {
+            return Ok(self.render(None, &offer, &form_token, None));
+        }
+        if wants_json(&self.headers) {
+            return Ok(json(
+                StatusCode::CONFLICT,
+                &serde_json::json!({
+                    "error": "CONFIRMATION_NEEDED",
+                    "message": "Nothing was decided: a person must confirm on the page.",
+                }),
+            ));
+        }
+        let values = context! {
+            offer => offer.value(),
+            decision => choice.as_str(),
+            form => self.form(&form_token),
+        };
+        Ok(self.pages().page(StatusCode::OK, "confirm.html", values))
+    }
+
+    fn render(
+        &self,
+        status: Option<StatusCode>,
+        offer: &OfferView,
+        form_token: &str,
+        note: Option<&str>,
+    ) -> Response<Body> {
+        let status = status.unwrap_or_else(|| offer.http_status());
+        if wants_json(&self.headers) {
+            return json(status, offer);
+        }
+        let form = if offer.open_to_decisions {
+            self.form(form_token)
+        } else {
+            Value::from(())
+        };
+        let values = context! { offer => offer.value(), form, note => note.unwrap_or_default() };
+        self.pages().page(status, "offer.html", values)
+    }
+
+    /// The hidden part of a form.
+    fn form(&self, form_token: &str) -> Value {
+        context! {
+            form_token,
+            shown_at => self.edge.clock.now().as_millisecond(),
+        }
+    }
+
+    /// After a decision the browser asks for the page anew, so that a reload sends nothing.
+    fn see_other(&self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        if let Ok(location) = HeaderValue::from_str(&format!("/consent/{}", self.token)) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+
+    fn refuse(&self, failure: &Failure) -> Response<Body> {
+        let refusal = self.refusal(failure);
+        let mut response = if wants_json(&self.headers) {
+            json(
+                refusal.status,
+                &serde_json::json!({
+                    "error": refusal.reason,
+                    "message": refusal.text,
+                    "reference": self.reference,
+                }),
+            )
+        } else {
+            let reference = refusal
+                .status
+                .is_server_error()
+                .then(|| self.reference.as_str());
+            self.pages()
+                .message(refusal.status, refusal.title, refusal.text, reference)
+        };
+        if let Some(wait) = refusal.retry_after {
+            let seconds = wait.as_secs().max(1);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        let refusal = |status, reason, title, text, retry_after| Refusal {
+            status,
+            reason,
+            title,
+            text,
+            retry_after,
+        };
+        match failure {
+            Failure::TooMany(wait) => refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RATE_LIMITED",
+                "Please wait a minute",
+                "Too many links that do not exist were opened from your network. Nothing was decided; open your link again in a minute.",
+                Some(*wait),
+            ),
+            Failure::CrossSite => refusal(
+                StatusCode::FORBIDDEN,
+                "CROSS_SITE",
+                "This form came from another page",
+                "Nothing was decided. Open the link from the mail, and decide on the page that it leads to.",
+                None,
+            ),
+            Failure::Form(FormError::TooLarge) => refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "TOO_LARGE",
+                "That was too much",
+                "Nothing was decided. Open the link from the mail again.",
+                None,
+            ),
+            Failure::Form(FormError::NoChoice | FormError::Unreadable) => refusal(
+                StatusCode::BAD_REQUEST,
+                "INVALID_FIELDS",
+                "This form cannot be read",
+                "Nothing was decided. Open the link from the mail again, and decide on the page that it leads to.",
+                None,
+            ),
+            Failure::Peer(problem) if problem.is(&reason::TOKEN_INVALID) => refusal(
+                StatusCode::NOT_FOUND,
+                "TOKEN_INVALID",
+                "This link leads nowhere",
+                "It may be incomplete: some mail programs break long links. Copy the whole link from the mail. If a newer mail came since, use the link in that one.",
+                None,
+            ),
+            Failure::Peer(problem) => {
+                tracing::warn!(%problem, reason = %problem.reason(), reference = %self.reference, "a consent page cannot be shown");
+                refusal(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "PEER_UNAVAILABLE",
+                    "Not available right now",
+                    "We cannot look up your link at this moment, and if you sent a decision, it may not have arrived. Open the link again in a minute: the page says what holds.",
+                    Some(RETRY),
+                )
+            }
+        }
+    }
+
+    /// Answers a form that is too large to be read.
+    pub(super) fn too_large(self) -> Response<Body> {
+        self.refuse(&Failure::Form(FormError::TooLarge))
+    }
+
+    fn pages(&self) -> &Pages {
+        &self.edge.pages
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.edge.limiter
+    }
+}
+
+struct Refusal {
+    status: StatusCode,
+    reason: &'static str,
+    title: &'static str,
+    text: &'static str,
+    retry_after: Option<Duration>,
+}

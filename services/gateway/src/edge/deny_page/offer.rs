@@ -1,0 +1,161 @@
+//! An offer as people and programs read it.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use minijinja::{Value, context};
+use proto::provisioning::v1 as wire;
+use serde::Serialize;
+
+/// An offer as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct OfferView {
+    pub(super) application: String,
+    pub(super) tenant: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) source_version: String,
+    pub(super) target_version: String,
+    pub(super) kind: Kind,
+    pub(super) status: Status,
+    /// Whether the tenant may decide, or decide otherwise.
+    pub(super) open_to_decisions: bool,
+    /// Whether what holds is a denial.
+    pub(super) denied: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    gateways_refusing: usize,
+    gateways: usize,
+}
+
+/// What the tenant is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    /// To accept.
+    Accept,
+    /// It is moved along, and may deny.
+    Deny,
+}
+
+/// Where an offer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    /// Nobody has decided.
+    Open,
+    /// Users are let in.
+    Accepted,
+    /// It counts from the switch on.
+    DeniedRecorded,
+    /// Not every gateway refuses yet.
+    DeniedTakingEffect,
+    /// Every gateway refuses.
+    DeniedInForce,
+    /// The time to decide is over.
+    Expired,
+    /// There is nothing to decide.
+    Void,
+}
+
+impl Status {
+    fn of(status: wire::OfferStatus) -> Option<Self> {
+        match status {
+            wire::OfferStatus::Unspecified => None,
+            wire::OfferStatus::Open => Some(Self::Open),
+            wire::OfferStatus::Accepted => Some(Self::Accepted),
+            wire::OfferStatus::DeniedRecorded => Some(Self::DeniedRecorded),
+            wire::OfferStatus::DeniedTakingEffect => Some(Self::DeniedTakingEffect),
+            wire::OfferStatus::DeniedInForce => Some(Self::DeniedInForce),
+            wire::OfferStatus::Expired => Some(Self::Expired),
+            wire::OfferStatus::Void => Some(Self::Void),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::DeniedRecorded => "denied_recorded",
+            Self::DeniedTakingEffect => "denied_taking_effect",
+            Self::DeniedInForce => "denied_in_force",
+            Self::Expired => "expired",
+            Self::Void => "void",
+        }
+    }
+
+    fn denied(self) -> bool {
+        match self {
+            Self::DeniedRecorded | Self::DeniedTakingEffect | Self::DeniedInForce => true,
+            Self::Open | Self::Accepted | Self::Expired | Self::Void => false,
+        }
+    }
+}
+
+impl OfferView {
+    /// Reads an offer; none if it says nothing that could be shown.
+    pub(super) fn of(offer: &wire::Offer, now: Timestamp) -> Option<Self> {
+        let status = Status::of(offer.status())?;
+        let until = offer.expire_time.and_then(time);
+        let works = until.is_none_or(|until| now < until);
+        let gateways = usize::try_from(offer.fleet_size).unwrap_or_default();
+        Some(Self {
+            application: offer.application_display_name.clone(),
+            tenant: offer.tenant_display_name.clone(),
+            source_version: offer.source_version.clone(),
+            target_version: offer.target_version.clone(),
+            kind: match offer.kind() {
+                wire::OfferKind::Accept => Kind::Accept,
+                wire::OfferKind::Deny | wire::OfferKind::Unspecified => Kind::Deny,
+            },
+            status,
+            open_to_decisions: works && !matches!(status, Status::Expired | Status::Void),
+            denied: status.denied(),
+            decided: offer.decision_time.and_then(time).map(for_people),
+            until: until.map(for_people),
+            gateways_refusing: gateways.saturating_sub(offer.outstanding_gateways.len()),
+            gateways,
+        })
+    }
+
+    /// Returns it for templates.
+    pub(super) fn value(&self) -> Value {
+        context! {
+            application => self.application.as_str(),
+            tenant => self.tenant.as_str(),
+            source_version => self.source_version.as_str(),
+            target_version => self.target_version.as_str(),
+            kind => match self.kind {
+                Kind::Accept => "accept",
+                Kind::Deny => "deny",
+            },
+            status => self.status.as_str(),
+            denied => self.denied,
+            decided => self.decided.as_deref().unwrap_or_default(),
+            until => self.until.as_deref().unwrap_or_default(),
+            gateways_refusing => self.gateways_refusing,
+            gateways => self.gateways,
+        }
+    }
+
+    /// Returns what a GET answers with.
+    pub(super) fn http_status(&self) -> StatusCode {
+        match self.status {
+            Status::Expired | Status::Void => StatusCode::GONE,
+            Status::Open
+            | Status::Accepted
+            | Status::DeniedRecorded
+            | Status::DeniedTakingEffect
+            | Status::DeniedInForce => StatusCode::OK,
+        }
+    }
+}
+
+fn time(told: prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(told.seconds, told.nanos).ok()
+}
+
+/// The reader's time zone is not known, so it is said which one this is.
+fn for_people(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}

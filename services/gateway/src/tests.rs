@@ -1,0 +1,1 @@
+//! The whole gateway against a catalog and a provisioning of the tests.
