@@ -1,0 +1,295 @@
+//! `switchover apps …`
+
+use clap::{Args, Subcommand, ValueEnum};
+use contract::ApplicationName;
+use prost_types::FieldMask;
+use proto::catalog::v1::{
+    Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
+    GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest, SwitchPolicy,
+    TenantFailurePolicy, UpdateApplicationRequest,
+};
+
+use super::{Verb, pages, present};
+use crate::{
+    args::{ApplicationArg, Icon, Paging, Time},
+    connect::{Service::Catalog, Session},
+    error::Error,
+    show::{Screen, catalog},
+};
+
+/// What to do with applications.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Creates an application
+    Create(Create),
+    /// Shows one application
+    Get {
+        /// The application
+        application: ApplicationArg,
+    },
+    /// Lists applications
+    #[command(visible_alias = "ls")]
+    List(Paging),
+    /// Changes what is given, and nothing else
+    Update(Update),
+    /// Deletes an application that never had an active version
+    Delete {
+        /// The application
+        application: ApplicationArg,
+        /// Only while it still has this etag
+        #[arg(long, default_value = "", hide_default_value = true)]
+        etag: String,
+    },
+    /// Shows the settings in force: the roles of the active version
+    Settings {
+        /// The application
+        application: ApplicationArg,
+    },
+    /// Shows who did what to its versions, newest first
+    History {
+        /// The application
+        application: ApplicationArg,
+        /// Which part.
+        #[command(flatten)]
+        paging: Paging,
+    },
+}
+
+/// A new application.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Its name: 1 to 20 lower-case letters and digits; part of host names, never changes
+    application: ApplicationName,
+    /// What people call it; its name if left out
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// Its facts.
+    #[command(flatten)]
+    facts: Facts,
+}
+
+/// Changes of an application.
+#[derive(Debug, Args)]
+pub struct Update {
+    /// The application
+    application: ApplicationArg,
+    /// What people call it
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// Its facts.
+    #[command(flatten)]
+    facts: Facts,
+    /// Only while it still has this etag
+    #[arg(long, default_value = "", hide_default_value = true)]
+    etag: String,
+}
+
+#[derive(Debug, Args)]
+struct Facts {
+    /// What it is for
+    #[arg(long = "abstract", value_name = "TEXT")]
+    summary: Option<String>,
+    /// A picture of at most 64 KiB, .png or .svg
+    #[arg(long, value_name = "FILE")]
+    icon: Option<Icon>,
+    /// How long gateways may take to get ready
+    #[arg(long, value_name = "TIME")]
+    prepare_timeout: Option<Time>,
+    /// How long requests may be held before a switch is given up
+    #[arg(long, value_name = "TIME")]
+    hold_timeout: Option<Time>,
+    /// How long requests may go on on the version that left
+    #[arg(long, value_name = "TIME")]
+    drain_timeout: Option<Time>,
+    /// What a tenant that cannot be moved means for a switch
+    #[arg(long, value_name = "POLICY")]
+    tenant_failures: Option<TenantFailures>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TenantFailures {
+    /// It is given up; nobody noticed anything
+    Stop,
+    /// It goes on without them
+    GoOn,
+}
+
+impl Facts {
+    fn policy(&self) -> Option<SwitchPolicy> {
+        let failures = match self.tenant_failures {
+            None => TenantFailurePolicy::Unspecified,
+            Some(TenantFailures::Stop) => TenantFailurePolicy::Stop,
+            Some(TenantFailures::GoOn) => TenantFailurePolicy::GoOn,
+        };
+        let policy = SwitchPolicy {
+            prepare_timeout: self.prepare_timeout.map(Time::wire),
+            hold_timeout: self.hold_timeout.map(Time::wire),
+            drain_timeout: self.drain_timeout.map(Time::wire),
+            tenant_failures: failures.into(),
+        };
+        (policy != SwitchPolicy::default()).then_some(policy)
+    }
+
+    fn onto(self, mut application: Application) -> Result<Application, Error> {
+        application.policy = self.policy();
+        application.icon = self.icon.map(|icon| icon.load()).transpose()?;
+        application.r#abstract = self.summary.unwrap_or_default();
+        Ok(application)
+    }
+}
+
+impl Verb for Command {
+    async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
+        match self {
+            Self::Create(create) => create.run(session, screen).await,
+            Self::Get { application } => {
+                let request = GetApplicationRequest {
+                    name: application.full(),
+                };
+                let answer = session
+                    .ask(Catalog, session.applications().get_application(request))
+                    .await?;
+                let application = present(session, answer.application.clone())?;
+                screen.answer(&answer, |view| catalog::application(&application, view))
+            }
+            Self::List(paging) => {
+                let mut request = ListApplicationsRequest::default();
+                pages!(
+                    session,
+                    screen,
+                    paging,
+                    Catalog,
+                    applications.list_applications(request),
+                    applications,
+                    catalog::applications
+                )
+            }
+            Self::Update(update) => update.run(session, screen).await,
+            Self::Delete { application, etag } => {
+                let request = DeleteApplicationRequest {
+                    name: application.full(),
+                    etag,
+                };
+                let answer = session
+                    .ask(Catalog, session.applications().delete_application(request))
+                    .await?;
+                screen.answer(&answer, |_| {
+                    format!("{application} is deleted, with its versions.\n")
+                })
+            }
+            Self::Settings { application } => {
+                let request = GetSettingsRequest {
+                    application: application.full(),
+                };
+                let answer = session
+                    .ask(Catalog, session.applications().get_settings(request))
+                    .await?;
+                let name = application.to_string();
+                screen.answer(&answer, |view| catalog::settings(&name, &answer, view))
+            }
+            Self::History {
+                application,
+                paging,
+            } => {
+                let mut request = ListHistoryRequest {
+                    parent: application.full(),
+                    ..ListHistoryRequest::default()
+                };
+                pages!(
+                    session,
+                    screen,
+                    paging,
+                    Catalog,
+                    switches.list_history(request),
+                    entries,
+                    catalog::history
+                )
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
+        let application = Application {
+            display_name: self
+                .display_name
+                .unwrap_or_else(|| self.application.to_string()),
+            ..Application::default()
+        };
+        let request = CreateApplicationRequest {
+            application_id: self.application.to_string(),
+            application: Some(self.facts.onto(application)?),
+            request_id: session.request_id().to_string(),
+        };
+        let answer = session
+            .ask(Catalog, session.applications().create_application(request))
+            .await?;
+        let application = present(session, answer.application.clone())?;
+        screen.answer(&answer, |view| catalog::application(&application, view))
+    }
+}
+
+impl Update {
+    async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
+        let mut paths = Vec::new();
+        for (given, path) in [
+            (self.display_name.is_some(), "display_name"),
+            (self.facts.summary.is_some(), "abstract"),
+            (self.facts.icon.is_some(), "icon"),
+            (self.facts.policy().is_some(), "policy"),
+        ] {
+            if given {
+                paths.push(path.to_owned());
+            }
+        }
+        if paths.is_empty() {
+            let hint = "Give at least one option, such as --display-name.".to_owned();
+            return Err(Error::usage("Nothing is to be changed.", Some(hint)));
+        }
+        let name = self.application.full();
+        // Of a policy, what is not given stays as it is.
+        let policy = match self.facts.policy() {
+            None => None,
+            Some(changes) => {
+                let request = GetApplicationRequest { name: name.clone() };
+                let answer = session
+                    .ask(Catalog, session.applications().get_application(request))
+                    .await?;
+                let present = answer.application.unwrap_or_default().policy;
+                Some(merged(present.unwrap_or_default(), changes))
+            }
+        };
+        let application = Application {
+            name,
+            display_name: self.display_name.unwrap_or_default(),
+            ..Application::default()
+        };
+        let request = UpdateApplicationRequest {
+            application: Some(Application {
+                policy,
+                ..self.facts.onto(application)?
+            }),
+            update_mask: Some(FieldMask { paths }),
+            etag: self.etag,
+        };
+        let answer = session
+            .ask(Catalog, session.applications().update_application(request))
+            .await?;
+        let application = present(session, answer.application.clone())?;
+        screen.answer(&answer, |view| catalog::application(&application, view))
+    }
+}
+
+fn merged(present: SwitchPolicy, changes: SwitchPolicy) -> SwitchPolicy {
+    let failures = match changes.tenant_failures() {
+        TenantFailurePolicy::Unspecified => present.tenant_failures(),
+        given @ (TenantFailurePolicy::Stop | TenantFailurePolicy::GoOn) => given,
+    };
+    SwitchPolicy {
+        prepare_timeout: changes.prepare_timeout.or(present.prepare_timeout),
+        hold_timeout: changes.hold_timeout.or(present.hold_timeout),
+        drain_timeout: changes.drain_timeout.or(present.drain_timeout),
+        tenant_failures: failures.into(),
+    }
+}

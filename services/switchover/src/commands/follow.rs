@@ -1,0 +1,109 @@
+//! Following a switch to its end, over interruptions.
+
+use std::time::Duration;
+
+use proto::catalog::v1::{Switch, SwitchState, WatchSwitchRequest};
+use runtime::{Backoff, CancellationToken};
+use tokio::time::{MissedTickBehavior, interval};
+use tonic::{Status, Streaming};
+
+use crate::{
+    connect::{Service::Catalog, Session},
+    error::Error,
+    show::{Screen, live::Live, progress},
+};
+
+/// How often the time of a step is drawn anew.
+const REDRAW: Duration = Duration::from_millis(100);
+/// The first and the longest pause before a broken stream is opened again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often a stream may break without bringing anything, before that is said.
+const TRIES: u32 = 20;
+
+/// Shows the switch until it has ended. Fails if it did not succeed.
+pub async fn to_the_end(name: &str, session: &Session, screen: &Screen) -> Result<(), Error> {
+    let mut live = screen.live();
+    let stop = CancellationToken::new();
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+    let mut tries = 0;
+    loop {
+        let request = WatchSwitchRequest {
+            name: name.to_owned(),
+        };
+        let opened = session
+            .wait(Catalog, session.switches().watch_switch(request))
+            .await;
+        let broken = match opened {
+            Ok(mut stream) => match shown(&mut stream, &mut live).await? {
+                Shown::Ended(switch) => return outcome(&switch),
+                Shown::Broken { status, brought } => {
+                    if brought {
+                        backoff.reset();
+                        tries = 0;
+                    }
+                    session.fail(Catalog, &status)
+                }
+            },
+            Err(error) => error,
+        };
+        tries += 1;
+        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
+        if !transient || tries >= TRIES || backoff.next(&stop).await.is_err() {
+            return Err(broken);
+        }
+    }
+}
+
+/// Succeeds if the switch did.
+pub fn outcome(switch: &Switch) -> Result<(), Error> {
+    match switch.state() {
+        SwitchState::Failed | SwitchState::Cancelled => Err(Error::SwitchGivenUp),
+        SwitchState::Unspecified
+        | SwitchState::Provisioning
+        | SwitchState::Preparing
+        | SwitchState::ClosingConsent
+        | SwitchState::Holding
+        | SwitchState::Releasing
+        | SwitchState::Draining
+        | SwitchState::Settling
+        | SwitchState::Succeeded => Ok(()),
+    }
+}
+
+enum Shown {
+    Ended(Box<Switch>),
+    Broken { status: Status, brought: bool },
+}
+
+async fn shown(
+    stream: &mut Streaming<proto::catalog::v1::WatchSwitchResponse>,
+    live: &mut Live,
+) -> Result<Shown, Error> {
+    let mut brought = false;
+    let mut redraw = interval(REDRAW);
+    redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let message = tokio::select! {
+            message = stream.message() => message,
+            _ = redraw.tick() => {
+                live.tick();
+                continue;
+            }
+        };
+        match message {
+            Err(status) => return Ok(Shown::Broken { status, brought }),
+            Ok(None) => {
+                let status = Status::unavailable("the stream ended early");
+                return Ok(Shown::Broken { status, brought });
+            }
+            Ok(Some(answer)) => {
+                brought = true;
+                let switch = answer.switch.clone().unwrap_or_default();
+                live.show(&answer, &switch)?;
+                if progress::ended(&switch) {
+                    return Ok(Shown::Ended(Box::new(switch)));
+                }
+            }
+        }
+    }
+}

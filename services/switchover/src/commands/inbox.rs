@@ -1,0 +1,251 @@
+//! `switchover inbox …`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use contract::InboxName;
+use proto::notification::v1::{
+    ArchiveEventsRequest, GetInboxRequest, ListEventsRequest, MarkEventsRequest, Tab,
+    WatchInboxRequest,
+};
+use runtime::{Backoff, CancellationToken};
+
+use super::{Verb, pages, present};
+use crate::{
+    args::{EventArg, Paging, TenantArg},
+    connect::{Service::Notification, Session},
+    error::Error,
+    show::{Screen, notification},
+};
+
+/// The first and the longest pause before a broken stream is opened again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What to do with an inbox.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows the unread counts of the tabs
+    Show(Whose),
+    /// Lists the events of a tab, newest first
+    #[command(visible_alias = "ls")]
+    List {
+        /// Whose.
+        #[command(flatten)]
+        whose: Whose,
+        /// Which tab
+        #[arg(long, default_value = "all", value_name = "TAB")]
+        tab: TabArg,
+        /// Only unread ones
+        #[arg(long)]
+        unread: bool,
+        /// Which part.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Marks events as read
+    Read {
+        /// Whose.
+        #[command(flatten)]
+        whose: Whose,
+        /// The events' ids
+        #[arg(required = true)]
+        events: Vec<EventArg>,
+        /// As unread instead
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Puts events away
+    Archive {
+        /// Whose.
+        #[command(flatten)]
+        whose: Whose,
+        /// The events' ids
+        #[arg(required = true)]
+        events: Vec<EventArg>,
+        /// Takes them back instead
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Shows events as they come, until interrupted
+    Watch {
+        /// Whose.
+        #[command(flatten)]
+        whose: Whose,
+        /// Only what has come since this position
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            value_name = "POSITION"
+        )]
+        after: String,
+    },
+}
+
+/// Whose inbox.
+#[derive(Debug, Args)]
+pub struct Whose {
+    /// A tenant's inbox; the operator's if left out
+    #[arg(long)]
+    tenant: Option<TenantArg>,
+}
+
+impl Whose {
+    fn inbox(self) -> InboxName {
+        match self.tenant {
+            None => InboxName::Operator,
+            Some(TenantArg(tenant)) => InboxName::Tenant(tenant),
+        }
+    }
+}
+
+/// A tab of an inbox.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TabArg {
+    /// All but Archived
+    All,
+    /// What happened to applications
+    Applications,
+    /// Message: what a tenant is asked or has agreed to
+    Subscriptions,
+    /// Message: what somebody must know of
+    Events,
+    /// What was put away
+    Archived,
+}
+
+impl From<TabArg> for Tab {
+    fn from(tab: TabArg) -> Self {
+        match tab {
+            TabArg::All => Self::Unspecified,
+            TabArg::Applications => Self::Applications,
+            TabArg::Subscriptions => Self::Subscriptions,
+            TabArg::Events => Self::Events,
+            TabArg::Archived => Self::Archived,
+        }
+    }
+}
+
+impl Verb for Command {
+    async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
+        match self {
+            Self::Show(whose) => {
+                let name = whose.inbox().to_string();
+                let request = GetInboxRequest { name };
+                let answer = session
+                    .ask(Notification, session.inbox().get_inbox(request))
+                    .await?;
+                let inbox = present(session, answer.inbox.clone())?;
+                screen.answer(&answer, |view| notification::inbox(&inbox, view))
+            }
+            Self::List {
+                whose,
+                tab,
+                unread,
+                paging,
+            } => {
+                let mut request = ListEventsRequest {
+                    parent: whose.inbox().to_string(),
+                    tab: Tab::from(tab).into(),
+                    unread_only: unread,
+                    ..ListEventsRequest::default()
+                };
+                pages!(
+                    session,
+                    screen,
+                    paging,
+                    Notification,
+                    inbox.list_events(request),
+                    events,
+                    notification::events
+                )
+            }
+            Self::Read {
+                whose,
+                events,
+                undo,
+            } => {
+                let inbox = whose.inbox();
+                let request = MarkEventsRequest {
+                    parent: inbox.to_string(),
+                    names: events.iter().map(|event| event.full(&inbox)).collect(),
+                    read: !undo,
+                };
+                let answer = session
+                    .ask(Notification, session.inbox().mark_events(request))
+                    .await?;
+                screen.answer(&answer, |view| notification::events(&answer.events, view))
+            }
+            Self::Archive {
+                whose,
+                events,
+                undo,
+            } => {
+                let inbox = whose.inbox();
+                let request = ArchiveEventsRequest {
+                    parent: inbox.to_string(),
+                    names: events.iter().map(|event| event.full(&inbox)).collect(),
+                    archived: !undo,
+                };
+                let answer = session
+                    .ask(Notification, session.inbox().archive_events(request))
+                    .await?;
+                screen.answer(&answer, |view| notification::events(&answer.events, view))
+            }
+            Self::Watch { whose, after } => watch(&whose.inbox(), after, session, screen).await,
+        }
+    }
+}
+
+/// Shows what comes, over interruptions and without gaps, until it is refused.
+async fn watch(
+    inbox: &InboxName,
+    mut after: String,
+    session: &Session,
+    screen: &Screen,
+) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+    let mut greeted = false;
+    loop {
+        let request = WatchInboxRequest {
+            name: inbox.to_string(),
+            after: after.clone(),
+        };
+        let opened = session
+            .wait(Notification, session.inbox().watch_inbox(request))
+            .await;
+        let broken = match opened {
+            Err(error) => error,
+            Ok(mut stream) => loop {
+                match stream.message().await {
+                    Err(status) => break session.fail(Notification, &status),
+                    Ok(None) => {
+                        let status = tonic::Status::unavailable("the stream ended");
+                        break session.fail(Notification, &status);
+                    }
+                    Ok(Some(answer)) => {
+                        backoff.reset();
+                        after.clone_from(&answer.position);
+                        let first = !std::mem::replace(&mut greeted, true);
+                        screen.answer(&answer, |view| {
+                            let counts = answer.inbox.as_ref().filter(|_| first);
+                            let mut text = counts
+                                .map(|inbox| notification::inbox(inbox, view))
+                                .unwrap_or_default();
+                            for event in &answer.events {
+                                text.push_str(&notification::event_line(event, view));
+                            }
+                            text
+                        })?;
+                    }
+                }
+            },
+        };
+        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
+        // Whoever has never been let in is told at once.
+        if !greeted || !transient || backoff.next(&stop).await.is_err() {
+            return Err(broken);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What ends a command other than well, and the exit code that says so.
+
+use std::{fmt, io, process::ExitCode};
+
+use contract::{Code, Problem, RequestId};
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// A switch failed or was cancelled, or a question was answered No.
+    NotDone = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// There is no such thing.
+    NotFound = 3,
+    /// Refused: wrong fields, wrong state, there is one already, somebody was faster.
+    Refused = 4,
+    /// The caller is unknown, or its role does not allow it.
+    Permission = 5,
+    /// A service cannot be reached, or time ran out.
+    Unavailable = 6,
+    /// A service could not start: wrong configuration.
+    Configuration = 64,
+    /// A fault in Switchover.
+    Internal = 70,
+}
+
+impl Exit {
+    /// The exit codes as `--help` explains them.
+    pub const HELP: &str = "\
+Exit codes:
+   0  done
+   1  the switch failed or was cancelled, or a question was answered No
+   2  the command line is wrong
+   3  there is no such thing
+   4  refused: wrong fields, wrong state, there is one already, somebody was faster
+   5  not permitted, or not known who asks
+   6  a service cannot be reached, or time ran out
+  64  a service's configuration is wrong
+  70  a fault in Switchover";
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl From<Code> for Exit {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::NotFound => Self::NotFound,
+            Code::InvalidArgument
+            | Code::OutOfRange
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::Aborted => Self::Refused,
+            Code::PermissionDenied | Code::Unauthenticated => Self::Permission,
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::ResourceExhausted => Self::Unavailable,
+            Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => Self::Internal,
+        }
+    }
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A service said no, or did not answer.
+    #[error("{problem}")]
+    Service {
+        /// What it said.
+        problem: Problem,
+        /// The request under which its log knows of it.
+        request_id: RequestId,
+    },
+    /// What was asked for makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// Why not.
+        message: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// A switch ended without making its target the active version; its own view says why.
+    #[error("the switch did not succeed")]
+    SwitchGivenUp,
+    /// The person said No.
+    #[error("nothing was changed")]
+    Declined,
+    /// A service or the demonstration could not start or go on.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// What was to be shown could not be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// Refuses a command line.
+    pub fn usage(message: impl fmt::Display, hint: Option<String>) -> Self {
+        Self::Usage {
+            message: message.to_string(),
+            hint,
+        }
+    }
+
+    /// Returns the exit code that it means.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Service { problem, .. } => problem.code().into(),
+            Self::Usage { .. } => Exit::Usage,
+            Self::SwitchGivenUp | Self::Declined => Exit::NotDone,
+            Self::Runtime(_) => Exit::Configuration,
+            // Whoever read the output has gone; what was asked for is done.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+            Self::Output(_) => Exit::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::reason;
+
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_problem_has_the_exit_code_that_the_help_says() {
+        let expected = [
+            (Code::NotFound, 3),
+            (Code::InvalidArgument, 4),
+            (Code::AlreadyExists, 4),
+            (Code::FailedPrecondition, 4),
+            (Code::Aborted, 4),
+            (Code::OutOfRange, 4),
+            (Code::PermissionDenied, 5),
+            (Code::Unauthenticated, 5),
+            (Code::Unavailable, 6),
+            (Code::DeadlineExceeded, 6),
+            (Code::ResourceExhausted, 6),
+            (Code::Cancelled, 6),
+            (Code::Internal, 70),
+            (Code::Unknown, 70),
+            (Code::Unimplemented, 70),
+            (Code::DataLoss, 70),
+        ];
+        for (code, exit) in expected {
+            let error = Error::Service {
+                problem: Problem::new(code, reason::INTERNAL, "x"),
+                request_id: "r".parse().unwrap(),
+            };
+            assert_eq!(error.exit() as u8, exit, "{code:?}");
+            let listed = format!("\n{exit:>4}  ");
+            assert!(Exit::HELP.contains(&listed), "{exit} is explained");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure() {
+        let gone = Error::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(gone.exit(), Exit::Ok);
+        let full = Error::Output(io::ErrorKind::StorageFull.into());
+        assert_eq!(full.exit(), Exit::Internal);
+    }
+}

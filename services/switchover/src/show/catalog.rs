@@ -1,0 +1,333 @@
+//! Applications, versions, switches, settings and history as people read them.
+
+use proto::catalog::v1::{
+    Application, GetSettingsResponse, HistoryEntry, RegisterToTestResponse, Switch, Version,
+    VersionState,
+};
+
+use super::{
+    View,
+    paper::{Paper, Word, busy, dim, dim as quiet, good, nothing, or_nothing, strong},
+    words::{Said as _, between, count, dim_time, duration, id, instant, part, span, time},
+};
+
+/// One application with all its facts.
+pub fn application(application: &Application, view: &View) -> String {
+    let policy = application.policy.unwrap_or_default();
+    let within = |wire| span(wire).map_or_else(nothing, |span| duration(span).into());
+    let icon = match &application.icon {
+        None => nothing(),
+        Some(icon) => format!("{}, {} bytes", icon.media_type, icon.data.len()).into(),
+    };
+    let active = match id(&application.active_version) {
+        "" => dim("none yet"),
+        version => good(version),
+    };
+    Paper::new(view)
+        .line([
+            strong(id(&application.name)),
+            application.display_name.as_str().into(),
+        ])
+        .facts([
+            ("about", or_nothing(&application.r#abstract)),
+            ("active", active),
+            ("in test", or_nothing(id(&application.test_version))),
+            ("generation", application.generation.to_string().into()),
+            ("open switch", or_nothing(id(&application.open_switch))),
+            (
+                "users reach it at",
+                or_nothing(&application.address_template),
+            ),
+            ("testers reach it at", or_nothing(&application.test_address)),
+            ("icon", icon),
+            ("prepare timeout", within(policy.prepare_timeout)),
+            ("hold timeout", within(policy.hold_timeout)),
+            ("drain timeout", within(policy.drain_timeout)),
+            ("if a tenant fails", policy.tenant_failures().said()),
+            ("created", time(application.create_time, view)),
+            ("changed", time(application.update_time, view)),
+            ("etag", quiet(&application.etag)),
+        ])
+        .finish()
+}
+
+/// A page of applications.
+pub fn applications(applications: &[Application], view: &View) -> String {
+    let rows = applications
+        .iter()
+        .map(|application| {
+            let active = match id(&application.active_version) {
+                "" => nothing(),
+                version => good(version),
+            };
+            let test = match id(&application.test_version) {
+                "" => nothing(),
+                version => busy(version),
+            };
+            vec![
+                strong(id(&application.name)),
+                application.display_name.as_str().into(),
+                active,
+                test,
+                application.generation.to_string().into(),
+                or_nothing(id(&application.open_switch)),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "APPLICATION",
+                "NAME",
+                "ACTIVE",
+                "IN TEST",
+                "GENERATION",
+                "OPEN SWITCH",
+            ],
+            rows,
+            "There is no application yet: switchover apps create",
+        )
+        .finish()
+}
+
+/// One version with all its facts.
+pub fn version(version: &Version, view: &View) -> String {
+    let health = version.health.clone().unwrap_or_default();
+    let statuses: Vec<_> = health
+        .expected_statuses
+        .iter()
+        .map(|range| match range.first == range.last {
+            true => range.first.to_string(),
+            false => format!("{}-{}", range.first, range.last),
+        })
+        .collect();
+    let timeout = span(health.timeout).map(duration).unwrap_or_default();
+    let check = format!(
+        "GET {} → {} within {timeout}",
+        health.path,
+        statuses.join(", ")
+    );
+    Paper::new(view)
+        .line([
+            strong(part(&version.name, "applications")),
+            strong(id(&version.name)),
+            version.state().said(),
+        ])
+        .facts([
+            ("upstream", version.upstream.as_str().into()),
+            ("health", check.into()),
+            ("app credentials", credentials(version)),
+            ("created", time(version.create_time, view)),
+            ("in test since", time(version.test_time, view)),
+            ("first active", time(version.first_active_time, view)),
+            ("last active", time(version.last_active_time, view)),
+            ("etag", quiet(&version.etag)),
+        ])
+        .gap()
+        .table(
+            &["ROLE", "MAY"],
+            roles(&version.roles),
+            "It brings no roles.",
+        )
+        .finish()
+}
+
+fn credentials(version: &Version) -> Word {
+    match &version.app_credentials {
+        None => dim("not needed"),
+        Some(need) if need.scopes.is_empty() => busy("needed"),
+        Some(need) => busy(format!("needed: {}", need.scopes.join(", "))),
+    }
+}
+
+fn roles(roles: &[proto::catalog::v1::Role]) -> Vec<Vec<Word>> {
+    roles
+        .iter()
+        .map(|role| vec![strong(&role.name), role.description.as_str().into()])
+        .collect()
+}
+
+/// A page of versions.
+pub fn versions(versions: &[Version], view: &View) -> String {
+    let rows = versions
+        .iter()
+        .map(|version| {
+            let since = match version.state() {
+                VersionState::Active => version.last_active_time,
+                VersionState::InTest => version.test_time,
+                VersionState::Unspecified | VersionState::Registered | VersionState::Retired => {
+                    version.create_time
+                }
+            };
+            vec![
+                part(&version.name, "applications").into(),
+                strong(id(&version.name)),
+                version.state().said(),
+                dim_time(since, view),
+                version.upstream.as_str().into(),
+                match version.app_credentials {
+                    None => dim("no"),
+                    Some(_) => busy("yes"),
+                },
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "APPLICATION",
+                "VERSION",
+                "STATE",
+                "SINCE",
+                "UPSTREAM",
+                "APP CREDENTIALS",
+            ],
+            rows,
+            "There is no version yet: switchover versions create",
+        )
+        .finish()
+}
+
+/// A version that has just been put in test, with its token.
+pub fn registered(answer: &RegisterToTestResponse, view: &View) -> String {
+    let version = answer.version.clone().unwrap_or_default();
+    let short = format!(
+        "{} {}",
+        part(&version.name, "applications"),
+        id(&version.name)
+    );
+    Paper::new(view)
+        .line([
+            strong(&short),
+            "is in test: testers reach it, and nobody else.".into(),
+        ])
+        .facts([
+            ("test address", strong(&answer.test_address)),
+            ("tester token", strong(&answer.tester_token)),
+        ])
+        .line([dim("The token is shown this once. In a browser, the test address asks for it; programs send it:")])
+        .line([format!(
+            "  curl -H 'switchover-tester-token: {}' {}",
+            answer.tester_token, answer.test_address
+        )])
+        .next(&format!("switchover versions confirm-update {short} --wait"))
+        .finish()
+}
+
+/// A new tester token.
+pub fn tester_token(token: &str, view: &View) -> String {
+    Paper::new(view)
+        .facts([("tester token", strong(token))])
+        .line([dim("Shown this once; the one before is void.")])
+        .finish()
+}
+
+/// A page of switches.
+pub fn switches(switches: &[Switch], view: &View) -> String {
+    let rows = switches
+        .iter()
+        .map(|switch| {
+            let took = match (instant(switch.create_time), instant(switch.end_time)) {
+                (Some(begin), Some(end)) => duration(between(begin, end)).into(),
+                (Some(begin), None) => busy(duration(between(begin, view.now))),
+                (None, _) => nothing(),
+            };
+            vec![
+                part(&switch.name, "applications").into(),
+                dim(id(&switch.name)),
+                switch.kind().said(),
+                or_nothing(id(&switch.source_version)),
+                strong(id(&switch.target_version)),
+                switch.state().said(),
+                dim_time(switch.create_time, view),
+                took,
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "APPLICATION",
+                "SWITCH",
+                "KIND",
+                "FROM",
+                "TO",
+                "STATE",
+                "BEGAN",
+                "TOOK",
+            ],
+            rows,
+            "There has been no switch.",
+        )
+        .finish()
+}
+
+/// A switch that has begun, where nobody waits for its end.
+pub fn begun(switch: &Switch, view: &View) -> String {
+    let application = part(&switch.name, "applications");
+    let target = id(&switch.target_version);
+    Paper::new(view)
+        .line([
+            format!("The switch of {application} to").into(),
+            strong(target),
+            "has begun:".into(),
+            dim(id(&switch.name)),
+        ])
+        .next(&format!("switchover switches watch {application}"))
+        .finish()
+}
+
+/// The settings in force.
+pub fn settings(application: &str, settings: &GetSettingsResponse, view: &View) -> String {
+    Paper::new(view)
+        .line([
+            strong(application),
+            "uses".into(),
+            good(id(&settings.version)),
+            dim(format!("since generation {}", settings.generation)),
+        ])
+        .gap()
+        .table(
+            &["ROLE", "MAY"],
+            roles(&settings.roles),
+            "It brings no roles.",
+        )
+        .finish()
+}
+
+/// A page of history.
+pub fn history(entries: &[HistoryEntry], view: &View) -> String {
+    let rows = entries
+        .iter()
+        .map(|entry| {
+            vec![
+                dim_time(entry.time, view),
+                strong(id(&entry.version)),
+                entry.action().said(),
+                entry.actor.as_str().into(),
+                or_nothing(&entry.reason),
+                dim(&entry.request_id),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["TIME", "VERSION", "WHAT", "WHO", "WHY", "REQUEST"],
+            rows,
+            "Nothing has been done yet.",
+        )
+        .finish()
+}
+
+/// What a list says below itself when there is more.
+pub fn more(shown: usize, next_page_token: &str, view: &View) -> String {
+    if next_page_token.is_empty() {
+        return String::new();
+    }
+    let shown = count(i64::try_from(shown).unwrap_or(i64::MAX), "row");
+    Paper::new(view)
+        .line([dim(format!(
+            "{shown} shown, there are more: --page-token {next_page_token}, or --all"
+        ))])
+        .finish()
+}

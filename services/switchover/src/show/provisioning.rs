@@ -1,0 +1,202 @@
+//! Tenants, provisionings and app credentials as people read them.
+
+use proto::provisioning::v1::{
+    AppCredential, DecideProvisioningResponse, OfferStatus, Provisioning, Tenant,
+};
+
+use super::{
+    View,
+    paper::{Paper, bad, dim, dim as quiet, good, or_nothing, strong},
+    words::{Said as _, dim_time, id, part, time},
+};
+
+/// One tenant with all its facts.
+pub fn tenant(tenant: &Tenant, view: &View) -> String {
+    let contacts = tenant
+        .contacts
+        .iter()
+        .map(|contact| {
+            vec![
+                contact.email.as_str().into(),
+                or_nothing(&contact.display_name),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .line([
+            strong(id(&tenant.name)),
+            tenant.display_name.as_str().into(),
+        ])
+        .facts([
+            ("created", time(tenant.create_time, view)),
+            ("changed", time(tenant.update_time, view)),
+            ("etag", quiet(&tenant.etag)),
+        ])
+        .gap()
+        .table(
+            &["CONTACT", "NAME"],
+            contacts,
+            "It has no contact: nobody would get a mail.",
+        )
+        .finish()
+}
+
+/// A page of tenants.
+pub fn tenants(tenants: &[Tenant], view: &View) -> String {
+    let rows = tenants
+        .iter()
+        .map(|tenant| {
+            let contacts: Vec<_> = tenant
+                .contacts
+                .iter()
+                .map(|contact| contact.email.as_str())
+                .collect();
+            let contacts = match contacts.as_slice() {
+                [] => bad("none"),
+                [first] => (*first).into(),
+                [first, rest @ ..] => format!("{first} and {} more", rest.len()).into(),
+            };
+            vec![
+                strong(id(&tenant.name)),
+                tenant.display_name.as_str().into(),
+                contacts,
+                dim_time(tenant.create_time, view),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["TENANT", "NAME", "CONTACTS", "CREATED"],
+            rows,
+            "There is no tenant yet: switchover tenants create",
+        )
+        .finish()
+}
+
+/// One provisioning with all its facts.
+pub fn provisioning(provisioning: &Provisioning, view: &View) -> String {
+    let name = &provisioning.name;
+    Paper::new(view)
+        .line([
+            strong(part(name, "tenants")),
+            part(name, "applications").into(),
+            strong(part(name, "provisionings")),
+            provisioning.state().said(),
+        ])
+        .facts([
+            ("why", or_nothing(&provisioning.state_message)),
+            ("since", time(provisioning.state_time, view)),
+            ("by", or_nothing(&provisioning.state_actor)),
+            ("rests on", provisioning.consent_basis().said()),
+            ("switch", or_nothing(id(&provisioning.switch))),
+            (
+                "link works until",
+                time(provisioning.offer_expire_time, view),
+            ),
+            ("created", time(provisioning.create_time, view)),
+            ("etag", quiet(&provisioning.etag)),
+        ])
+        .finish()
+}
+
+/// A page of provisionings.
+pub fn provisionings(provisionings: &[Provisioning], view: &View) -> String {
+    let rows = provisionings
+        .iter()
+        .map(|provisioning| {
+            let name = &provisioning.name;
+            vec![
+                strong(part(name, "tenants")),
+                part(name, "applications").into(),
+                strong(part(name, "provisionings")),
+                provisioning.state().said(),
+                provisioning.consent_basis().said(),
+                dim_time(provisioning.state_time, view),
+                or_nothing(&provisioning.state_message),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "TENANT",
+                "APPLICATION",
+                "VERSION",
+                "STATE",
+                "RESTS ON",
+                "SINCE",
+                "WHY",
+            ],
+            rows,
+            "No tenant uses it: switchover provisionings create",
+        )
+        .finish()
+}
+
+/// What a decision led to.
+pub fn decided(answer: &DecideProvisioningResponse, view: &View) -> String {
+    let provisioning = answer.provisioning.clone().unwrap_or_default();
+    let name = &provisioning.name;
+    let mut paper = Paper::new(view).line([
+        strong(part(name, "tenants")),
+        part(name, "applications").into(),
+        strong(part(name, "provisionings")),
+        answer.status().said(),
+    ]);
+    if answer.status() == OfferStatus::DeniedTakingEffect {
+        for gateway in &answer.outstanding_gateways {
+            paper = paper.line([dim("  not yet:"), id(gateway).into()]);
+        }
+        let command = format!(
+            "switchover provisionings get {} {} {}",
+            part(name, "tenants"),
+            part(name, "applications"),
+            part(name, "provisionings"),
+        );
+        paper = paper.next(&command);
+    }
+    paper.finish()
+}
+
+/// Client id and secret, this once.
+pub fn secret(credential: &AppCredential, secret: &str, view: &View) -> String {
+    Paper::new(view)
+        .facts([
+            ("client id", strong(&credential.client_id)),
+            ("client secret", strong(secret)),
+            ("name", dim(&credential.name)),
+            (
+                "old secret works until",
+                time(credential.previous_secret_expire_time, view),
+            ),
+        ])
+        .line([dim("The secret is shown this once.")])
+        .finish()
+}
+
+/// A page of credentials.
+pub fn credentials(credentials: &[AppCredential], view: &View) -> String {
+    let rows = credentials
+        .iter()
+        .map(|credential| {
+            let state = match credential.revoke_time {
+                None => good("valid"),
+                Some(_) => bad("revoked"),
+            };
+            vec![
+                strong(&credential.client_id),
+                state,
+                dim_time(credential.create_time, view),
+                dim_time(credential.rotate_time, view),
+                dim(&credential.name),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["CLIENT ID", "STATE", "ISSUED", "ROTATED", "NAME"],
+            rows,
+            "None has been issued: switchover credentials create",
+        )
+        .finish()
+}

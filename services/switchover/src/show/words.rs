@@ -1,0 +1,283 @@
+//! How states, times and numbers are said.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proto::{
+    catalog::v1::{
+        GatewayAnswer, HistoryAction, SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
+    },
+    gateway::v1::{Gate, Membership},
+    notification::v1::{DeliveryState, Tab},
+    provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningState},
+};
+
+use super::{
+    View,
+    paper::{Tone, Word, bad, busy, dim, good, nothing},
+};
+
+/// What an enum's value is called, and how it is meant.
+pub trait Said {
+    /// Returns the word.
+    fn said(self) -> Word;
+}
+
+macro_rules! said {
+    ($($type:ident { $($variant:ident: $tone:ident $text:literal),+ $(,)? })+) => {
+        $(impl Said for $type {
+            fn said(self) -> Word {
+                match self { $(Self::$variant => Word::new($text, Tone::$tone)),+ }
+            }
+        })+
+    };
+}
+
+said! {
+    VersionState {
+        Unspecified: Dim "unknown",
+        Registered: Plain "registered",
+        InTest: Busy "in test",
+        Active: Good "active",
+        Retired: Dim "retired",
+    }
+    SwitchKind {
+        Unspecified: Dim "switch",
+        Update: Plain "update",
+        Reactivate: Plain "reactivate",
+    }
+    SwitchState {
+        Unspecified: Dim "unknown",
+        Provisioning: Busy "provisioning",
+        Preparing: Busy "preparing",
+        ClosingConsent: Busy "closing consent",
+        Holding: Busy "holding",
+        Releasing: Busy "releasing",
+        Draining: Busy "draining",
+        Settling: Busy "settling",
+        Succeeded: Good "succeeded",
+        Failed: Bad "failed",
+        Cancelled: Bad "cancelled",
+    }
+    GatewayAnswer {
+        Unspecified: Dim "no answer yet",
+        Ready: Good "ready",
+        NotReady: Bad "not ready",
+        Held: Busy "held",
+        Released: Good "released",
+        Drained: Good "drained",
+    }
+    HistoryAction {
+        Unspecified: Dim "unknown",
+        Created: Plain "created",
+        Changed: Plain "changed",
+        RegisteredToTest: Plain "registered to test",
+        TestCancelled: Plain "test cancelled",
+        SwitchConfirmed: Plain "switch confirmed",
+        Activated: Good "activated",
+        SwitchGivenUp: Bad "switch given up",
+    }
+    TenantFailurePolicy {
+        Unspecified: Plain "stop the switch",
+        Stop: Plain "stop the switch",
+        GoOn: Plain "go on without them",
+    }
+    ProvisioningState {
+        Unspecified: Dim "unknown",
+        PendingAcceptance: Busy "pending acceptance",
+        Provisioned: Good "provisioned",
+        Denied: Bad "denied",
+        Failed: Bad "failed",
+        Removed: Dim "removed",
+    }
+    ConsentBasis {
+        Unspecified: Dim "none yet",
+        Accepted: Plain "accepted",
+        OnRecord: Plain "on record",
+        MovedWithNotice: Plain "moved with notice",
+        Moved: Plain "moved",
+    }
+    OfferStatus {
+        Unspecified: Dim "unknown",
+        Open: Busy "open",
+        Accepted: Good "accepted: its users are let in while the version is active",
+        DeniedRecorded: Busy "denied, recorded: it counts from the first request of the new version on",
+        DeniedTakingEffect: Busy "denied, taking effect: not every gateway refuses yet",
+        DeniedInForce: Good "denied, in force: every gateway refuses",
+        Expired: Dim "expired",
+        Void: Dim "void",
+    }
+    Tab {
+        Unspecified: Plain "all but archived",
+        Applications: Plain "applications",
+        Subscriptions: Plain "subscriptions",
+        Events: Plain "events",
+        Archived: Dim "archived",
+    }
+    DeliveryState {
+        Unspecified: Dim "unknown",
+        Queued: Busy "queued",
+        Sending: Busy "sending",
+        Sent: Good "sent",
+        Failed: Bad "failed",
+        Dead: Bad "dead",
+    }
+    Membership {
+        Unspecified: Dim "unknown",
+        Following: Good "following",
+        CutOff: Bad "cut off",
+        Starting: Busy "starting",
+        Leaving: Busy "leaving",
+    }
+    Gate {
+        Unspecified: Dim "unknown",
+        Never: Dim "no active version yet",
+        Open: Good "open",
+        Held: Busy "held",
+    }
+}
+
+/// Reads a time as the wire has it; none if it is unset or no time.
+pub fn instant(wire: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+    wire.and_then(|wire| Timestamp::new(wire.seconds, wire.nanos).ok())
+}
+
+/// Reads a span as the wire has it; none if it is unset or negative.
+pub fn span(wire: Option<prost_types::Duration>) -> Option<Duration> {
+    wire.and_then(|wire| Duration::try_from(wire).ok())
+}
+
+/// Says a time: to the second, in the reader's zone.
+pub fn time(wire: Option<prost_types::Timestamp>, view: &View) -> Word {
+    match instant(wire) {
+        None => nothing(),
+        Some(time) => local(time, view).into(),
+    }
+}
+
+/// Says a time that is rarely looked for.
+pub fn dim_time(wire: Option<prost_types::Timestamp>, view: &View) -> Word {
+    match instant(wire) {
+        None => nothing(),
+        Some(time) => dim(local(time, view)),
+    }
+}
+
+fn local(time: Timestamp, view: &View) -> String {
+    time.to_zoned(view.zone.clone())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// Says how long before now a time was: `3 s ago`.
+pub fn ago(wire: Option<prost_types::Timestamp>, view: &View) -> Word {
+    match instant(wire) {
+        None => nothing(),
+        Some(time) => format!("{} ago", duration(between(time, view.now))).into(),
+    }
+}
+
+/// Returns the time from one to another, none if they are the other way round.
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// Says a span to three digits at most: `1.4 ms`, `12.3 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`.
+pub fn duration(span: Duration) -> String {
+    let millis = span.as_secs_f64() * 1000.0;
+    let seconds = span.as_secs();
+    match seconds {
+        0 if span.is_zero() => "0 s".to_owned(),
+        0 if millis < 9.95 => format!("{} ms", short(millis, 1)),
+        0 if millis < 999.5 => format!("{millis:.0} ms"),
+        0..10 => format!("{} s", short(span.as_secs_f64(), 2)),
+        10..60 => format!("{} s", short(span.as_secs_f64(), 1)),
+        60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+/// Writes a number without noughts that say nothing.
+fn short(number: f64, digits: usize) -> String {
+    let text = format!("{number:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    match small {
+        0 => format!("{large} {large_unit}"),
+        _ => format!("{large} {large_unit} {small} {small_unit}"),
+    }
+}
+
+/// Says how many: `1 tenant`, `3 tenants`.
+pub fn count(number: i64, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
+
+/// Returns the last part of a resource name: its id.
+pub fn id(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Returns the part of a resource name behind a collection: the application of a version.
+pub fn part<'a>(name: &'a str, collection: &str) -> &'a str {
+    let mut segments = name.split('/');
+    segments
+        .by_ref()
+        .find(|segment| *segment == collection)
+        .and_then(|_| segments.next())
+        .unwrap_or("")
+}
+
+/// Says yes or no, where yes is as it should be.
+pub fn yes_no(yes: bool) -> Word {
+    if yes { good("yes") } else { bad("no") }
+}
+
+/// Says a number of things gone wrong.
+pub fn faults(number: i64) -> Word {
+    match number {
+        0 => dim("0"),
+        _ => busy(number.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_with_the_digits_that_matter() {
+        for (span, said) in [
+            (Duration::ZERO, "0 s"),
+            (Duration::from_micros(1_400), "1.4 ms"),
+            (Duration::from_micros(12_345), "12 ms"),
+            (Duration::from_millis(6), "6 ms"),
+            (Duration::from_millis(840), "840 ms"),
+            (Duration::from_secs(2), "2 s"),
+            (Duration::from_secs(30), "30 s"),
+            (Duration::from_millis(1_234), "1.23 s"),
+            (Duration::from_millis(12_345), "12.3 s"),
+            (Duration::from_secs(60), "1 min"),
+            (Duration::from_secs(185), "3 min 5 s"),
+            (Duration::from_secs(7_800), "2 h 10 min"),
+            (Duration::from_secs(356_400), "4 d 3 h"),
+        ] {
+            assert_eq!(duration(span), said);
+        }
+    }
+
+    #[test]
+    fn parts_of_names_are_found_by_their_collection() {
+        let name = "tenants/anna/applications/shop/provisionings/2.0";
+        assert_eq!(part(name, "tenants"), "anna");
+        assert_eq!(part(name, "applications"), "shop");
+        assert_eq!(part(name, "switches"), "");
+        assert_eq!(id(name), "2.0");
+    }
+}
