@@ -129,3 +129,6 @@ fn decide<'s>(
 fn refuse<'s>(why: Why) -> Admission<'s> {
     Admission::Refuse { why, tally: None }
 }
+
+#[cfg(test)]
+mod tests;

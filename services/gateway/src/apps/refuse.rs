@@ -503,3 +503,6 @@ impl fmt::Debug for Pages {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use contract::Generation;
+
+use super::*;
+use crate::apps::{
+    AppRoute, AppsUrl, DataPlane, GateOrder, GrantChange, HealthProbe, Limits, Settings, Target,
+    TestTarget,
+};
+
+fn target(version: &str) -> Target {
+    Target {
+        version: version.parse().unwrap(),
+        upstream: "http://10.0.0.1:9000".parse().unwrap(),
+        health: HealthProbe::new("/", vec![(200, 299)], Duration::from_secs(1)).unwrap(),
+    }
+}
+
+/// The application `shop` with a gate, and three tenants: `in` is let into both versions, `out` has
+/// denied both, `new` has denied version 2 only.
+fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
+    let plane = DataPlane::new(Settings {
+        operator: "acme".parse().unwrap(),
+        apps_url: "http://example.com".parse::<AppsUrl>().unwrap(),
+        support: String::new(),
+        limits: Limits::default(),
+    });
+    let grant = |tenant: &str, version: &str, decision| GrantChange {
+        tenant: tenant.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        version: version.parse().unwrap(),
+        decision,
+    };
+    let denied = GrantDecision::Refused(RefusalReason::Denied);
+    plane.set_grants(
+        true,
+        vec![
+            grant("in", "1", GrantDecision::Admitted),
+            grant("in", "2", GrantDecision::Admitted),
+            grant("out", "1", denied),
+            grant("out", "2", denied),
+            grant("new", "1", GrantDecision::Admitted),
+            grant("new", "2", denied),
+        ],
+    );
+    let drain = plane.set_route(AppRoute {
+        application: "shop".parse().unwrap(),
+        display_name: "Shop".to_owned(),
+        generation: Some(Generation::FIRST),
+        gate,
+        test: test.then(|| TestTarget {
+            target: target("2"),
+            tester_token_sha256: [7; 32],
+        }),
+        hold_request_timeout: Duration::from_secs(15),
+    });
+    assert!(drain.is_none());
+    plane.inner().snapshot.load_full()
+}
+
+fn outcome(snapshot: &Snapshot, address: &Address, token_sha256: Option<[u8; 32]>) -> String {
+    match admit(
+        snapshot,
+        &Head {
+            address,
+            token_sha256,
+        },
+    ) {
+        Admission::Forward { serving, .. } => format!("forward to {}", serving.target.version),
+        Admission::Hold { timeout, .. } => format!("hold for {} s", timeout.as_secs()),
+        Admission::Refuse { why, .. } => why.reason().to_owned(),
+    }
+}
+
+#[test]
+fn every_gate_and_every_grant_has_its_outcome() {
+    let gates: [(&str, GateOrder, [&str; 4]); 5] = [
+        ("never", GateOrder::Never, ["NOT_YET_AVAILABLE"; 4]),
+        (
+            "open 1",
+            GateOrder::Open(target("1")),
+            ["forward to 1", "DENIED", "forward to 1", "NOT_PROVISIONED"],
+        ),
+        (
+            "open 2",
+            GateOrder::Open(target("2")),
+            ["forward to 2", "DENIED", "DENIED", "NOT_PROVISIONED"],
+        ),
+        (
+            "held 1",
+            GateOrder::Held(Some(target("1"))),
+            [
+                "hold for 15 s",
+                "DENIED",
+                "hold for 15 s",
+                "NOT_PROVISIONED",
+            ],
+        ),
+        (
+            "held, never active",
+            GateOrder::Held(None),
+            [
+                "hold for 15 s",
+                "NOT_YET_AVAILABLE",
+                "hold for 15 s",
+                "NOT_YET_AVAILABLE",
+            ],
+        ),
+    ];
+    for (gate, order, expected) in gates {
+        let snapshot = snapshot(order, false);
+        for (tenant, expected) in ["in", "out", "new", "who"].into_iter().zip(expected) {
+            let address = Address::User {
+                tenant: tenant.parse().unwrap(),
+                application: "shop".parse().unwrap(),
+            };
+            // A token makes no difference at a user's address.
+            for token in [None, Some([7; 32])] {
+                assert_eq!(
+                    outcome(&snapshot, &address, token),
+                    expected,
+                    "{gate}, {tenant}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn testers_get_in_by_their_token_whatever_users_are_told() {
+    let address = Address::Test {
+        application: "shop".parse().unwrap(),
+    };
+    for gate in [
+        GateOrder::Never,
+        GateOrder::Open(target("1")),
+        GateOrder::Held(Some(target("1"))),
+    ] {
+        let snapshot = snapshot(gate, true);
+        assert_eq!(outcome(&snapshot, &address, Some([7; 32])), "forward to 2");
+        assert_eq!(
+            outcome(&snapshot, &address, Some([8; 32])),
+            "TESTER_TOKEN_WRONG"
+        );
+        assert_eq!(outcome(&snapshot, &address, None), "TESTER_TOKEN_NEEDED");
+    }
+    let nothing = snapshot(GateOrder::Open(target("1")), false);
+    assert_eq!(
+        outcome(&nothing, &address, Some([7; 32])),
+        "NOTHING_IN_TEST"
+    );
+}
+
+#[test]
+fn applications_that_are_not_known_are_unknown_to_all() {
+    let snapshot = snapshot(GateOrder::Open(target("1")), true);
+    let application: contract::ApplicationName = "other".parse().unwrap();
+    let user = Address::User {
+        tenant: "in".parse().unwrap(),
+        application: application.clone(),
+    };
+    for address in [user, Address::Test { application }] {
+        assert_eq!(
+            outcome(&snapshot, &address, Some([7; 32])),
+            "UNKNOWN_ADDRESS"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+use contract::RequestId;
+use http_body_util::BodyExt as _;
+
+use super::*;
+
+const ALL: [Why; 24] = [
+    Why::BadHost,
+    Why::BadRequest,
+    Why::MethodRefused,
+    Why::UriTooLong,
+    Why::ExpectationRefused,
+    Why::UnknownAddress,
+    Why::NotYetAvailable,
+    Why::Refused(RefusalReason::NotProvisioned),
+    Why::Refused(RefusalReason::Denied),
+    Why::Refused(RefusalReason::PendingAcceptance),
+    Why::Refused(RefusalReason::Failed),
+    Why::Refused(RefusalReason::Removed),
+    Why::HeldTooLong,
+    Why::TooManyHeld,
+    Why::NothingInTest,
+    Why::TokenNeeded,
+    Why::TokenWrong,
+    Why::TooManyTries,
+    Why::Loop,
+    Why::RequestStalled,
+    Why::UpstreamUnreachable,
+    Why::UpstreamBrokeOff,
+    Why::UpstreamTimeout,
+    Why::Cut,
+];
+
+async fn render(why: Why, form: Form) -> (HeaderMap, String) {
+    let pages = Pages::new("Please call <b>the help desk</b>.".to_owned());
+    let request_id: RequestId = "r-1".parse().unwrap();
+    let refusal = Refusal {
+        why,
+        application: Some("Tom & \"Jerry\" <script>"),
+        request_id: &request_id,
+    };
+    let response = pages.render(&refusal, form);
+    assert_eq!(response.status(), why.status());
+    let (head, body) = response.into_parts();
+    let text = body.collect().await.unwrap().to_bytes();
+    (head.headers, String::from_utf8(text.into()).unwrap())
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_page_its_json_and_its_line() {
+    let mut reasons = std::collections::BTreeSet::new();
+    for why in ALL {
+        assert!(reasons.insert(why.reason()), "{} twice", why.reason());
+        let (fields, page) = render(why, Form::Page).await;
+        assert_eq!(fields["content-type"], "text/html; charset=utf-8");
+        assert!(page.contains(why.words().title), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("<b>"), "{page}");
+        let (fields, json) = render(why, Form::Json).await;
+        assert_eq!(fields["content-type"], "application/problem+json");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["reason"], why.reason());
+        assert_eq!(json["request_id"], "r-1");
+        let (_, line) = render(why, Form::Line).await;
+        assert_eq!(line.lines().count(), 1, "{line}");
+        for name in [
+            "cache-control",
+            "content-security-policy",
+            "x-content-type-options",
+        ] {
+            assert!(fields.contains_key(name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_denial_says_what_to_do() {
+    let (fields, page) = render(Why::Refused(RefusalReason::Denied), Form::Page).await;
+    let main = &page[page.find("<main>").unwrap()..];
+    insta::assert_snapshot!(main, @"");
+    // The policy admits exactly the style that is on the page.
+    let style = page
+        .split_once("<style>")
+        .unwrap()
+        .1
+        .split_once("</style>")
+        .unwrap()
+        .0;
+    let hash = BASE64_STANDARD.encode(Sha256::digest(style));
+    let policy = fields["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains(&hash), "{policy}");
+}
+
+#[test]
+fn browsers_get_pages_and_programs_json() {
+    let check = |accept: Option<&'static str>, expected| {
+        let mut fields = HeaderMap::new();
+        if let Some(accept) = accept {
+            fields.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        }
+        assert_eq!(Form::wanted(&fields), expected, "{accept:?}");
+    };
+    check(None, Form::Json);
+    check(Some("*/*"), Form::Json);
+    check(
+        Some("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
+        Form::Page,
+    );
+    check(Some("TEXT/HTML;q=0.3"), Form::Page);
+    check(Some("application/json, text/html;q=0"), Form::Json);
+    check(Some("text/plain"), Form::Line);
+    check(Some("application/json, text/plain, */*"), Form::Json);
+}
