@@ -1,1 +1,73 @@
-//! Not written yet.
+//! Tenants, what they may use and on whose word: asks them, takes their decisions, moves them along
+//! with a switch, and tells the gateways. Knows the catalog and the notification service by their
+//! contracts alone.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use ::store::Db;
+use contract::{Role, Timeline};
+use runtime::{Server, Shell, connect_lazy};
+
+mod api;
+mod catalog;
+mod config;
+mod consent;
+mod credentials;
+mod error;
+mod fleet;
+mod grants;
+mod notices;
+mod offer_token;
+mod outbox;
+mod prepare;
+mod provide;
+mod provisioning;
+mod service;
+mod store;
+mod switch;
+mod tenant;
+
+pub use config::Config;
+
+use self::{catalog::Catalog, fleet::Fleet, service::Service};
+
+/// Who this service is to others.
+const SUBJECT: &str = "services/provisioning";
+
+/// Serves provisioning until `shell` stops; returns the address once it accepts calls.
+pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::Error> {
+    let listen = config.service.listen_or(Config::LISTEN);
+    let access = config.service.access(listen, &shell.clock())?;
+    let credentials = config.service.credentials(Role::Service, SUBJECT)?;
+    let seal = Arc::new(config.seal()?);
+    let catalog = Catalog::new(connect_lazy(&config.catalog, &credentials)?);
+    let notification = connect_lazy(&config.notification, &credentials)?;
+
+    let service = Service {
+        db: open(&config, &shell).await?,
+        clock: shell.clock(),
+        seal,
+        fleet: Arc::new(Fleet::new(catalog.clone())),
+        catalog,
+        offer_lifetime: config.offer_lifetime(),
+        deny_wait: config.deny_wait(),
+    };
+    let publishing = outbox::run(service.clone(), notification, shell.stopping());
+    shell.spawn("outbox", publishing);
+    let server = Server::builder(&shell, access).reflection(config.service.reflection);
+    api::add_services(server, &service).serve(listen).await
+}
+
+/// Opens the database and begins its timeline of grants, if it is new.
+async fn open(config: &Config, shell: &Shell) -> Result<Db, runtime::Error> {
+    let unavailable = |error: ::store::Error| {
+        runtime::Error::unavailable(format!("the database {}", config.database), error)
+    };
+    let db = Db::open(&config.database, &crate::store::MIGRATIONS)
+        .await
+        .map_err(unavailable)?;
+    let timeline = Timeline::new(shell.clock().random());
+    ::store::write!(db, |tx| crate::store::grants::begin(tx, timeline).await)
+        .map_err(unavailable)?;
+    Ok(db)
+}

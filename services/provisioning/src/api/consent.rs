@@ -1,0 +1,202 @@
+//! Tenants' decisions. Nothing in this file logs a token.
+
+use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, Violations};
+use proto::provisioning::v1::{
+    self as wire, AskAgainRequest, AskAgainResponse, DecideOfferRequest, DecideOfferResponse,
+    DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
+    GetOfferResponse, OfferKind, OfferStatus, consent_service_server::ConsentService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, caller, own,
+    provisionings::{ParseText as _, shown},
+};
+use crate::{
+    consent::{
+        Basis, Standing,
+        decide::{self, Choice, Decider, Origin, Shown},
+        offer::{self, Purpose},
+    },
+    fleet::Force,
+    notices::time,
+    offer_token,
+    provisioning::Provisioning,
+};
+
+/// The longest address of a browser.
+const ADDRESS_CHARS_MAX: usize = 64;
+/// To how many characters a browser's name of itself is cut.
+const USER_AGENT_CHARS: usize = 300;
+
+#[tonic::async_trait]
+impl ConsentService for Api {
+    async fn get_offer(
+        &self,
+        request: Request<GetOfferRequest>,
+    ) -> Result<Response<GetOfferResponse>, Status> {
+        let shown = decide::show(&self.service, &request.get_ref().token).await?;
+        let form_token =
+            offer_token::form(&self.service.seal, &shown.offer.hash, self.service.now());
+        Ok(Response::new(GetOfferResponse {
+            offer: Some(render(&shown)),
+            form_token,
+        }))
+    }
+
+    async fn decide_offer(
+        &self,
+        request: Request<DecideOfferRequest>,
+    ) -> Result<Response<DecideOfferResponse>, Status> {
+        let DecideOfferRequest {
+            token,
+            form_token,
+            decision,
+            origin,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let choice = read_choice(&mut v, decision);
+        let origin = read_origin(&mut v, origin.unwrap_or_default());
+        let (choice, origin) = v.all((choice, origin))?;
+        let shown = decide::by_link(&self.service, &token, &form_token, choice, &origin).await?;
+        Ok(Response::new(DecideOfferResponse {
+            offer: Some(render(&shown)),
+        }))
+    }
+
+    async fn decide_provisioning(
+        &self,
+        request: Request<DecideProvisioningRequest>,
+    ) -> Result<Response<DecideProvisioningResponse>, Status> {
+        let caller = caller(&request);
+        let DecideProvisioningRequest {
+            name,
+            decision,
+            reason,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let name = v.parse::<ProvisioningName>("name", &name);
+        let choice = read_choice(&mut v, decision);
+        let reason = v.parse_text("reason", &reason);
+        let (name, choice, reason) = v.all((name, choice, reason))?;
+        caller.may_touch(&name)?;
+        // The operator's word for the tenant is not the tenant's own.
+        let basis = match &caller {
+            Caller::Known(Identity::TenantAdmin(_)) => Basis::Accepted,
+            Caller::Anonymous | Caller::Known(_) => Basis::OnRecord,
+        };
+        let decider = Decider {
+            actor: caller.subject(),
+            basis,
+            reason,
+        };
+        let (row, force) = decide::without_link(&self.service, &name, choice, decider).await?;
+        let (status, outstanding_gateways, _) = render_force(force.as_ref());
+        let status = if row.consent.standing == Standing::Denied {
+            status
+        } else {
+            OfferStatus::Accepted
+        };
+        Ok(Response::new(DecideProvisioningResponse {
+            provisioning: Some(shown(&self.service, &row).await?),
+            status: status.into(),
+            outstanding_gateways,
+        }))
+    }
+
+    async fn ask_again(
+        &self,
+        request: Request<AskAgainRequest>,
+    ) -> Result<Response<AskAgainResponse>, Status> {
+        let name: ProvisioningName = own(&request, "name", &request.get_ref().name)?;
+        let actor = caller(&request).subject();
+        let row: Provisioning = decide::ask_again(&self.service, &name, &actor).await?;
+        Ok(Response::new(AskAgainResponse {
+            provisioning: Some(shown(&self.service, &row).await?),
+        }))
+    }
+}
+
+fn read_choice(v: &mut Violations, decision: i32) -> Checked<Choice> {
+    match Decision::try_from(decision) {
+        Ok(Decision::Accept) => Checked::right(Choice::Accept),
+        Ok(Decision::Deny) => Checked::right(Choice::Deny),
+        Ok(Decision::Unspecified) => v.wrong("decision", Fault::Missing, "must be ACCEPT or DENY"),
+        Err(_) => v.wrong("decision", Fault::Unknown, "must be ACCEPT or DENY"),
+    }
+}
+
+fn read_origin(v: &mut Violations, origin: wire::Origin) -> Checked<Origin> {
+    let wire::Origin {
+        address,
+        user_agent,
+    } = origin;
+    let plain = address.chars().count() <= ADDRESS_CHARS_MAX
+        && address.chars().all(|c| c.is_ascii_graphic());
+    v.check(
+        plain,
+        "origin.address",
+        Fault::Malformed,
+        "must be at most 64 printable ASCII characters",
+    );
+    let shown = user_agent
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(USER_AGENT_CHARS);
+    Checked::right(Origin {
+        address,
+        user_agent: shown.collect(),
+    })
+}
+
+fn render(shown: &Shown) -> wire::Offer {
+    let (denied, outstanding_gateways, fleet_size) = render_force(shown.force.as_ref());
+    let status = match shown.status {
+        offer::Status::Open => OfferStatus::Open,
+        offer::Status::Accepted => OfferStatus::Accepted,
+        offer::Status::Denied => denied,
+        offer::Status::Expired => OfferStatus::Expired,
+        offer::Status::Void => OfferStatus::Void,
+    };
+    let kind = match shown.offer.purpose {
+        Purpose::Accept => OfferKind::Accept,
+        Purpose::Deny => OfferKind::Deny,
+    };
+    wire::Offer {
+        provisioning: shown.offer.name.to_string(),
+        tenant_display_name: shown.tenant.clone(),
+        application_display_name: shown.application.clone(),
+        source_version: shown
+            .offer
+            .source
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        target_version: shown.offer.name.version.to_string(),
+        kind: kind.into(),
+        status: status.into(),
+        decision_time: shown.decided_at.map(time),
+        expire_time: Some(time(shown.offer.expires_at)),
+        outstanding_gateways,
+        fleet_size,
+    }
+}
+
+/// Renders how far a denial has come; where nobody looked, it is at least recorded.
+fn render_force(force: Option<&Force>) -> (OfferStatus, Vec<String>, i32) {
+    let size = |fleet: usize| i32::try_from(fleet).unwrap_or(i32::MAX);
+    match force {
+        None | Some(Force::Recorded) => (OfferStatus::DeniedRecorded, Vec::new(), 0),
+        Some(Force::InForce { fleet }) => (OfferStatus::DeniedInForce, Vec::new(), size(*fleet)),
+        Some(Force::TakingEffect { outstanding, fleet }) => {
+            let names = outstanding
+                .iter()
+                .map(|gateway| GatewayRef::from(gateway.clone()).to_string());
+            (
+                OfferStatus::DeniedTakingEffect,
+                names.collect(),
+                size(*fleet),
+            )
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Client ids and secrets of versions.
+
+use contract::{
+    Checked, CredentialId, CredentialName, Fault, Page, PageSize, VersionRef, Violations,
+};
+use jiff::SignedDuration;
+use proto::provisioning::v1::{
+    AppCredential, CreateAppCredentialRequest, CreateAppCredentialResponse,
+    ListAppCredentialsRequest, ListAppCredentialsResponse, RevokeAppCredentialRequest,
+    RevokeAppCredentialResponse, RotateAppCredentialRequest, RotateAppCredentialResponse,
+    credential_service_server::CredentialService,
+};
+use secrecy::ExposeSecret as _;
+use tonic::{Request, Response, Status};
+
+use super::{Api, own};
+use crate::{
+    credentials::{self, Credential, OVERLAP, OVERLAP_MAX},
+    notices::time,
+};
+
+#[tonic::async_trait]
+impl CredentialService for Api {
+    async fn create_app_credential(
+        &self,
+        request: Request<CreateAppCredentialRequest>,
+    ) -> Result<Response<CreateAppCredentialResponse>, Status> {
+        let version: VersionRef = own(&request, "parent", &request.get_ref().parent)?;
+        let (credential, secret) = credentials::issue(&self.service, &version).await?;
+        Ok(Response::new(CreateAppCredentialResponse {
+            credential: Some(render(&credential)),
+            client_secret: secret.expose_secret().to_owned(),
+        }))
+    }
+
+    async fn list_app_credentials(
+        &self,
+        request: Request<ListAppCredentialsRequest>,
+    ) -> Result<Response<ListAppCredentialsResponse>, Status> {
+        let ListAppCredentialsRequest {
+            parent,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let version = v.parse::<VersionRef>("parent", &parent);
+        let page =
+            Page::<CredentialId>::read(&mut v, page_size, &page_token, &[&parent], PageSize::USUAL);
+        let (version, page) = v.all((version, page))?;
+        let mut rows =
+            credentials::list(&self.service, &version, page.after(), page.limit()).await?;
+        let next_page_token = page.finish(&mut rows, |row| row.name.credential);
+        let credentials = rows.iter().map(render).collect();
+        Ok(Response::new(ListAppCredentialsResponse {
+            credentials,
+            next_page_token,
+        }))
+    }
+
+    async fn rotate_app_credential(
+        &self,
+        request: Request<RotateAppCredentialRequest>,
+    ) -> Result<Response<RotateAppCredentialResponse>, Status> {
+        let RotateAppCredentialRequest { name, overlap } = request.into_inner();
+        let mut v = Violations::new();
+        let name = v.parse::<CredentialName>("name", &name);
+        let overlap = read_overlap(&mut v, overlap);
+        let (name, overlap) = v.all((name, overlap))?;
+        let (credential, secret) = credentials::rotate(&self.service, &name, overlap).await?;
+        Ok(Response::new(RotateAppCredentialResponse {
+            credential: Some(render(&credential)),
+            client_secret: secret.expose_secret().to_owned(),
+        }))
+    }
+
+    async fn revoke_app_credential(
+        &self,
+        request: Request<RevokeAppCredentialRequest>,
+    ) -> Result<Response<RevokeAppCredentialResponse>, Status> {
+        let name: CredentialName = own(&request, "name", &request.get_ref().name)?;
+        let credential = credentials::revoke(&self.service, &name).await?;
+        Ok(Response::new(RevokeAppCredentialResponse {
+            credential: Some(render(&credential)),
+        }))
+    }
+}
+
+fn read_overlap(
+    v: &mut Violations,
+    overlap: Option<prost_types::Duration>,
+) -> Checked<SignedDuration> {
+    let Some(given) = overlap else {
+        return Checked::right(OVERLAP);
+    };
+    let whole = (-999_999_999..=999_999_999).contains(&given.nanos);
+    let overlap = SignedDuration::from_secs(given.seconds)
+        .checked_add(SignedDuration::from_nanos(given.nanos.into()));
+    match overlap.filter(|overlap| whole && (SignedDuration::ZERO..=OVERLAP_MAX).contains(overlap))
+    {
+        Some(overlap) => Checked::right(overlap),
+        None => v.wrong("overlap", Fault::OutOfRange, "must be 0 s to 30 days"),
+    }
+}
+
+fn render(credential: &Credential) -> AppCredential {
+    AppCredential {
+        name: credential.name.to_string(),
+        client_id: credential.client_id.clone(),
+        create_time: Some(time(credential.created_at)),
+        rotate_time: credential.rotated_at.map(time),
+        previous_secret_expire_time: credential
+            .previous
+            .as_ref()
+            .map(|previous| time(previous.expires_at)),
+        revoke_time: credential.revoked_at.map(time),
+    }
+}

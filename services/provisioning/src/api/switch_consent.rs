@@ -1,0 +1,107 @@
+//! The tenants' side of a switch, as the catalog drives it.
+
+use contract::{Checked, Fault, Line, SwitchName, VersionName, Violations};
+use proto::provisioning::v1::{
+    CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
+    MoveTenantsResponse, SettleConsentRequest, SettleConsentResponse, SwitchOutcome,
+    switch_consent_service_server::SwitchConsentService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Api, own};
+use crate::{
+    consent::Notice,
+    prepare::{self, Order, Outcome},
+};
+
+#[tonic::async_trait]
+impl SwitchConsentService for Api {
+    async fn move_tenants(
+        &self,
+        request: Request<MoveTenantsRequest>,
+    ) -> Result<Response<MoveTenantsResponse>, Status> {
+        let order = read_order(&request.into_inner())?;
+        let moved = prepare::move_tenants(&self.service, &order).await?;
+        let failures = moved
+            .failures
+            .into_iter()
+            .map(|(tenant, message)| MoveFailure {
+                tenant: tenant.to_string(),
+                message,
+            });
+        Ok(Response::new(MoveTenantsResponse {
+            done: moved.done,
+            total: moved.total,
+            moved: moved.moved,
+            mailed: moved.mailed,
+            failed: moved.failed,
+            failures: failures.collect(),
+        }))
+    }
+
+    async fn close_consent(
+        &self,
+        request: Request<CloseConsentRequest>,
+    ) -> Result<Response<CloseConsentResponse>, Status> {
+        let switch: SwitchName = own(&request, "switch", &request.get_ref().switch)?;
+        let closed = prepare::close(&self.service, &switch).await?;
+        Ok(Response::new(CloseConsentResponse {
+            grants_timeline: closed.head.timeline.to_string(),
+            grants_revision: closed.head.revision.get(),
+            denied: closed.denied,
+        }))
+    }
+
+    async fn settle_consent(
+        &self,
+        request: Request<SettleConsentRequest>,
+    ) -> Result<Response<SettleConsentResponse>, Status> {
+        let SettleConsentRequest { switch, outcome } = request.into_inner();
+        let mut v = Violations::new();
+        let switch = v.parse::<SwitchName>("switch", &switch);
+        let outcome = match SwitchOutcome::try_from(outcome) {
+            Ok(SwitchOutcome::Committed) => Checked::right(Outcome::Committed),
+            Ok(SwitchOutcome::GivenUp) => Checked::right(Outcome::GivenUp),
+            Ok(SwitchOutcome::Unspecified) => {
+                v.wrong("outcome", Fault::Missing, "must be COMMITTED or GIVEN_UP")
+            }
+            Err(_) => v.wrong("outcome", Fault::Unknown, "must be COMMITTED or GIVEN_UP"),
+        };
+        let (switch, outcome) = v.all((switch, outcome))?;
+        let denied = prepare::settle(&self.service, &switch, outcome).await?;
+        Ok(Response::new(SettleConsentResponse { denied }))
+    }
+}
+
+fn read_order(request: &MoveTenantsRequest) -> Result<Order, contract::Problem> {
+    let mut v = Violations::new();
+    let switch = v.parse::<SwitchName>("switch", &request.switch);
+    let display_name = v.parse::<Line<50>>(
+        "application_display_name",
+        &request.application_display_name,
+    );
+    let source = v.optional::<VersionName>("source_version", &request.source_version);
+    let target = v.parse::<VersionName>("target_version", &request.target_version);
+    let differ = source
+        .value()
+        .and_then(Option::as_ref)
+        .is_none_or(|source| target.value() != Some(source));
+    v.check(
+        differ,
+        "target_version",
+        Fault::Conflicting,
+        "is the version in use",
+    );
+    let (switch, display_name, source, target) = v.all((switch, display_name, source, target))?;
+    Ok(Order {
+        switch,
+        display_name: display_name.to_string(),
+        source,
+        target,
+        notice: if request.notice {
+            Notice::Told
+        } else {
+            Notice::Untold
+        },
+    })
+}

@@ -1,0 +1,370 @@
+//! A tenant decides, by a link or without one. The decision and the question whether the version is
+//! in use are one transaction, so a decision is either part of the grants that a switch's commit
+//! waits for, or knows that it must wait for the gateways itself.
+
+use contract::{Prose, ProvisioningName};
+use jiff::Timestamp;
+use store::Tx;
+
+use super::{
+    Basis, Event, Since, Standing,
+    apply::{Applied, Place, Writer},
+    offer::{Offer, Status},
+};
+use crate::{
+    error::Error,
+    fleet::Force,
+    offer_token, prepare,
+    provisioning::Provisioning,
+    service::Service,
+    store::{
+        applications::{self, Application},
+        decisions::{self, Decision},
+        offers, provisionings, switches, tenants,
+    },
+    switch::{Switch, Usage, usage},
+    tenant::Tenant,
+};
+
+/// What a tenant decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Its users may use the version.
+    Accept,
+    /// They may not.
+    Deny,
+}
+
+/// Where a decision by link came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The browser's address; may be empty.
+    pub(crate) address: String,
+    /// What the browser says it is; may be empty.
+    pub(crate) user_agent: String,
+}
+
+/// Who decides without a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decider {
+    /// Who.
+    pub(crate) actor: String,
+    /// On what an acceptance rests.
+    pub(crate) basis: Basis,
+    /// Why, or on whose word.
+    pub(crate) reason: Prose<500>,
+}
+
+/// What a link is about and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The link.
+    pub(crate) offer: Offer,
+    /// What people call the tenant.
+    pub(crate) tenant: String,
+    /// What people call the application.
+    pub(crate) application: String,
+    /// Where the link stands.
+    pub(crate) status: Status,
+    /// How far the provisioning's denial has come, if it is denied.
+    pub(crate) force: Option<Force>,
+    /// When it was decided; none if it was not.
+    pub(crate) decided_at: Option<Timestamp>,
+}
+
+/// What a decision is about, as of one moment.
+struct Case {
+    tenant: Tenant,
+    application: Application,
+    unsettled: Option<Switch>,
+    provisioning: Provisioning,
+}
+
+/// A decision as it is kept for the record.
+struct Record<'a> {
+    choice: Choice,
+    basis: Basis,
+    by: Since,
+    origin: &'a Origin,
+    offer: Option<&'a str>,
+}
+
+/// Returns what a link is about; changes nothing.
+pub(crate) async fn show(service: &Service, token: &str) -> Result<Shown, Error> {
+    let hash = offer_token::hash(token);
+    let (offer, case) = store::read!(service.db, |tx| find_link(tx, &hash).await)?;
+    let force = match case.provisioning.consent.standing {
+        Standing::Denied => {
+            let revision = case.provisioning.granted_at;
+            Some(
+                service
+                    .fleet
+                    .look(&service.db, case.usage(), revision)
+                    .await?,
+            )
+        }
+        Standing::PendingAcceptance
+        | Standing::Provisioned(_)
+        | Standing::Failed(_)
+        | Standing::Removed(_) => None,
+    };
+    Ok(shown(offer, &case, service.now(), force))
+}
+
+/// Takes the decision of whoever holds the link and has opened its page.
+pub(crate) async fn by_link(
+    service: &Service,
+    token: &str,
+    form: &str,
+    choice: Choice,
+    origin: &Origin,
+) -> Result<Shown, Error> {
+    let hash = offer_token::hash(token);
+    let now = service.now();
+    let actor = match origin.address.as_str() {
+        "" => "consent link".to_owned(),
+        address => format!("consent link, from {address}"),
+    };
+    let record = Record {
+        choice,
+        basis: Basis::Accepted,
+        by: Since {
+            at: now,
+            actor,
+            note: String::new(),
+        },
+        origin,
+        offer: Some(&hash),
+    };
+    let (offer, case) = store::write!(service.db, |tx| {
+        let (offer, case) = find_link(tx, &hash).await?;
+        may_decide(&offer, &case, choice, now)?;
+        if !offer_token::is_fresh(&service.seal, &hash, form, now) {
+            return Err(Error::FormStale);
+        }
+        Ok((offer, case.take(service, tx, &record).await?))
+    })?;
+    let force = force(service, &case).await?;
+    Ok(shown(offer, &case, now, force))
+}
+
+/// Takes a decision without a link; returns how far it has come if it is a denial.
+pub(crate) async fn without_link(
+    service: &Service,
+    name: &ProvisioningName,
+    choice: Choice,
+    decider: Decider,
+) -> Result<(Provisioning, Option<Force>), Error> {
+    let origin = Origin::default();
+    let note = decider.reason.to_string();
+    let record = Record {
+        choice,
+        basis: decider.basis,
+        by: Since {
+            at: service.now(),
+            actor: decider.actor,
+            note,
+        },
+        origin: &origin,
+        offer: None,
+    };
+    let case = store::write!(service.db, |tx| match Case::find(tx, name).await? {
+        Some(case) => case.take(service, tx, &record).await,
+        None => Err(Error::NotProvisioned(name.to_string())),
+    })?;
+    let force = force(service, &case).await?;
+    Ok((case.provisioning, force))
+}
+
+/// Asks the tenant once more, by a new link.
+pub(crate) async fn ask_again(
+    service: &Service,
+    name: &ProvisioningName,
+    actor: &str,
+) -> Result<Provisioning, Error> {
+    let by = Since {
+        at: service.now(),
+        actor: actor.to_owned(),
+        note: String::new(),
+    };
+    store::write!(service.db, |tx| {
+        let Some(mut case) = Case::find(tx, name).await? else {
+            return Err(Error::NotProvisioned(name.to_string()));
+        };
+        let mut writer = Writer::new(service, by.at);
+        let row = Some(case.provisioning.clone());
+        if let Applied::Changed(next) = writer
+            .apply(tx, case.place(), row, &Event::AskedAgain, &by)
+            .await?
+        {
+            case.provisioning = next;
+            case.carry_on(tx, &mut writer, by.at).await?;
+        }
+        Ok(case.provisioning)
+    })
+}
+
+impl Case {
+    async fn find(tx: &mut Tx, name: &ProvisioningName) -> Result<Option<Self>, Error> {
+        let Some(tenant) = tenants::find(tx, &name.tenant).await? else {
+            return Ok(None);
+        };
+        let Some(provisioning) = provisionings::find(tx, name).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            tenant,
+            application: applications::find(tx, &name.application).await?,
+            unsettled: switches::unsettled(tx, &name.application).await?,
+            provisioning,
+        }))
+    }
+
+    fn place(&self) -> Place<'_> {
+        let version = &self.provisioning.name.version;
+        let source = self.to_version().and_then(|switch| switch.source.as_ref());
+        Place {
+            tenant: &self.tenant,
+            application: &self.application,
+            version,
+            source,
+        }
+    }
+
+    /// Returns the unsettled switch, if its target is what this is about.
+    fn to_version(&self) -> Option<&Switch> {
+        self.unsettled
+            .as_ref()
+            .filter(|switch| switch.target == self.provisioning.name.version)
+    }
+
+    fn usage(&self) -> Usage {
+        let version = &self.provisioning.name.version;
+        usage(
+            version,
+            self.application.active.as_ref(),
+            self.unsettled.as_ref(),
+        )
+    }
+
+    /// Takes the decision; if it was so already, nothing changes.
+    async fn take(
+        mut self,
+        service: &Service,
+        tx: &mut Tx,
+        record: &Record<'_>,
+    ) -> Result<Self, Error> {
+        let event = match record.choice {
+            Choice::Accept => Event::Accepted(record.basis),
+            Choice::Deny => Event::Denied {
+                switch: self.to_version().map(|switch| switch.id),
+            },
+        };
+        let mut writer = Writer::new(service, record.by.at);
+        let row = Some(self.provisioning.clone());
+        match writer
+            .apply(tx, self.place(), row, &event, &record.by)
+            .await?
+        {
+            Applied::Same(_) => return Ok(self),
+            Applied::Changed(next) => self.provisioning = next,
+        }
+        let request = Service::request();
+        let decision = Decision {
+            id: &service.new_id(),
+            name: &self.provisioning.name,
+            choice: match record.choice {
+                Choice::Accept => "accept",
+                Choice::Deny => "deny",
+            },
+            actor: &record.by.actor,
+            reason: &record.by.note,
+            address: &record.origin.address,
+            user_agent: &record.origin.user_agent,
+            offer: record.offer,
+            request: request.as_ref(),
+            at: record.by.at,
+        };
+        decisions::insert(tx, &decision).await?;
+        self.carry_on(tx, &mut writer, record.by.at).await?;
+        Ok(self)
+    }
+
+    /// What an open switch moved along from here follows the decision.
+    async fn carry_on(
+        &self,
+        tx: &mut Tx,
+        writer: &mut Writer<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(switch) = &self.unsettled else {
+            return Ok(());
+        };
+        prepare::source_changed(
+            tx,
+            writer,
+            switch,
+            (&self.tenant, &self.application),
+            &self.provisioning,
+            now,
+        )
+        .await
+    }
+}
+
+/// Returns a link with what it is about. Whatever is wrong with the token, the answer is the same.
+async fn find_link(tx: &mut Tx, hash: &str) -> Result<(Offer, Case), Error> {
+    let found = offers::find(tx, hash).await?;
+    let offer = found
+        .filter(|offer| offer_token::same(&offer.hash, hash))
+        .ok_or(Error::TokenInvalid)?;
+    let case = Case::find(tx, &offer.name)
+        .await?
+        .ok_or(Error::TokenInvalid)?;
+    Ok((offer, case))
+}
+
+fn may_decide(offer: &Offer, case: &Case, choice: Choice, now: Timestamp) -> Result<(), Error> {
+    match offer.status(&case.provisioning.consent, now) {
+        Status::Void => return Err(Error::TokenVoid),
+        Status::Expired => return Err(Error::TokenExpired),
+        Status::Open | Status::Accepted | Status::Denied => {}
+    }
+    // A link that was made for an earlier switch takes nothing away under a later one.
+    let foreign = case
+        .to_version()
+        .zip(offer.switch)
+        .is_some_and(|(switch, made_for)| switch.id != made_for);
+    match choice {
+        Choice::Deny if foreign => Err(Error::TokenVoid),
+        Choice::Deny | Choice::Accept => Ok(()),
+    }
+}
+
+async fn force(service: &Service, case: &Case) -> Result<Option<Force>, Error> {
+    if case.provisioning.consent.standing != Standing::Denied {
+        return Ok(None);
+    }
+    let revision = case.provisioning.granted_at;
+    let force = service
+        .fleet
+        .wait(&service.db, case.usage(), revision, service.deny_wait);
+    force.await.map(Some)
+}
+
+fn shown(offer: Offer, case: &Case, now: Timestamp, force: Option<Force>) -> Shown {
+    let consent = &case.provisioning.consent;
+    let status = offer.status(consent, now);
+    let decided_at = match status {
+        Status::Accepted | Status::Denied => Some(consent.since.at),
+        Status::Open | Status::Expired | Status::Void => None,
+    };
+    Shown {
+        tenant: case.tenant.profile.display_name.to_string(),
+        application: case.application.display_name.clone(),
+        status,
+        force,
+        decided_at,
+        offer,
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong here, and its one mapping to what callers are told.
+
+use contract::{CredentialName, Problem, SwitchName, VersionRef, reason};
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The request is wrong, or another service refused; told as it is.
+    #[error("{0}")]
+    Told(#[from] Problem),
+    /// There is no such resource, or none for this caller.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// The tenant exists.
+    #[error("{0} exists already.")]
+    AlreadyExists(String),
+    /// The request id belongs to another request.
+    #[error("The request id was used for another request.")]
+    RequestIdReused,
+    /// The tenant has no provisioning of this name, or lost it.
+    #[error("There is no {0}.")]
+    NotProvisioned(String),
+    /// The tenant has it.
+    #[error("{0} exists already.")]
+    AlreadyProvisioned(String),
+    /// The tenant to be deleted still has provisionings.
+    #[error("{0} still has applications; take them away first.")]
+    StillProvisioned(String),
+    /// Nobody could be asked.
+    #[error("{0} has no contact to ask.")]
+    NoContact(String),
+    /// The link's token is unknown; it does not say in which way.
+    #[error("This link is not valid.")]
+    TokenInvalid,
+    /// The link's time is over.
+    #[error("This link has expired.")]
+    TokenExpired,
+    /// The link counts no longer.
+    #[error("This link is void.")]
+    TokenVoid,
+    /// The form was not made for this link, or too long ago.
+    #[error("The page was opened too long ago.")]
+    FormStale,
+    /// The version does not use app credentials.
+    #[error("{0} does not need app credentials.")]
+    CredentialsNotNeeded(VersionRef),
+    /// The credential was revoked.
+    #[error("{0} was revoked.")]
+    CredentialRevoked(CredentialName),
+    /// The switch was never heard of here.
+    #[error("{0} is not known here.")]
+    SwitchUnknown(SwitchName),
+    /// The switch was given up.
+    #[error("{0} was given up.")]
+    SwitchEnded(SwitchName),
+    /// Another switch of the application is not settled yet.
+    #[error("{open} is not settled yet.")]
+    SwitchOpen {
+        /// The other one.
+        open: SwitchName,
+    },
+    /// The switch was opened here with other versions or another rule for notices.
+    #[error("{0} was opened here with other versions or another rule for notices.")]
+    SwitchDiffers(SwitchName),
+    /// A gateway knows more than this database.
+    #[error("The gateway has grants of revision {ahead}, this database has only {here}.")]
+    MovedBackwards {
+        /// What the gateway has.
+        ahead: u64,
+        /// What there is.
+        here: u64,
+    },
+    /// The database.
+    #[error("{0}")]
+    Store(#[from] store::Error),
+    /// A fault of our own, in words for the log.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        match &error {
+            Error::Told(problem) => problem.clone(),
+            Error::Missing(resource) => Problem::not_found(resource),
+            Error::AlreadyExists(resource) => {
+                Problem::already_exists(reason::ALREADY_EXISTS, &error).resource(resource)
+            }
+            Error::RequestIdReused => Problem::aborted(reason::REQUEST_ID_REUSED, &error),
+            Error::NotProvisioned(resource) => {
+                Problem::new(contract::Code::NotFound, reason::NOT_PROVISIONED, &error)
+                    .resource(resource)
+            }
+            Error::AlreadyProvisioned(resource) => {
+                Problem::already_exists(reason::ALREADY_PROVISIONED, &error).resource(resource)
+            }
+            Error::StillProvisioned(resource) => {
+                Problem::failed_precondition(reason::ALREADY_PROVISIONED, &error)
+                    .resource(resource)
+                    .next("Take its applications away first.")
+            }
+            Error::NoContact(tenant) => {
+                Problem::failed_precondition(reason::NO_CONTACT, &error).resource(tenant)
+            }
+            Error::TokenInvalid => {
+                Problem::new(contract::Code::NotFound, reason::TOKEN_INVALID, &error)
+            }
+            Error::TokenExpired => Problem::failed_precondition(reason::TOKEN_EXPIRED, &error),
+            Error::TokenVoid => Problem::failed_precondition(reason::TOKEN_VOID, &error),
+            Error::FormStale => Problem::failed_precondition(reason::FORM_STALE, &error),
+            Error::CredentialsNotNeeded(version) => {
+                Problem::failed_precondition(reason::CREDENTIALS_NOT_NEEDED, &error)
+                    .resource(version)
+            }
+            Error::CredentialRevoked(name) => {
+                Problem::failed_precondition(reason::CREDENTIAL_REVOKED, &error).resource(name)
+            }
+            Error::SwitchUnknown(switch) => {
+                Problem::new(contract::Code::NotFound, reason::NOT_FOUND, &error).resource(switch)
+            }
+            Error::SwitchEnded(switch) => {
+                Problem::failed_precondition(reason::SWITCH_ENDED, &error).resource(switch)
+            }
+            Error::SwitchOpen { open } => {
+                Problem::aborted(reason::SWITCH_OPEN, &error).resource(open)
+            }
+            Error::SwitchDiffers(switch) => {
+                Problem::failed_precondition(reason::ALREADY_EXISTS, &error).resource(switch)
+            }
+            Error::MovedBackwards { ahead, here } => {
+                Problem::failed_precondition(reason::MOVED_BACKWARDS, &error)
+                    .with("gateway_revision", ahead)
+                    .with("revision", here)
+            }
+            Error::Store(store::Error::Full(_)) => {
+                Problem::resource_exhausted(reason::STORE_FULL, &error)
+            }
+            Error::Store(cause) if cause.transient() => {
+                Problem::unavailable(reason::STORE_BUSY, &error)
+                    .retry_after(std::time::Duration::from_secs(1))
+            }
+            Error::Store(cause) => Problem::internal(cause),
+            Error::Broken(words) => Problem::broken(words),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
+}

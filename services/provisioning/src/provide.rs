@@ -1,0 +1,153 @@
+//! Gives a tenant an application, and takes it away.
+
+use contract::{ApplicationName, Line, Prose, ProvisioningName, TenantId, TenantRef, VersionRef};
+
+use crate::{
+    consent::{
+        Event, Since,
+        apply::{Applied, Place, Writer},
+    },
+    error::Error,
+    notices, prepare,
+    provisioning::Provisioning,
+    service::Service,
+    store::{applications, offers, provisionings, switches, tenants},
+};
+
+/// How the tenant's consent is had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Consenting {
+    /// It is asked by mail.
+    Ask,
+    /// The operator has it in writing.
+    OnRecord {
+        /// Where it is written down.
+        reference: Line<500>,
+    },
+}
+
+/// Gives a tenant a version of an application, or gives it back. While a switch from that version
+/// is open, the tenant is moved along with the others.
+pub(crate) async fn give(
+    service: &Service,
+    tenant: &TenantId,
+    version: &VersionRef,
+    consenting: &Consenting,
+    actor: &str,
+) -> Result<Provisioning, Error> {
+    service.catalog.app_credentials(version).await?;
+    let display_name = service.catalog.display_name(&version.application).await?;
+    let (event, note) = match consenting {
+        Consenting::Ask => (Event::Asked, String::new()),
+        Consenting::OnRecord { reference } => (Event::OnRecord, reference.to_string()),
+    };
+    let by = Since {
+        at: service.now(),
+        actor: actor.to_owned(),
+        note,
+    };
+    store::write!(service.db, |tx| {
+        let Some(tenant) = tenants::find(tx, tenant).await? else {
+            return Err(Error::Missing(TenantRef::from(tenant.clone()).to_string()));
+        };
+        applications::call(tx, &version.application, &display_name).await?;
+        let application = applications::find(tx, &version.application).await?;
+        let place = Place {
+            tenant: &tenant,
+            application: &application,
+            version: &version.version,
+            source: None,
+        };
+        let mut writer = Writer::new(service, by.at);
+        let row = provisionings::find(tx, &place.name()).await?;
+        let given = match writer.apply(tx, place, row, &event, &by).await? {
+            Applied::Changed(given) => given,
+            Applied::Same(_) => return Err(Error::AlreadyProvisioned(place.name().to_string())),
+        };
+        if let Some(switch) = switches::unsettled(tx, &version.application).await? {
+            prepare::joined(
+                tx,
+                &mut writer,
+                switch,
+                (&tenant, &application),
+                &given,
+                by.at,
+            )
+            .await?;
+        }
+        Ok(given)
+    })
+}
+
+/// Takes an application away from a tenant; returns its provisionings, all removed.
+pub(crate) async fn take_away(
+    service: &Service,
+    tenant: &TenantId,
+    application: &ApplicationName,
+    reason: &Prose<500>,
+    actor: &str,
+) -> Result<Vec<Provisioning>, Error> {
+    let by = Since {
+        at: service.now(),
+        actor: actor.to_owned(),
+        note: reason.to_string(),
+    };
+    store::write!(service.db, |tx| {
+        let Some(tenant) = tenants::find(tx, tenant).await? else {
+            return Err(Error::Missing(TenantRef::from(tenant.clone()).to_string()));
+        };
+        let application = applications::find(tx, application).await?;
+        let mut writer = Writer::new(service, by.at);
+        let (mut removed, mut changed) = (Vec::new(), false);
+        for row in provisionings::of_application(tx, &tenant.id, &application.name).await? {
+            let version = row.name.version.clone();
+            let place = Place {
+                tenant: &tenant,
+                application: &application,
+                version: &version,
+                source: None,
+            };
+            match writer
+                .apply(tx, place, Some(row), &Event::RemovedByOperator, &by)
+                .await?
+            {
+                Applied::Changed(next) => {
+                    changed = true;
+                    removed.push(next);
+                }
+                Applied::Same(row) => removed.extend(row),
+            }
+        }
+        let Some(any) = removed.first().filter(|_| changed) else {
+            return Err(Error::NotProvisioned(format!(
+                "{}/applications/{}",
+                TenantRef::from(tenant.id),
+                application.name
+            )));
+        };
+        offers::void_application(tx, &tenant.id, &application.name, by.at).await?;
+        let place = Place {
+            tenant: &tenant,
+            application: &application,
+            version: &any.name.version,
+            source: None,
+        };
+        let told = writer
+            .happening(place, "removal")
+            .access_removed(reason.as_str());
+        notices::queue(tx, service, [told], by.at).await?;
+        Ok(removed)
+    })
+}
+
+/// Returns a provisioning of a tenant that exists.
+pub(crate) async fn find(
+    service: &Service,
+    name: &ProvisioningName,
+) -> Result<Provisioning, Error> {
+    let missing = || Error::Missing(name.to_string());
+    store::read!(service.db, |tx| {
+        tenants::find(tx, &name.tenant).await?.ok_or_else(missing)?;
+        provisionings::find(tx, name).await?.ok_or_else(missing)
+    })
+}
