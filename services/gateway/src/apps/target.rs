@@ -93,11 +93,12 @@ impl FromStr for Upstream {
         };
         let port = match authority.port() {
             Some(port) => port.as_u16(),
+            // Something that is not a port stands where one should.
+            None if authority.as_str() != authority.host() => return Err(UpstreamError),
             None => usual,
         };
         let bare = parts.path_and_query.is_none_or(|path| path == "/")
             && !authority.as_str().contains('@')
-            && !authority.as_str().ends_with(':')
             && !authority.host().is_empty()
             && port != 0;
         bare.then_some(Self {
