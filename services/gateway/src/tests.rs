@@ -1,1 +1,10 @@
-//! The whole gateway against a catalog and a provisioning of the tests.
+//! The whole gateway against a catalog, a provisioning and versions that the tests play.
+
+pub(crate) mod catalog;
+pub(crate) mod http;
+pub(crate) mod provisioning;
+pub(crate) mod world;
+
+mod leaving;
+mod restarting;
+mod switching;

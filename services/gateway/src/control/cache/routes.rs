@@ -90,14 +90,26 @@ pub(crate) fn save(dir: &StateDir, state: &RouteState, copies: Copies) -> io::Re
     };
     for _ in 0..times {
         let new = dir.write_beside(NEWEST, &content)?;
-        match fs::rename(dir.file(NEWEST), dir.file(BEFORE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        keep_newest(dir)?;
         fs::rename(new, dir.file(NEWEST))?;
         dir.sync()?;
     }
     Ok(())
+}
+
+/// Makes the newest file the one before too, so that there is a newest one at every moment.
+fn keep_newest(dir: &StateDir) -> io::Result<()> {
+    let link = dir.file(&format!("{BEFORE}.new"));
+    match fs::remove_file(&link) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    match fs::hard_link(dir.file(NEWEST), &link) {
+        Ok(()) => fs::rename(link, dir.file(BEFORE)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A file system without links: for a moment there is only the one before.
+        Err(_) => fs::rename(dir.file(NEWEST), dir.file(BEFORE)),
+    }
 }
 
 fn encode(state: &RouteState) -> Vec<u8> {

@@ -1,0 +1,169 @@
+//! A catalog that says what a test tells it to say, and keeps what it hears.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use futures::{StreamExt as _, stream, stream::BoxStream};
+use proto::catalog::v1 as wire;
+use proto::catalog::v1::fleet_service_server::{FleetService, FleetServiceServer};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Clones are the same catalog.
+#[derive(Clone, Default)]
+pub(crate) struct Catalog(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    routes: BTreeMap<String, wire::Route>,
+    streams: Vec<mpsc::UnboundedSender<Result<wire::FollowResponse, Status>>>,
+    hellos: Vec<wire::Hello>,
+    answers: Vec<wire::Answer>,
+    left: Vec<String>,
+}
+
+impl Catalog {
+    /// Returns it as a service.
+    pub(crate) fn service(&self) -> FleetServiceServer<Self> {
+        FleetServiceServer::new(self.clone())
+    }
+
+    /// Tells a route to all, and to whoever comes.
+    pub(crate) fn tell(&self, route: wire::Route) {
+        let mut state = self.state();
+        state.routes.insert(route.application.clone(), route.clone());
+        let message = wire::follow_response::Message::Route(route);
+        state.say(message);
+    }
+
+    /// Removes an application.
+    pub(crate) fn remove(&self, application: &str) {
+        let mut state = self.state();
+        let application = format!("applications/{application}");
+        state.routes.remove(&application);
+        state.say(wire::follow_response::Message::Removed(
+            wire::RouteRemoved { application },
+        ));
+    }
+
+    /// Forgets everything, as a catalog on another database would.
+    pub(crate) fn forget(&self) {
+        self.state().routes.clear();
+    }
+
+    /// Breaks all streams.
+    pub(crate) fn break_streams(&self) {
+        self.state().streams.clear();
+    }
+
+    /// Returns what was answered to a turn, in order.
+    pub(crate) fn answers(&self, nonce: &str) -> Vec<wire::Answer> {
+        let state = self.state();
+        let to_turn = state.answers.iter().filter(|answer| answer.nonce == nonce);
+        to_turn.cloned().collect()
+    }
+
+    /// Returns what gateways said at first, in order.
+    pub(crate) fn hellos(&self) -> Vec<wire::Hello> {
+        self.state().hellos.clone()
+    }
+
+    /// Returns who left.
+    pub(crate) fn left(&self) -> Vec<String> {
+        self.state().left.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn hear(&self, request: wire::FollowRequest) {
+        let mut state = self.state();
+        match request.message {
+            Some(wire::follow_request::Message::Hello(hello)) => state.hellos.push(hello),
+            Some(wire::follow_request::Message::Answer(answer)) => state.answers.push(answer),
+            Some(wire::follow_request::Message::Beat(_)) | None => {}
+        }
+    }
+}
+
+impl State {
+    fn say(&mut self, message: wire::follow_response::Message) {
+        let response = wire::FollowResponse {
+            message: Some(message),
+        };
+        self.streams
+            .retain(|stream| stream.send(Ok(response.clone())).is_ok());
+    }
+}
+
+#[tonic::async_trait]
+impl FleetService for Catalog {
+    type FollowStream = BoxStream<'static, Result<wire::FollowResponse, Status>>;
+
+    async fn follow(
+        &self,
+        request: Request<Streaming<wire::FollowRequest>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        let mut heard = request.into_inner();
+        let hello = heard.message().await?.ok_or(Status::cancelled("no hello"))?;
+        self.hear(hello);
+        let (says, said) = mpsc::unbounded_channel();
+        let mut state = self.state();
+        let routes: Vec<wire::Route> = state.routes.values().cloned().collect();
+        let synced = wire::follow_response::Message::Synced(wire::Synced {
+            applications: state.routes.keys().cloned().collect(),
+        });
+        let first = routes
+            .into_iter()
+            .map(wire::follow_response::Message::Route)
+            .chain([synced])
+            .map(|message| {
+                Ok(wire::FollowResponse {
+                    message: Some(message),
+                })
+            });
+        for message in first {
+            says.send(message).unwrap();
+        }
+        state.streams.push(says);
+        let catalog = self.clone();
+        // Hears for as long as it may speak; the end of either is the end of both.
+        let hearing = heard.map(move |request| {
+            request.map(|request| {
+                catalog.hear(request);
+                None
+            })
+        });
+        let saying = UnboundedReceiverStream::new(said).map(|said| said.map(Some));
+        let end = stream::once(async { Err(Status::unavailable("the test broke the stream")) });
+        let both = stream::select(hearing, saying.chain(end))
+            .filter_map(|item| std::future::ready(item.transpose()));
+        Ok(Response::new(both.boxed()))
+    }
+
+    async fn leave_fleet(
+        &self,
+        request: Request<wire::LeaveFleetRequest>,
+    ) -> Result<Response<wire::LeaveFleetResponse>, Status> {
+        self.state().left.push(request.into_inner().gateway);
+        Ok(Response::new(wire::LeaveFleetResponse {}))
+    }
+
+    async fn list_gateways(
+        &self,
+        _: Request<wire::ListGatewaysRequest>,
+    ) -> Result<Response<wire::ListGatewaysResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
+    async fn evict_gateway(
+        &self,
+        _: Request<wire::EvictGatewayRequest>,
+    ) -> Result<Response<wire::EvictGatewayResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+}
