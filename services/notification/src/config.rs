@@ -225,6 +225,12 @@ pub struct EdgeUrl(Box<str>);
 impl EdgeUrl {
     const MAX: usize = 200;
 
+    /// Makes it longer than any that is taken.
+    #[cfg(test)]
+    pub(crate) fn lengthen(&mut self, bytes: usize) {
+        self.0 = format!("{}/{}", self.0, "x".repeat(bytes)).into();
+    }
+
     /// Returns the address of the consent page for a token.
     pub(crate) fn consent(&self, token: &Token) -> String {
         format!("{}/consent/{}", self.0, token.expose())
@@ -271,7 +277,7 @@ mod tests {
 
     fn parse(more: &[&str]) -> Result<Config, clap::Error> {
         let smtp = ["--smtp=smtp://127.0.0.1:25"];
-        let smtp = if more.iter().any(|arg| *arg == "--smtp") {
+        let smtp = if more.contains(&"--smtp") {
             &[][..]
         } else {
             &smtp

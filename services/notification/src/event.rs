@@ -63,6 +63,7 @@ pub(crate) struct Placing {
 }
 
 /// Everything there is to be told: what is not here cannot be published. There is no mail about mail.
+#[rustfmt::skip]
 const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
     use Audience::{Operator, Tenant};
     use Kind as K;
@@ -70,43 +71,18 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
     use Tab::{Applications, Events, Subscriptions};
     &[
         // kind              to        tab            mail
-        (K::DenyOffered, Tenant, Subscriptions, Some(L::DenyOffered)),
-        (
-            K::AcceptOffered,
-            Tenant,
-            Subscriptions,
-            Some(L::AcceptOffered),
-        ),
-        (K::VersionDenied, Operator, Events, Some(L::VersionDenied)),
-        (K::VersionDenied, Tenant, Events, Some(L::DenialConfirmed)),
-        (
-            K::VersionAccepted,
-            Operator,
-            Events,
-            Some(L::VersionAccepted),
-        ),
-        (
-            K::VersionAccepted,
-            Tenant,
-            Subscriptions,
-            Some(L::AcceptanceConfirmed),
-        ),
-        (
-            K::SwitchSucceeded,
-            Operator,
-            Applications,
-            Some(L::SwitchSucceeded),
-        ),
-        (
-            K::SwitchGivenUp,
-            Operator,
-            Applications,
-            Some(L::SwitchGivenUp),
-        ),
-        (K::VersionInTest, Operator, Applications, None),
-        (K::AccessRemoved, Tenant, Events, Some(L::AccessRemoved)),
-        (K::MailFailed, Operator, Events, None),
-        (K::MailDead, Operator, Events, None),
+        (K::DenyOffered,     Tenant,   Subscriptions, Some(L::DenyOffered)),
+        (K::AcceptOffered,   Tenant,   Subscriptions, Some(L::AcceptOffered)),
+        (K::VersionDenied,   Operator, Events,        Some(L::VersionDenied)),
+        (K::VersionDenied,   Tenant,   Events,        Some(L::DenialConfirmed)),
+        (K::VersionAccepted, Operator, Events,        Some(L::VersionAccepted)),
+        (K::VersionAccepted, Tenant,   Subscriptions, Some(L::AcceptanceConfirmed)),
+        (K::SwitchSucceeded, Operator, Applications,  Some(L::SwitchSucceeded)),
+        (K::SwitchGivenUp,   Operator, Applications,  Some(L::SwitchGivenUp)),
+        (K::VersionInTest,   Operator, Applications,  None),
+        (K::AccessRemoved,   Tenant,   Events,        Some(L::AccessRemoved)),
+        (K::MailFailed,      Operator, Events,        None),
+        (K::MailDead,        Operator, Events,        None),
     ]
 };
 

@@ -80,3 +80,6 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         .serve(listen)
         .await
 }
+
+#[cfg(test)]
+mod tests;

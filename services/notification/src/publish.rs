@@ -282,4 +282,4 @@ async fn tell_operator(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

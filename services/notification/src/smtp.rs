@@ -24,6 +24,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::delivery::{Answer, Wait, Words};
 
+#[cfg(test)]
+pub(crate) mod stub;
 mod url;
 
 pub(crate) use url::Protection;
@@ -342,3 +344,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
         .map(|error| error.to_string().trim_end_matches('.').to_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -339,4 +339,15 @@ fn render_event(inbox: &InboxName, event: &Stored) -> wire::Event {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let position: Position = "r12".parse().unwrap();
+        assert_eq!(position.to_string(), "r12");
+        for text in ["12", "r", "r-1", "r 1", "r9223372036854775808", "x1"] {
+            assert!(text.parse::<Position>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -381,7 +381,7 @@ pub(crate) async fn claim(
 
 async fn park_damaged(tx: &mut Tx, id: &str, error: &Error) -> Result<(), Error> {
     const SQL: &str = "update deliveries set state = 'failed', reason = $2, due_at = null, waits_for = null, claim = null, \
-        sent_at = null where id = $1";
+        sent_at = null, failures = 0 where id = $1";
     let reason = Words::new(&format!("It cannot be read: {error}."));
     on!(tx, |conn| sqlx::query(SQL)
         .bind(id)
