@@ -1,0 +1,113 @@
+//! Applications and versions as messages.
+
+use proto::catalog::v1 as wire;
+
+use crate::{
+    addresses::Addresses,
+    application::{
+        AppCredentials, Application, HealthCheck, Icon, Role, Standing, TenantFailures, Version,
+    },
+    wire::{duration, time},
+};
+
+pub(in crate::api) fn application(
+    addresses: &Addresses,
+    application: &Application,
+    icon: Option<Icon>,
+) -> wire::Application {
+    let policy = &application.policy;
+    let version = |name| application.version_ref(name).to_string();
+    wire::Application {
+        name: application.resource().to_string(),
+        display_name: application.display_name.to_string(),
+        r#abstract: application.summary.to_string(),
+        icon: icon.map(|icon| wire::Icon {
+            media_type: icon.media.as_str().to_owned(),
+            data: icon.data.into(),
+        }),
+        policy: Some(wire::SwitchPolicy {
+            prepare_timeout: Some(duration(policy.prepare_timeout)),
+            hold_timeout: Some(duration(policy.hold_timeout)),
+            drain_timeout: Some(duration(policy.drain_timeout)),
+            tenant_failures: match policy.tenant_failures {
+                TenantFailures::Stop => wire::TenantFailurePolicy::Stop,
+                TenantFailures::GoOn => wire::TenantFailurePolicy::GoOn,
+            }
+            .into(),
+        }),
+        active_version: application
+            .serving
+            .version()
+            .map(version)
+            .unwrap_or_default(),
+        test_version: application
+            .test
+            .as_ref()
+            .map(|test| version(&test.version))
+            .unwrap_or_default(),
+        generation: application
+            .serving
+            .generation()
+            .map_or(0, |generation| generation.get()),
+        open_switch: application
+            .open_switch_name()
+            .map(|open| open.to_string())
+            .unwrap_or_default(),
+        address_template: addresses.users(&application.name),
+        test_address: addresses.testers(&application.name),
+        create_time: Some(time(application.created_at)),
+        update_time: Some(time(application.updated_at)),
+        etag: contract::Etag::from(application.revision).to_string(),
+    }
+}
+
+pub(in crate::api) fn version(version: &Version) -> wire::Version {
+    let (state, test_since) = match version.standing {
+        Standing::Registered => (wire::VersionState::Registered, None),
+        Standing::InTest { since } => (wire::VersionState::InTest, Some(since)),
+        Standing::Active => (wire::VersionState::Active, None),
+        Standing::Retired => (wire::VersionState::Retired, None),
+    };
+    let facts = &version.facts;
+    wire::Version {
+        name: version.name.to_string(),
+        upstream: facts.upstream.to_string(),
+        health: Some(health(&facts.health)),
+        roles: roles(&facts.roles),
+        app_credentials: match &facts.app_credentials {
+            AppCredentials::None => None,
+            AppCredentials::Needed(scopes) => Some(wire::AppCredentialsNeed {
+                scopes: scopes.iter().map(ToString::to_string).collect(),
+            }),
+        },
+        state: state.into(),
+        create_time: Some(time(version.created_at)),
+        test_time: test_since.map(time),
+        first_active_time: version.active_at.map(|(first, _)| time(first)),
+        last_active_time: version.active_at.map(|(_, last)| time(last)),
+        etag: contract::Etag::from(version.revision).to_string(),
+    }
+}
+
+pub(in crate::api) fn health(health: &HealthCheck) -> wire::HealthCheck {
+    wire::HealthCheck {
+        path: health.path.to_string(),
+        expected_statuses: health
+            .statuses
+            .iter()
+            .map(|(first, last)| wire::StatusRange {
+                first: i32::from(*first),
+                last: i32::from(*last),
+            })
+            .collect(),
+        timeout: Some(duration(health.timeout)),
+    }
+}
+
+pub(in crate::api) fn roles(roles: &[Role]) -> Vec<wire::Role> {
+    let role = |role: &Role| wire::Role {
+        name: role.name.to_string(),
+        description: role.description.to_string(),
+    };
+    roles.iter().map(role).collect()
+}

@@ -1,0 +1,215 @@
+//! What a gateway says, checked before anything believes it.
+
+use std::net::SocketAddr;
+
+use contract::{
+    ApplicationRef, Fault, GatewayName, GatewayRef, Line, Nonce, Problem, Revision, Timeline,
+    Violations,
+};
+use proto::catalog::v1 as wire;
+
+use crate::{
+    fleet::{Boot, Hello, Position, answers::Answered},
+    switch::Answer,
+    wire::read_duration,
+};
+
+/// More applications than an installation has.
+const POSITIONS_MAX: usize = 10_000;
+const LISTENERS_MAX: usize = 20;
+const MESSAGE_CHARS_MAX: usize = 500;
+
+/// Reads the first message of a stream, which must be a hello.
+pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem> {
+    use wire::follow_request::Message;
+    let hello = match first.and_then(|first| first.message) {
+        Some(Message::Hello(hello)) => Some(hello),
+        Some(Message::Answer(_) | Message::Beat(_)) | None => None,
+    };
+    let mut v = Violations::new();
+    let Some(hello) = hello else {
+        v.add("hello", Fault::Missing, "must come first, within 10 s");
+        v.finish()?;
+        return Err(Problem::broken("a missing hello was no violation"));
+    };
+    let checked = v.within("hello", |v| {
+        let gateway = v.parse::<GatewayRef>("gateway", &hello.gateway);
+        let boot = v.parse::<Boot>("boot", &hello.boot);
+        let software = v.optional::<Line<50>>("software", &hello.software);
+        let positions = v.each(
+            "positions",
+            &hello.positions,
+            0..=POSITIONS_MAX,
+            |v, position| {
+                let application = v.parse::<ApplicationRef>("application", &position.application);
+                let timeline = v.parse::<Timeline>("timeline", &position.timeline);
+                let revision = v.convert::<Revision, _>("revision", position.revision);
+                let generation = position.generation;
+                v.join((application, timeline, revision)).map(
+                    |(application, timeline, revision)| Position {
+                        application: application.application,
+                        timeline,
+                        revision,
+                        generation,
+                    },
+                )
+            },
+        );
+        let listeners = v.each(
+            "listeners",
+            &hello.listeners,
+            0..=LISTENERS_MAX,
+            |v, listener| v.parse::<SocketAddr>("", listener),
+        );
+        v.join((gateway, boot, software, positions, listeners))
+    });
+    let (gateway, boot, software, positions, listeners) = v.all(checked)?;
+    Ok(Hello {
+        gateway: gateway.gateway,
+        boot,
+        software,
+        positions,
+        listeners,
+    })
+}
+
+/// Reads an answer to a turn.
+pub(super) fn answer(gateway: &GatewayName, answer: wire::Answer) -> Result<Answered, Problem> {
+    use wire::answer::Answer as Wire;
+    let mut v = Violations::new();
+    let checked = v.within("answer", |v| {
+        let application = v.parse::<ApplicationRef>("application", &answer.application);
+        let timeline = v.parse::<Timeline>("timeline", &answer.timeline);
+        let nonce = v.parse::<Nonce>("nonce", &answer.nonce);
+        let answer = v.require("answer", answer.answer);
+        v.join((application, timeline, nonce, answer))
+    });
+    let (application, timeline, nonce, answer) = v.all(checked)?;
+    let answer = match answer {
+        Wire::Ready(wire::Ready {}) => Answer::Ready,
+        Wire::NotReady(why) => Answer::NotReady(sentence(&why)),
+        Wire::Held(wire::Held {}) => Answer::Held,
+        Wire::Released(released) => Answer::Released {
+            held_requests: released.held_requests.max(0),
+            longest_hold: released
+                .longest_hold
+                .and_then(read_duration)
+                .unwrap_or_default(),
+        },
+        Wire::Drained(drained) => Answer::Drained {
+            finished_requests: drained.finished_requests.max(0),
+            cut_requests: drained.cut_requests.max(0),
+        },
+    };
+    Ok(Answered {
+        gateway: gateway.clone(),
+        application: application.application,
+        timeline,
+        nonce,
+        answer,
+    })
+}
+
+/// A reason that goes into receipts and mails: bounded, and nothing in it that hides.
+fn sentence(why: &wire::NotReady) -> String {
+    let text = if why.message.is_empty() {
+        &why.reason
+    } else {
+        &why.message
+    };
+    let seen: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control())
+        .take(MESSAGE_CHARS_MAX)
+        .collect();
+    match seen.parse::<Line<MESSAGE_CHARS_MAX>>() {
+        Ok(line) => line.to_string(),
+        Err(_) => "it does not say why".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(hello: wire::Hello) -> Option<wire::FollowRequest> {
+        Some(wire::FollowRequest {
+            message: Some(wire::follow_request::Message::Hello(hello)),
+        })
+    }
+
+    fn good() -> wire::Hello {
+        wire::Hello {
+            gateway: "gateways/g-1".to_owned(),
+            boot: "01999999-0000-4000-8000-000000000000".to_owned(),
+            software: "0.1.0".to_owned(),
+            positions: Vec::new(),
+            listeners: vec!["0.0.0.0:8080".to_owned(), "[::]:8081".to_owned()],
+        }
+    }
+
+    fn fields(result: Result<Hello, Problem>) -> Vec<String> {
+        result
+            .unwrap_err()
+            .fields()
+            .iter()
+            .map(|field| field.field.clone())
+            .collect()
+    }
+
+    #[test]
+    fn a_stream_begins_with_a_hello_that_is_right_in_all_its_parts() {
+        assert_eq!(hello(first(good())).unwrap().listeners.len(), 2);
+        assert_eq!(fields(hello(None)), ["hello"]);
+        let beat = wire::FollowRequest {
+            message: Some(wire::follow_request::Message::Beat(wire::Beat {})),
+        };
+        assert_eq!(fields(hello(Some(beat))), ["hello"]);
+        let position = wire::RoutePosition {
+            application: "crm".to_owned(),
+            timeline: "x".to_owned(),
+            revision: u64::MAX,
+            generation: 0,
+        };
+        let wrong = wire::Hello {
+            gateway: "g-1".to_owned(),
+            boot: "now".to_owned(),
+            software: "x".repeat(51),
+            positions: vec![position],
+            listeners: vec!["here:80".to_owned()],
+        };
+        assert_eq!(
+            fields(hello(first(wrong))),
+            [
+                "hello.gateway",
+                "hello.boot",
+                "hello.software",
+                "hello.positions[0].application",
+                "hello.positions[0].timeline",
+                "hello.positions[0].revision",
+                "hello.listeners[0]",
+            ]
+        );
+        let crowded = wire::Hello {
+            listeners: vec!["127.0.0.1:80".to_owned(); LISTENERS_MAX + 1],
+            ..good()
+        };
+        assert_eq!(fields(hello(first(crowded))), ["hello.listeners"]);
+    }
+
+    #[test]
+    fn what_a_gateway_says_of_itself_is_shown_without_what_hides() {
+        let shown = |message: &str| {
+            sentence(&wire::NotReady {
+                reason: "HEALTH".to_owned(),
+                message: message.to_owned(),
+            })
+        };
+        assert_eq!(shown("status 503"), "status 503");
+        assert_eq!(shown(""), "HEALTH");
+        assert_eq!(shown("a\nb\u{1b}[31m"), "a b[31m");
+        assert_eq!(shown("a\u{202e}b"), "it does not say why");
+        assert_eq!(shown(&"x".repeat(600)).len(), 500);
+    }
+}

@@ -1,0 +1,100 @@
+//! Routes and gateways as messages.
+
+use contract::{ApplicationName, ApplicationRef, GatewayRef};
+use jiff::Timestamp;
+use proto::catalog::v1::{self as wire, follow_response::Message};
+
+use crate::{
+    api::applications::render::health,
+    fleet::Member,
+    routes::{Order, Route, Target},
+    wire::{duration, time},
+};
+
+pub(super) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
+    wire::Gateway {
+        name: GatewayRef::from(member.name.clone()).to_string(),
+        connected: member.connected(now),
+        join_time: Some(time(member.joined_at)),
+        last_seen_time: Some(time(member.last_seen_at)),
+        software: member.software.clone(),
+    }
+}
+
+fn response(message: Message) -> wire::FollowResponse {
+    wire::FollowResponse {
+        message: Some(message),
+    }
+}
+
+pub(super) fn removed(application: &ApplicationName) -> wire::FollowResponse {
+    response(Message::Removed(wire::RouteRemoved {
+        application: ApplicationRef::from(application.clone()).to_string(),
+    }))
+}
+
+pub(super) fn synced<'a>(
+    applications: impl Iterator<Item = &'a ApplicationName>,
+) -> wire::FollowResponse {
+    response(Message::Synced(wire::Synced {
+        applications: applications
+            .map(|application| ApplicationRef::from(application.clone()).to_string())
+            .collect(),
+    }))
+}
+
+pub(super) fn route(route: Route) -> wire::FollowResponse {
+    response(Message::Route(wire::Route {
+        application: route.application.to_string(),
+        display_name: route.display_name,
+        timeline: route.timeline.to_string(),
+        revision: route.revision.get(),
+        generation: route.generation,
+        active: route.active.as_ref().map(target),
+        test: route.test.map(|(version, token)| wire::TestRoute {
+            version: Some(target(&version)),
+            tester_token_sha256: token.as_str().to_owned(),
+        }),
+        turn: route
+            .order
+            .map(|(switch, order)| turn(switch.to_string(), order)),
+        hold_request_timeout: Some(duration(route.hold_request_timeout)),
+    }))
+}
+
+fn turn(switch: String, order: Order) -> wire::route::Turn {
+    match order {
+        Order::Prepare { nonce, target: to } => wire::route::Turn::Preparing(wire::Preparing {
+            switch,
+            nonce: nonce.to_string(),
+            target: Some(target(&to)),
+        }),
+        Order::Hold {
+            nonce,
+            target: to,
+            grants,
+        } => wire::route::Turn::Holding(wire::Holding {
+            switch,
+            nonce: nonce.to_string(),
+            target: Some(target(&to)),
+            grants_revision: grants.revision.get(),
+            grants_timeline: grants.timeline.to_string(),
+        }),
+        Order::Release {
+            nonce,
+            drain_timeout,
+        } => wire::route::Turn::Releasing(wire::Releasing {
+            switch,
+            nonce: nonce.to_string(),
+            drain_timeout: Some(duration(drain_timeout)),
+        }),
+    }
+}
+
+fn target(target: &Target) -> wire::RouteVersion {
+    wire::RouteVersion {
+        version: target.version.to_string(),
+        upstream: target.upstream.to_string(),
+        health: Some(health(&target.health)),
+    }
+}

@@ -1,0 +1,143 @@
+//! Switches and history as messages.
+
+use contract::{ApplicationName, Etag, GatewayRef, VersionRef};
+use proto::catalog::v1 as wire;
+
+use crate::{
+    store::history::{Action, Entry},
+    switch::{Kind, Phase, Progress, Switch, Tenants, record::Answered},
+    wire::{duration, time},
+};
+
+pub(super) fn switch(switch: &Switch) -> wire::Switch {
+    let version = |version: &contract::VersionName| {
+        VersionRef {
+            application: switch.name.application.clone(),
+            version: version.clone(),
+        }
+        .to_string()
+    };
+    wire::Switch {
+        name: switch.name.to_string(),
+        kind: match switch.kind {
+            Kind::Update => wire::SwitchKind::Update,
+            Kind::Reactivate => wire::SwitchKind::Reactivate,
+        }
+        .into(),
+        source_version: switch.source.as_ref().map(version).unwrap_or_default(),
+        target_version: version(&switch.target),
+        state: state(switch.state.phase()).into(),
+        failure: switch.state.failure().map(|failure| wire::SwitchFailure {
+            reason: failure.why.as_str().to_owned(),
+            message: failure.message.clone(),
+        }),
+        generation: switch.commit.map_or(0, |commit| commit.generation.get()),
+        reason: switch.reason.to_string(),
+        requested_by: switch.requested_by.clone(),
+        request_id: switch.request_id.to_string(),
+        create_time: Some(time(switch.created_at)),
+        commit_time: switch.commit.map(|commit| time(commit.at)),
+        end_time: switch.state.ended_at().map(time),
+        state_deadline: switch.state.until().map(time),
+        steps: switch
+            .record
+            .steps
+            .iter()
+            .map(|(phase, began)| wire::SwitchStep {
+                state: state(*phase).into(),
+                start_time: Some(time(*began)),
+            })
+            .collect(),
+        tenants: Some(tenants(&switch.record.tenants)),
+        gateways: switch
+            .record
+            .gateways
+            .iter()
+            .map(|(name, progress)| gateway(GatewayRef::from(name.clone()).to_string(), progress))
+            .collect(),
+        etag: Etag::from(switch.revision).to_string(),
+    }
+}
+
+fn state(phase: Phase) -> wire::SwitchState {
+    match phase {
+        Phase::Provisioning => wire::SwitchState::Provisioning,
+        Phase::Preparing => wire::SwitchState::Preparing,
+        Phase::ClosingConsent => wire::SwitchState::ClosingConsent,
+        Phase::Holding => wire::SwitchState::Holding,
+        Phase::Releasing => wire::SwitchState::Releasing,
+        Phase::Draining => wire::SwitchState::Draining,
+        Phase::Settling => wire::SwitchState::Settling,
+        Phase::Succeeded => wire::SwitchState::Succeeded,
+        Phase::Failed => wire::SwitchState::Failed,
+        Phase::Cancelled => wire::SwitchState::Cancelled,
+    }
+}
+
+fn tenants(tenants: &Tenants) -> wire::TenantProgress {
+    wire::TenantProgress {
+        total: tenants.total,
+        moved: tenants.moved,
+        mailed: tenants.mailed,
+        denied: tenants.denied,
+        failed: tenants.failed,
+        failures: tenants
+            .failures
+            .iter()
+            .map(|(tenant, message)| wire::TenantFailure {
+                tenant: tenant.clone(),
+                message: message.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
+    let answer = match progress.answered {
+        None => wire::GatewayAnswer::Unspecified,
+        Some((Answered::Ready, _)) => wire::GatewayAnswer::Ready,
+        Some((Answered::NotReady, _)) => wire::GatewayAnswer::NotReady,
+        Some((Answered::Held, _)) => wire::GatewayAnswer::Held,
+        Some((Answered::Released, _)) => wire::GatewayAnswer::Released,
+        Some((Answered::Drained, _)) => wire::GatewayAnswer::Drained,
+    };
+    wire::GatewayProgress {
+        gateway,
+        answer: answer.into(),
+        message: progress.message.clone(),
+        answer_time: progress.answered.map(|(_, at)| time(at)),
+        held_requests: progress.held_requests,
+        longest_hold: Some(duration(progress.longest_hold)),
+        drained_requests: progress.drained_requests,
+        cut_requests: progress.cut_requests,
+    }
+}
+
+pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::HistoryEntry {
+    use wire::HistoryAction as Wire;
+    let action = match entry.action {
+        Action::Created => Wire::Created,
+        Action::Changed => Wire::Changed,
+        Action::RegisteredToTest => Wire::RegisteredToTest,
+        Action::TestCancelled => Wire::TestCancelled,
+        Action::SwitchConfirmed => Wire::SwitchConfirmed,
+        Action::Activated => Wire::Activated,
+        Action::SwitchGivenUp => Wire::SwitchGivenUp,
+    };
+    let version = VersionRef {
+        application: application.clone(),
+        version: entry.version,
+    };
+    wire::HistoryEntry {
+        time: Some(time(entry.act.at)),
+        actor: entry.act.actor,
+        action: action.into(),
+        version: version.to_string(),
+        switch: entry
+            .switch
+            .map(|switch| switch.to_string())
+            .unwrap_or_default(),
+        reason: entry.act.reason.to_string(),
+        request_id: entry.act.request_id.to_string(),
+    }
+}

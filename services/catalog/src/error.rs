@@ -1,0 +1,238 @@
+//! What the catalog refuses and why, and the one place that turns it into a problem for callers.
+
+use std::time::Duration;
+
+use contract::{
+    ApplicationRef, Fault, FieldViolation, GatewayRef, Problem, RequestId, SwitchName, VersionRef,
+    reason,
+};
+
+use crate::{health::Unhealthy, upstream::Refusal};
+
+/// What the catalog refuses.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] ::store::Error),
+    /// There is no such thing.
+    #[error("There is no {0}.")]
+    NotFound(String),
+    /// There is one already.
+    #[error("{0} exists already.")]
+    AlreadyExists(String),
+    /// The request id named another request before.
+    #[error("Request id {id} was used for another request before.")]
+    RequestIdReused { id: RequestId },
+    /// The caller has seen something else.
+    #[error(transparent)]
+    StaleEtag(Problem),
+    /// The upstream is not allowed.
+    #[error("The upstream {0}.")]
+    UpstreamRefused(Refusal),
+    /// The version is or was in use.
+    #[error("{version} is or was the active version.")]
+    VersionActive { version: VersionRef },
+    /// The version is in test.
+    #[error("{version} is in test.")]
+    VersionInTest { version: VersionRef },
+    /// Another version is in test.
+    #[error("{other} is in test.")]
+    OtherVersionInTest { other: VersionRef },
+    /// The version is not in test.
+    #[error("{version} is not in test.")]
+    VersionNotInTest { version: VersionRef },
+    /// The version was never in use.
+    #[error("{version} was never the active version.")]
+    VersionNeverActive { version: VersionRef },
+    /// No version was ever in use.
+    #[error("{application} has no active version yet.")]
+    NeverActivated { application: ApplicationRef },
+    /// The version is in use or was, so the application stays.
+    #[error("{application} has an active version.")]
+    ApplicationActive { application: ApplicationRef },
+    /// The version does not work.
+    #[error("{version} is not healthy: it {answer}.")]
+    VersionUnhealthy {
+        version: VersionRef,
+        answer: Unhealthy,
+    },
+    /// Another switch is under way.
+    #[error("{open} is under way.")]
+    SwitchOpen { open: SwitchName },
+    /// It is too late to cancel.
+    #[error("{switch} is committed: the target is the active version.")]
+    SwitchCommitted { switch: SwitchName },
+    /// It is over.
+    #[error("{switch} has ended.")]
+    SwitchEnded { switch: SwitchName },
+    /// The gateway is heard.
+    #[error("{gateway} was heard {seconds} s ago.")]
+    GatewayAlive { gateway: GatewayRef, seconds: i64 },
+    /// Another process follows under the gateway's name.
+    #[error("Another process follows as {gateway}.")]
+    GatewayTwice { gateway: GatewayRef },
+    /// The membership ended, or another stream took its place.
+    #[error("This stream of {gateway} is no longer the one that counts.")]
+    StreamReplaced { gateway: GatewayRef },
+    /// The gateway knows another history.
+    #[error("{gateway} knows {application} by another timeline.")]
+    TimelineForeign {
+        gateway: GatewayRef,
+        application: ApplicationRef,
+    },
+    /// The gateway knows more than the catalog.
+    #[error(
+        "{gateway} knows more of {application} than the catalog: the catalog's database may have been restored."
+    )]
+    MovedBackwards {
+        gateway: GatewayRef,
+        application: ApplicationRef,
+    },
+    /// What the transaction read did not hold until it wrote: no database should let that happen.
+    #[error("{0}")]
+    Broken(&'static str),
+}
+
+/// How soon a collision may be over.
+const SOON: Duration = Duration::from_secs(1);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        use Error as E;
+        match &error {
+            E::Store(store) => of_store(store),
+            E::NotFound(resource) => Problem::not_found(resource),
+            E::AlreadyExists(resource) => {
+                Problem::already_exists(reason::ALREADY_EXISTS, &error).resource(resource)
+            }
+            E::RequestIdReused { id } => {
+                Problem::already_exists(reason::REQUEST_ID_REUSED, &error).with("request_id", id)
+            }
+            E::StaleEtag(problem) => problem.clone(),
+            E::Broken(why) => Problem::broken(why),
+            E::UpstreamRefused(refusal) => Problem::invalid_argument(reason::UPSTREAM_REFUSED, &error)
+                .field(FieldViolation::new("version.upstream", Fault::Refused, refusal)),
+            E::VersionActive { version } => {
+                Problem::failed_precondition(reason::VERSION_ACTIVE, &error).resource(version)
+            }
+            E::ApplicationActive { application } => {
+                Problem::failed_precondition(reason::VERSION_ACTIVE, &error)
+                    .resource(application)
+                    .next("An application that was ever in use stays, with its history.")
+            }
+            E::VersionInTest { version } => {
+                Problem::failed_precondition(reason::VERSION_IN_TEST, &error).resource(version)
+            }
+            E::OtherVersionInTest { other } => {
+                Problem::failed_precondition(reason::OTHER_VERSION_IN_TEST, &error).resource(other)
+            }
+            E::VersionNotInTest { version } => {
+                Problem::failed_precondition(reason::VERSION_NOT_IN_TEST, &error).resource(version)
+            }
+            E::VersionNeverActive { version } => {
+                Problem::failed_precondition(reason::VERSION_NEVER_ACTIVE, &error).resource(version)
+            }
+            E::NeverActivated { application } => {
+                Problem::failed_precondition(reason::VERSION_NEVER_ACTIVE, &error)
+                    .resource(application)
+                    .next("Register a version to test, then confirm the update to it.")
+            }
+            E::VersionUnhealthy { version, answer } => {
+                Problem::failed_precondition(reason::VERSION_UNHEALTHY, &error)
+                    .resource(version)
+                    .with("answer", answer)
+            }
+            E::SwitchOpen { open } => Problem::aborted(reason::SWITCH_OPEN, &error)
+                .resource(open)
+                .with("switch", open)
+                .next(format_args!("Wait for it, or cancel it: switchover switches cancel {open}")),
+            E::SwitchCommitted { switch } => {
+                Problem::failed_precondition(reason::SWITCH_COMMITTED, &error).resource(switch)
+            }
+            E::SwitchEnded { switch } => {
+                Problem::failed_precondition(reason::SWITCH_ENDED, &error).resource(switch)
+            }
+            E::GatewayAlive { gateway, .. } => {
+                Problem::failed_precondition(reason::GATEWAY_ALIVE, &error).resource(gateway)
+            }
+            E::GatewayTwice { gateway } => {
+                Problem::already_exists(reason::ALREADY_EXISTS, &error)
+                    .resource(gateway)
+                    .next("Give each gateway a name of its own; if the other one is gone, wait until it counts as silent.")
+                    .retry_after(SOON)
+            }
+            E::StreamReplaced { gateway } => Problem::aborted(reason::PEER_UNAVAILABLE, &error)
+                .resource(gateway)
+                .next("Say hello again.")
+                .retry_after(SOON),
+            E::TimelineForeign { gateway, application } => {
+                Problem::failed_precondition(reason::TIMELINE_FOREIGN, &error)
+                    .resource(gateway)
+                    .with("application", application)
+            }
+            E::MovedBackwards { gateway, application } => {
+                Problem::failed_precondition(reason::MOVED_BACKWARDS, &error)
+                    .resource(gateway)
+                    .with("application", application)
+            }
+        }
+    }
+}
+
+fn of_store(error: &::store::Error) -> Problem {
+    match error {
+        ::store::Error::Full(_) => {
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "the database is full"
+            );
+            Problem::resource_exhausted(reason::STORE_FULL, error)
+        }
+        _ if error.transient() => {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the database did not do it"
+            );
+            Problem::unavailable(reason::STORE_BUSY, error).retry_after(SOON)
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Code;
+
+    use super::*;
+
+    #[test]
+    fn an_open_switch_is_named_with_what_to_do_about_it() {
+        let open: SwitchName = "applications/crm/switches/01999999-0000-7000-8000-000000000000"
+            .parse()
+            .unwrap();
+        let problem = Problem::from(Error::SwitchOpen { open: open.clone() });
+        assert_eq!(problem.code(), Code::Aborted);
+        assert_eq!(problem.about(), Some(open.to_string().as_str()));
+        assert!(problem.message().contains(&open.to_string()));
+        assert!(
+            problem
+                .hint()
+                .unwrap()
+                .contains(&format!("switchover switches cancel {open}"))
+        );
+    }
+
+    #[test]
+    fn an_unhealthy_version_shows_its_status_and_nothing_else() {
+        let version: VersionRef = "applications/crm/versions/2".parse().unwrap();
+        let problem = Problem::from(Error::VersionUnhealthy {
+            version,
+            answer: Unhealthy::Status(503),
+        });
+        assert_eq!(
+            problem.message(),
+            "applications/crm/versions/2 is not healthy: it answered with status 503."
+        );
+    }
+}

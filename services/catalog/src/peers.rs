@@ -1,0 +1,193 @@
+//! Calls to provisioning and notification. Each may be made again: done twice equals done once.
+
+use std::time::Duration;
+
+use contract::{Code, Line, Problem, Revision, Timeline};
+use jiff::Timestamp;
+use proto::{
+    notification::v1::{self as notification, notice_service_client::NoticeServiceClient},
+    provisioning::v1::{
+        self as provisioning, switch_consent_service_client::SwitchConsentServiceClient,
+    },
+};
+use runtime::Client;
+
+use crate::switch::{Effect, Event, Grants, Switch, Tenants};
+
+/// How long an answer is waited for; shorter than the lease of whoever asks.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// The first pause after a failed try; it doubles from there.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+
+/// The services that the catalog talks to. Clones share connections.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    consent: SwitchConsentServiceClient<Client>,
+    notices: NoticeServiceClient<Client>,
+}
+
+/// What provisioning must know to move tenants.
+#[derive(Debug, Clone)]
+pub(crate) struct Move {
+    pub(crate) display_name: Line<50>,
+    /// Either version needs app credentials: tenants are told how to deny.
+    pub(crate) notice: bool,
+}
+
+impl Peers {
+    pub(crate) fn new(provisioning: Client, notification: Client) -> Self {
+        Self {
+            consent: SwitchConsentServiceClient::new(provisioning),
+            notices: NoticeServiceClient::new(notification),
+        }
+    }
+
+    /// Does what a switch owes; what came of it is an event.
+    pub(crate) async fn perform(
+        &self,
+        effect: Effect,
+        switch: &Switch,
+        how: &Move,
+    ) -> Result<Event, Problem> {
+        match effect {
+            Effect::MoveTenants => self.move_tenants(switch, how).await,
+            Effect::CloseConsent => self.close_consent(switch).await,
+            Effect::SettleCommitted => {
+                self.settle(switch, provisioning::SwitchOutcome::Committed)
+                    .await
+            }
+            Effect::SettleGivenUp => {
+                match self
+                    .settle(switch, provisioning::SwitchOutcome::GivenUp)
+                    .await
+                {
+                    // It was given up before provisioning had heard of it: nothing is to be undone.
+                    Err(problem) if problem.code() == Code::NotFound => {
+                        Ok(Event::ConsentSettled { denied: 0 })
+                    }
+                    answer => answer,
+                }
+            }
+        }
+    }
+
+    async fn move_tenants(&self, switch: &Switch, how: &Move) -> Result<Event, Problem> {
+        let request = provisioning::MoveTenantsRequest {
+            switch: switch.name.to_string(),
+            application_display_name: how.display_name.to_string(),
+            source_version: switch
+                .source
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            target_version: switch.target.to_string(),
+            notice: how.notice,
+        };
+        let moved = self
+            .consent
+            .clone()
+            .move_tenants(timed(request))
+            .await?
+            .into_inner();
+        let failures = moved
+            .failures
+            .into_iter()
+            .take(Tenants::FAILURES_MAX)
+            .map(|failure| (failure.tenant, failure.message))
+            .collect();
+        Ok(Event::TenantsMoved(Tenants {
+            done: moved.done,
+            total: moved.total,
+            moved: moved.moved,
+            mailed: moved.mailed,
+            denied: 0,
+            failed: moved.failed,
+            failures,
+        }))
+    }
+
+    async fn close_consent(&self, switch: &Switch) -> Result<Event, Problem> {
+        let request = provisioning::CloseConsentRequest {
+            switch: switch.name.to_string(),
+        };
+        let closed = self
+            .consent
+            .clone()
+            .close_consent(timed(request))
+            .await?
+            .into_inner();
+        let timeline: Timeline = closed.grants_timeline.parse().map_err(Problem::broken)?;
+        let revision: Revision = closed.grants_revision.try_into().map_err(Problem::broken)?;
+        Ok(Event::ConsentClosed {
+            grants: Grants { timeline, revision },
+            denied: closed.denied,
+        })
+    }
+
+    async fn settle(
+        &self,
+        switch: &Switch,
+        outcome: provisioning::SwitchOutcome,
+    ) -> Result<Event, Problem> {
+        let request = provisioning::SettleConsentRequest {
+            switch: switch.name.to_string(),
+            outcome: outcome.into(),
+        };
+        let settled = self
+            .consent
+            .clone()
+            .settle_consent(timed(request))
+            .await?
+            .into_inner();
+        Ok(Event::ConsentSettled {
+            denied: settled.denied,
+        })
+    }
+
+    /// Tells notification.
+    pub(crate) async fn publish(&self, notice: notification::Notice) -> Result<(), Problem> {
+        let request = notification::PublishNoticesRequest {
+            notices: vec![notice],
+        };
+        self.notices.clone().publish_notices(timed(request)).await?;
+        Ok(())
+    }
+}
+
+fn timed<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(ANSWER_MAX);
+    request
+}
+
+/// Returns when to try again after so many failed tries: pauses double up to a ceiling.
+pub(crate) fn later(now: Timestamp, tries: u32, ceiling: Duration) -> Timestamp {
+    let doublings = tries.saturating_sub(1).min(16);
+    let pause = PAUSE_FIRST.saturating_mul(1 << doublings).min(ceiling);
+    now.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_their_ceiling() {
+        let now = Timestamp::UNIX_EPOCH;
+        let ceiling = Duration::from_secs(5);
+        for (tries, millis) in [
+            (0, 100),
+            (1, 100),
+            (2, 200),
+            (4, 800),
+            (7, 5000),
+            (u32::MAX, 5000),
+        ] {
+            assert_eq!(
+                later(now, tries, ceiling).as_millisecond(),
+                millis,
+                "{tries}"
+            );
+        }
+    }
+}

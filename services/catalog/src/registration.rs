@@ -1,0 +1,289 @@
+//! Registers, changes and deletes applications and versions.
+
+use std::net::SocketAddr;
+
+use ::store::Tx;
+use contract::{
+    ApplicationName, ApplicationRef, Etag, Line, Prose, Revision, Timeline, VersionRef,
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Catalog,
+    application::{
+        Act, AppCredentials, Application, Creation, HealthCheck, Icon, Policy, Role, Serving,
+        Standing, Version, VersionFacts,
+    },
+    error::Error,
+    place::Place,
+    store::{
+        applications::{self, Touch},
+        gateways,
+        history::{self, Action},
+        versions,
+    },
+};
+
+/// What an operator says of a new application.
+#[derive(Debug, Clone)]
+pub(crate) struct NewApplication {
+    pub(crate) name: ApplicationName,
+    pub(crate) display_name: Line<50>,
+    pub(crate) summary: Prose<500>,
+    pub(crate) icon: Option<Icon>,
+    pub(crate) policy: Policy,
+    pub(crate) request_id: Option<contract::RequestId>,
+}
+
+/// What an operator changes of an application; none stays as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct ApplicationChange {
+    pub(crate) display_name: Option<Line<50>>,
+    pub(crate) summary: Option<Prose<500>>,
+    /// None inside takes the icon away.
+    pub(crate) icon: Option<Option<Icon>>,
+    pub(crate) policy: Option<Policy>,
+}
+
+/// What an operator says of a new version.
+#[derive(Debug, Clone)]
+pub(crate) struct NewVersion {
+    pub(crate) name: VersionRef,
+    pub(crate) facts: VersionFacts,
+    pub(crate) request_id: Option<contract::RequestId>,
+}
+
+/// What an operator changes of a version; none stays as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionChange {
+    pub(crate) upstream: Option<Place>,
+    pub(crate) health: Option<HealthCheck>,
+    pub(crate) roles: Option<Vec<Role>>,
+    pub(crate) app_credentials: Option<AppCredentials>,
+}
+
+/// Finds an application, or refuses.
+pub(crate) async fn application(tx: &mut Tx, name: &ApplicationName) -> Result<Application, Error> {
+    applications::find(tx, name)
+        .await?
+        .ok_or_else(|| Error::NotFound(ApplicationRef::from(name.clone()).to_string()))
+}
+
+/// Finds a version, or refuses.
+pub(crate) async fn version(tx: &mut Tx, name: &VersionRef) -> Result<Version, Error> {
+    versions::find(tx, name)
+        .await?
+        .ok_or_else(|| Error::NotFound(name.to_string()))
+}
+
+/// Creates an application. The same request again answers with what is there.
+pub(crate) async fn create_application(
+    catalog: &Catalog,
+    new: &NewApplication,
+) -> Result<(Application, Option<Icon>), Error> {
+    let now = catalog.clock.now();
+    let icon = new
+        .icon
+        .as_ref()
+        .map(|icon| (icon.media.as_str(), &icon.data));
+    let created = Application {
+        name: new.name.clone(),
+        display_name: new.display_name.clone(),
+        summary: new.summary.clone(),
+        policy: new.policy.clone(),
+        serving: Serving::Never,
+        test: None,
+        open_switch: None,
+        timeline: Timeline::new(catalog.clock.random()),
+        route_revision: Revision::ZERO.next(),
+        revision: Revision::ZERO.next(),
+        creation: Creation {
+            request_id: new.request_id.clone(),
+            digest: digest(&(&new.display_name, &new.summary, icon, &new.policy)),
+        },
+        created_at: now,
+        updated_at: now,
+    };
+    ::store::write!(catalog.db, |tx| {
+        if let Some(existing) = applications::find(tx, &new.name).await? {
+            return if existing.creation.repeats(&created.creation)? {
+                let icon = applications::icon(tx, &new.name).await?;
+                Ok((existing, icon))
+            } else {
+                Err(Error::AlreadyExists(existing.resource().to_string()))
+            };
+        }
+        if !applications::insert(tx, &created).await? {
+            return Err(Error::AlreadyExists(created.resource().to_string()));
+        }
+        applications::set_icon(tx, &new.name, new.icon.as_ref()).await?;
+        Ok((application(tx, &new.name).await?, new.icon.clone()))
+    })
+}
+
+/// Changes an application.
+pub(crate) async fn update_application(
+    catalog: &Catalog,
+    name: &ApplicationName,
+    change: &ApplicationChange,
+    etag: Option<Etag>,
+) -> Result<(Application, Option<Icon>), Error> {
+    let now = catalog.clock.now();
+    ::store::write!(catalog.db, |tx| {
+        let mut changed = application(tx, name).await?;
+        changed.seen_as(etag)?;
+        // Gateways are told the display name, and how long they hold and drain.
+        let routed = change.display_name.is_some() || change.policy.is_some();
+        if let Some(display_name) = &change.display_name {
+            changed.display_name = display_name.clone();
+        }
+        if let Some(summary) = &change.summary {
+            changed.summary = summary.clone();
+        }
+        if let Some(policy) = &change.policy {
+            changed.policy = policy.clone();
+        }
+        applications::save(tx, &changed).await?;
+        if let Some(icon) = &change.icon {
+            applications::set_icon(tx, name, icon.as_ref()).await?;
+        }
+        let touch = if routed { Touch::Routed } else { Touch::Shown };
+        applications::touch(tx, name, touch, now).await?;
+        let icon = applications::icon(tx, name).await?;
+        Ok((application(tx, name).await?, icon))
+    })
+}
+
+/// Deletes an application that never had an active version, with its versions.
+pub(crate) async fn delete_application(
+    catalog: &Catalog,
+    name: &ApplicationName,
+    etag: Option<Etag>,
+) -> Result<(), Error> {
+    ::store::write!(catalog.db, |tx| {
+        let deleted = application(tx, name).await?;
+        deleted.seen_as(etag)?;
+        if deleted.serving != Serving::Never {
+            return Err(Error::ApplicationActive {
+                application: deleted.resource(),
+            });
+        }
+        deleted.no_open_switch()?;
+        Ok(applications::delete(tx, name).await?)
+    })
+}
+
+/// Registers a version. The same request again answers with what is there.
+pub(crate) async fn create_version(
+    catalog: &Catalog,
+    new: &NewVersion,
+    act: &Act,
+) -> Result<Version, Error> {
+    let created = Version {
+        name: new.name.clone(),
+        facts: new.facts.clone(),
+        standing: Standing::Registered,
+        active_at: None,
+        revision: Revision::ZERO.next(),
+        creation: Creation {
+            request_id: new.request_id.clone(),
+            digest: digest(&new.facts),
+        },
+        created_at: act.at,
+    };
+    ::store::write!(catalog.db, |tx| {
+        let parent = application(tx, &new.name.application).await?;
+        if let Some(existing) = versions::find(tx, &new.name).await? {
+            return if existing.creation.repeats(&created.creation)? {
+                Ok(existing)
+            } else {
+                Err(Error::AlreadyExists(new.name.to_string()))
+            };
+        }
+        allowed(
+            catalog,
+            &new.facts.upstream,
+            &gateways::listeners(tx).await?,
+        )?;
+        if !versions::insert(tx, &created).await? {
+            return Err(Error::AlreadyExists(new.name.to_string()));
+        }
+        note(tx, &parent, &new.name, Action::Created, act).await?;
+        version(tx, &new.name).await
+    })
+}
+
+/// Changes a version that neither users nor testers have reached.
+pub(crate) async fn update_version(
+    catalog: &Catalog,
+    name: &VersionRef,
+    change: &VersionChange,
+    etag: Option<Etag>,
+    act: &Act,
+) -> Result<Version, Error> {
+    ::store::write!(catalog.db, |tx| {
+        let mut changed = version(tx, name).await?;
+        changed.seen_as(etag)?;
+        changed.untouched()?;
+        if let Some(upstream) = &change.upstream {
+            allowed(catalog, upstream, &gateways::listeners(tx).await?)?;
+            changed.facts.upstream = upstream.clone();
+        }
+        if let Some(health) = &change.health {
+            changed.facts.health = health.clone();
+        }
+        if let Some(roles) = &change.roles {
+            changed.facts.roles = roles.clone();
+        }
+        if let Some(app_credentials) = &change.app_credentials {
+            changed.facts.app_credentials = app_credentials.clone();
+        }
+        versions::save(tx, name, &changed.facts).await?;
+        let parent = application(tx, &name.application).await?;
+        note(tx, &parent, name, Action::Changed, act).await?;
+        version(tx, name).await
+    })
+}
+
+/// Deletes a version that neither users nor testers have reached.
+pub(crate) async fn delete_version(
+    catalog: &Catalog,
+    name: &VersionRef,
+    etag: Option<Etag>,
+) -> Result<(), Error> {
+    ::store::write!(catalog.db, |tx| {
+        let deleted = version(tx, name).await?;
+        deleted.seen_as(etag)?;
+        deleted.untouched()?;
+        Ok(versions::delete(tx, name).await?)
+    })
+}
+
+async fn note(
+    tx: &mut Tx,
+    application: &Application,
+    version: &VersionRef,
+    action: Action,
+    act: &Act,
+) -> Result<(), Error> {
+    Ok(history::add(tx, &application.name, &version.version, action, None, act).await?)
+}
+
+fn allowed(catalog: &Catalog, upstream: &Place, listeners: &[SocketAddr]) -> Result<(), Error> {
+    catalog
+        .health
+        .rules()
+        .check(upstream, listeners)
+        .inspect_err(|refusal| tracing::warn!(%upstream, %refusal, "an upstream was refused"))
+        .map_err(Error::UpstreamRefused)
+}
+
+/// SHA-256 of a value's JSON, hex: the same for the same value.
+fn digest(value: &impl Serialize) -> String {
+    let json = serde_json::to_vec(value).expect("plain data is JSON");
+    Sha256::digest(json)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

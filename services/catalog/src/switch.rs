@@ -1,0 +1,367 @@
+//! The words of a switch: the durable operation that makes another version the active one.
+
+pub(crate) mod advance;
+pub(crate) mod confirm;
+pub(crate) mod driver;
+pub(crate) mod record;
+pub(crate) mod step;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use contract::{
+    GatewayName, Generation, Nonce, Prose, RequestId, Revision, SwitchName, Timeline, VersionName,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::application::Policy;
+pub(crate) use record::{Progress, Record, Tenants};
+
+/// One switch, from the request to its end and after.
+#[derive(Debug, Clone)]
+pub(crate) struct Switch {
+    pub(crate) name: SwitchName,
+    pub(crate) kind: Kind,
+    /// The version that was active when it began; none at a first activation.
+    pub(crate) source: Option<VersionName>,
+    /// The version that it makes the active one.
+    pub(crate) target: VersionName,
+    pub(crate) state: State,
+    pub(crate) record: Record,
+    pub(crate) reason: Prose<500>,
+    /// Who confirmed.
+    pub(crate) requested_by: String,
+    pub(crate) request_id: RequestId,
+    /// Set with the commit and never again.
+    pub(crate) commit: Option<Commit>,
+    /// Grows by one with every change of the row: every transition compares it.
+    pub(crate) revision: Revision,
+    pub(crate) created_at: Timestamp,
+}
+
+/// The one moment at which the target became the active version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) generation: Generation,
+    pub(crate) at: Timestamp,
+}
+
+/// Which way a switch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To a version in test.
+    Update,
+    /// Back to a version that has been active before.
+    Reactivate,
+}
+
+/// Where a switch stands, with what it waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Provisioning moves every tenant. As long as it takes; it can be cancelled.
+    Provisioning,
+    /// Every gateway promises, resolves, connects to and checks the target.
+    Preparing { roll: Roll },
+    /// Provisioning fixes which denies count. The promises stand under the nonce of Preparing.
+    ClosingConsent { nonce: Nonce, until: Timestamp },
+    /// Gateways hold new requests until they hear more.
+    Holding { roll: Roll, grants: Grants },
+    /// Committed: gateways let requests on to the target. `draining` have not finished the
+    /// requests of the generation before.
+    Releasing {
+        roll: Roll,
+        draining: BTreeSet<GatewayName>,
+    },
+    /// Requests in flight finish on the version that left, under the nonce of Releasing.
+    Draining { roll: Roll },
+    /// The outcome is certain; the tenants' consents follow it.
+    Settling { outcome: Outcome },
+    /// Nothing changes any more.
+    Ended { outcome: Outcome, at: Timestamp },
+}
+
+/// Who has not answered a turn yet, and until when we wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Roll {
+    /// Names the turn: an answer to another one does not count.
+    pub(crate) nonce: Nonce,
+    pub(crate) silent: BTreeSet<GatewayName>,
+    pub(crate) until: Timestamp,
+}
+
+/// The grants that a gateway must have before it answers `Held`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grants {
+    pub(crate) timeline: Timeline,
+    pub(crate) revision: Revision,
+}
+
+/// How a switch goes out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// The target is the active version.
+    Committed,
+    /// Everything is as before.
+    GivenUp { failure: Failure },
+}
+
+/// Why a switch was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) why: Why,
+    /// A sentence that a person can act on.
+    pub(crate) message: String,
+}
+
+/// Why a switch was given up, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    /// Somebody asked.
+    Cancelled,
+    /// Tenants could not be moved, and the policy says that this stops the switch.
+    TenantsNotMoved,
+    /// A gateway said that it cannot serve the target.
+    GatewayNotReady,
+    /// A gateway did not answer in time.
+    GatewaySilent,
+    /// Provisioning did not fix the denies in time.
+    ConsentNotClosed,
+}
+
+impl Why {
+    /// Returns the stable name that programs match.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "CANCELLED",
+            Self::TenantsNotMoved => "TENANTS_NOT_MOVED",
+            Self::GatewayNotReady => "GATEWAY_NOT_READY",
+            Self::GatewaySilent => "GATEWAY_SILENT",
+            Self::ConsentNotClosed => "CONSENT_NOT_CLOSED",
+        }
+    }
+}
+
+/// What happens to a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Provisioning says how far the tenants are.
+    TenantsMoved(Tenants),
+    /// Provisioning has fixed the denies; so many tenants have denied the target.
+    ConsentClosed { grants: Grants, denied: i64 },
+    /// Provisioning has heard the outcome; so many tenants have denied the target.
+    ConsentSettled { denied: i64 },
+    /// A gateway answers a turn.
+    Answered {
+        gateway: GatewayName,
+        nonce: Nonce,
+        answer: Answer,
+    },
+    /// A gateway has become a member of the fleet.
+    Joined(GatewayName),
+    /// A gateway has left, or was evicted.
+    Left(GatewayName),
+    /// Somebody gives it up; the sentence says who and why.
+    Cancelled { by: String, message: String },
+    /// Time has passed.
+    TimePassed,
+}
+
+/// What a gateway says to one turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The target can be served.
+    Ready,
+    /// It cannot; the sentence says why.
+    NotReady(String),
+    /// No request can reach the old version until the outcome is told.
+    Held,
+    /// New and held requests go to the target.
+    Released {
+        held_requests: i64,
+        longest_hold: Duration,
+    },
+    /// Nothing is left on the generation before.
+    Drained {
+        finished_requests: i64,
+        cut_requests: i64,
+    },
+}
+
+/// What a state owes the world. Each may be done any number of times: twice equals once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Ask provisioning to move a further part of the tenants.
+    MoveTenants,
+    /// Ask provisioning to fix which denies count.
+    CloseConsent,
+    /// Tell provisioning that the target is the active version.
+    SettleCommitted,
+    /// Tell provisioning that the switch was given up.
+    SettleGivenUp,
+}
+
+/// What a step needs to know beside state and event.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts<'a> {
+    /// Every member of the fleet, as of this transaction.
+    pub(crate) fleet: &'a BTreeSet<GatewayName>,
+    pub(crate) policy: &'a Policy,
+    /// Names the turn that begins, if one does.
+    pub(crate) nonce: Nonce,
+}
+
+/// The name of a state: what people and the database call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    Provisioning,
+    Preparing,
+    ClosingConsent,
+    Holding,
+    Releasing,
+    Draining,
+    Settling,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl State {
+    /// Returns the name of the state.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Provisioning => Phase::Provisioning,
+            Self::Preparing { .. } => Phase::Preparing,
+            Self::ClosingConsent { .. } => Phase::ClosingConsent,
+            Self::Holding { .. } => Phase::Holding,
+            Self::Releasing { .. } => Phase::Releasing,
+            Self::Draining { .. } => Phase::Draining,
+            Self::Settling { .. } => Phase::Settling,
+            Self::Ended { outcome, .. } => match outcome {
+                Outcome::Committed => Phase::Succeeded,
+                Outcome::GivenUp { failure } => match failure.why {
+                    Why::Cancelled => Phase::Cancelled,
+                    Why::TenantsNotMoved
+                    | Why::GatewayNotReady
+                    | Why::GatewaySilent
+                    | Why::ConsentNotClosed => Phase::Failed,
+                },
+            },
+        }
+    }
+
+    /// Returns until when the state may last; none where nothing ends it by time.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Preparing { roll }
+            | Self::Holding { roll, .. }
+            | Self::Releasing { roll, .. }
+            | Self::Draining { roll } => Some(roll.until),
+            Self::ClosingConsent { until, .. } => Some(*until),
+            Self::Provisioning | Self::Settling { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    /// Returns when it ended, if it has.
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Ended { at, .. } => Some(*at),
+            Self::Provisioning
+            | Self::Preparing { .. }
+            | Self::ClosingConsent { .. }
+            | Self::Holding { .. }
+            | Self::Releasing { .. }
+            | Self::Draining { .. }
+            | Self::Settling { .. } => None,
+        }
+    }
+
+    /// Returns how it goes or went out, once that is certain.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Self::Settling { outcome } | Self::Ended { outcome, .. } => Some(outcome),
+            Self::Releasing { .. } | Self::Draining { .. } => Some(&Outcome::Committed),
+            Self::Provisioning
+            | Self::Preparing { .. }
+            | Self::ClosingConsent { .. }
+            | Self::Holding { .. } => None,
+        }
+    }
+
+    /// Returns why it was or is being given up, if so.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self.outcome() {
+            Some(Outcome::GivenUp { failure }) => Some(failure),
+            Some(Outcome::Committed) | None => None,
+        }
+    }
+
+    /// Returns the turn that gateways are told of, if any.
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        match self {
+            Self::Preparing { roll } => Some(Turn::Preparing(roll.nonce)),
+            Self::ClosingConsent { nonce, .. } => Some(Turn::Preparing(*nonce)),
+            Self::Holding { roll, grants } => Some(Turn::Holding(roll.nonce, grants)),
+            Self::Releasing { roll, .. } | Self::Draining { roll } => {
+                Some(Turn::Releasing(roll.nonce))
+            }
+            Self::Provisioning | Self::Settling { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
+/// What gateways are to do about a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn<'a> {
+    /// Promise and get ready.
+    Preparing(Nonce),
+    /// Admit nothing to the active version.
+    Holding(Nonce, &'a Grants),
+    /// Admit to the active version, which has just become it.
+    Releasing(Nonce),
+}
+
+impl Phase {
+    /// Every phase, in the order of life.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Provisioning,
+        Self::Preparing,
+        Self::ClosingConsent,
+        Self::Holding,
+        Self::Releasing,
+        Self::Draining,
+        Self::Settling,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Returns its name in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "provisioning",
+            Self::Preparing => "preparing",
+            Self::ClosingConsent => "closing_consent",
+            Self::Holding => "holding",
+            Self::Releasing => "releasing",
+            Self::Draining => "draining",
+            Self::Settling => "settling",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Kind {
+    /// Returns its name in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Reactivate => "reactivate",
+        }
+    }
+}

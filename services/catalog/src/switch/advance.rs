@@ -1,0 +1,209 @@
+//! One event of one switch, as one transaction: step, save, and, if it commits, the commit.
+
+use ::store::{Db, Tx};
+use contract::{Nonce, Prose, SwitchName};
+use jiff::Timestamp;
+use runtime::Clock;
+
+use super::{
+    Commit, Event, Facts, Failure, Outcome, Phase, Switch,
+    step::{Step, step},
+};
+use crate::{
+    application::{Act, Application},
+    error::Error,
+    notice::{Body, Notice},
+    store::{
+        applications::{self, Touch},
+        gateways,
+        history::{self, Action},
+        switches,
+    },
+};
+
+/// Who acts where nobody else does.
+const CATALOG: &str = "catalog";
+
+/// Lets an event happen to a switch, and returns the switch as it is then.
+pub(crate) async fn apply(
+    db: &Db,
+    clock: &Clock,
+    name: &SwitchName,
+    event: &Event,
+) -> Result<Switch, Error> {
+    ::store::write!(db, |tx| {
+        let switch = switches::find(tx, name).await?;
+        let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        advance(tx, clock, switch, event).await
+    })
+}
+
+/// Lets an event happen to a switch that this transaction has read.
+pub(crate) async fn advance(
+    tx: &mut Tx,
+    clock: &Clock,
+    mut switch: Switch,
+    event: &Event,
+) -> Result<Switch, Error> {
+    let now = clock.now();
+    let application = applications::find(tx, &switch.name.application).await?;
+    let application = application.ok_or(Error::Broken("a switch has no application"))?;
+    let fleet = gateways::fleet(tx).await?;
+    let facts = Facts {
+        fleet: &fleet,
+        policy: &application.policy,
+        nonce: Nonce::new(clock.random()),
+    };
+    let before = switch.state.phase();
+    let (next, commits) = match step(&switch.state, event, &facts, now) {
+        Step::Stays => return Ok(switch),
+        Step::Goes(next) => (next, false),
+        Step::Commits(next) => (next, true),
+    };
+    let routed = commits || switch.state.turn() != next.turn();
+    switch.record.note(event, now);
+    switch.record.enter(&next, now);
+    switch.state = next;
+    if commits {
+        commit(tx, &application, &mut switch, now).await?;
+    }
+    if !switches::save(tx, &switch, now).await? {
+        return Err(Error::Broken(
+            "a switch changed under the transaction that advanced it",
+        ));
+    }
+    switch.revision = switch.revision.next();
+    let after = switch.state.phase();
+    if routed {
+        applications::touch(tx, &application.name, Touch::Routed, now).await?;
+    } else if switch.state.ended_at().is_some() {
+        applications::touch(tx, &application.name, Touch::Shown, now).await?;
+    }
+    if before != after {
+        tracing::info!(
+            switch.name = %switch.name,
+            from = before.as_str(),
+            to = after.as_str(),
+            "a switch goes on"
+        );
+    }
+    if after == Phase::Settling
+        && let Some(failure) = switch.state.failure()
+    {
+        note_given_up(tx, &switch, failure, event, now).await?;
+    }
+    if let super::State::Ended { outcome, .. } = &switch.state {
+        notice(&application, &switch, outcome, now)
+            .owe(tx, clock)
+            .await?;
+    }
+    Ok(switch)
+}
+
+async fn commit(
+    tx: &mut Tx,
+    application: &Application,
+    switch: &mut Switch,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if !switches::commit(tx, application, &switch.target, now).await? {
+        return Err(Error::Broken(
+            "a generation changed under the transaction that ended it",
+        ));
+    }
+    let generation = application.serving.next_generation();
+    switch.commit = Some(Commit {
+        generation,
+        at: now,
+    });
+    let act = Act {
+        actor: switch.requested_by.clone(),
+        reason: switch.reason.clone(),
+        request_id: switch.request_id.clone(),
+        at: now,
+    };
+    history::add(
+        tx,
+        &application.name,
+        &switch.target,
+        Action::Activated,
+        Some(&switch.name),
+        &act,
+    )
+    .await?;
+    tracing::info!(
+        switch.name = %switch.name,
+        version = %switch.target,
+        %generation,
+        "another version is active"
+    );
+    Ok(())
+}
+
+async fn note_given_up(
+    tx: &mut Tx,
+    switch: &Switch,
+    failure: &Failure,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let actor = match event {
+        Event::Cancelled { by, .. } => by.clone(),
+        Event::TenantsMoved(_)
+        | Event::ConsentClosed { .. }
+        | Event::ConsentSettled { .. }
+        | Event::Answered { .. }
+        | Event::Joined(_)
+        | Event::Left(_)
+        | Event::TimePassed => CATALOG.to_owned(),
+    };
+    let act = Act {
+        actor,
+        reason: shortened(&failure.message),
+        request_id: switch.request_id.clone(),
+        at: now,
+    };
+    let application = &switch.name.application;
+    let action = Action::SwitchGivenUp;
+    Ok(history::add(
+        tx,
+        application,
+        &switch.target,
+        action,
+        Some(&switch.name),
+        &act,
+    )
+    .await?)
+}
+
+/// What does not fit the history is in the switch itself.
+fn shortened(message: &str) -> Prose<500> {
+    let short: String = message.chars().take(500).collect();
+    short
+        .parse()
+        .unwrap_or_else(|_| "".parse().expect("nothing is short enough"))
+}
+
+fn notice(application: &Application, switch: &Switch, outcome: &Outcome, now: Timestamp) -> Notice {
+    let body = match outcome {
+        Outcome::Committed => Body::SwitchSucceeded {
+            switch: switch.name.clone(),
+            source: switch.source.clone(),
+            target: switch.target.clone(),
+            denied: switch.record.tenants.denied,
+        },
+        Outcome::GivenUp { failure } => Body::SwitchGivenUp {
+            switch: switch.name.clone(),
+            target: switch.target.clone(),
+            message: failure.message.clone(),
+        },
+    };
+    Notice {
+        cause: switch.name.to_string(),
+        request_id: switch.request_id.clone(),
+        time: now,
+        application: application.name.clone(),
+        display_name: application.display_name.clone(),
+        body,
+    }
+}

@@ -1,0 +1,194 @@
+//! Beginning a switch, and giving one up: what must hold, checked where it counts.
+
+use contract::{Etag, RequestId, Revision, SwitchName, TimedId as _, VersionRef};
+
+use super::{Event, Kind, Outcome, Record, State, Switch, advance::advance};
+use crate::{
+    Catalog,
+    application::{Act, Application, Standing, Version},
+    error::Error,
+    store::{
+        applications::{self, Touch},
+        gateways,
+        history::{self, Action},
+        switches, versions,
+    },
+};
+
+/// Asks to make another version the active one.
+#[derive(Debug, Clone)]
+pub(crate) struct Confirm {
+    pub(crate) version: VersionRef,
+    pub(crate) kind: Kind,
+    /// What the caller has seen of the application, if it says.
+    pub(crate) etag: Option<Etag>,
+    /// Its request id names the switch: the same one answers with the same switch.
+    pub(crate) act: Act,
+}
+
+/// Begins a switch. The version must be healthy; it is asked outside of any transaction, and all
+/// else is checked before and again in the one that writes the switch down.
+pub(crate) async fn confirm(catalog: &Catalog, confirm: &Confirm) -> Result<Switch, Error> {
+    let looked = ::store::read!(catalog.db, |tx| {
+        if let Some(switch) = repeated(tx, confirm).await? {
+            return Ok(Looked::Begun(Box::new(switch)));
+        }
+        let (_, version) = may_begin(tx, confirm).await?;
+        let listeners = gateways::listeners(tx).await?;
+        Ok::<_, Error>(Looked::MayBegin(Box::new(version), listeners))
+    })?;
+    let (version, listeners) = match looked {
+        Looked::Begun(switch) => return Ok(*switch),
+        Looked::MayBegin(version, listeners) => (version, listeners),
+    };
+    catalog.healthy(&version, &listeners).await?;
+    let switch_id = contract::SwitchId::new(catalog.clock.now_micros(), catalog.clock.random());
+    ::store::write!(catalog.db, |tx| {
+        if let Some(switch) = repeated(tx, confirm).await? {
+            return Ok(switch);
+        }
+        let (application, now_version) = may_begin(tx, confirm).await?;
+        if now_version.facts != version.facts {
+            // It was not what was found healthy: the caller has not seen it either.
+            return Err(Error::StaleEtag(
+                Etag::from(version.revision)
+                    .must_match(now_version.revision, &version.name)
+                    .err()
+                    .unwrap_or_else(|| {
+                        contract::Problem::broken("a version changed without a revision")
+                    }),
+            ));
+        }
+        begin(tx, &application, confirm, switch_id).await
+    })
+}
+
+enum Looked {
+    Begun(Box<Switch>),
+    MayBegin(Box<Version>, Vec<std::net::SocketAddr>),
+}
+
+async fn begin(
+    tx: &mut ::store::Tx,
+    application: &Application,
+    confirm: &Confirm,
+    switch: contract::SwitchId,
+) -> Result<Switch, Error> {
+    let mut record = Record::default();
+    record.enter(&State::Provisioning, confirm.act.at);
+    let switch = Switch {
+        name: SwitchName {
+            application: application.name.clone(),
+            switch,
+        },
+        kind: confirm.kind,
+        source: application.serving.version().cloned(),
+        target: confirm.version.version.clone(),
+        state: State::Provisioning,
+        record,
+        reason: confirm.act.reason.clone(),
+        requested_by: confirm.act.actor.clone(),
+        request_id: confirm.act.request_id.clone(),
+        commit: None,
+        revision: Revision::ZERO.next(),
+        created_at: confirm.act.at,
+    };
+    if !switches::insert(tx, &switch).await? {
+        return Err(Error::Broken(
+            "an open switch came between reading and writing",
+        ));
+    }
+    applications::touch(tx, &application.name, Touch::Shown, confirm.act.at).await?;
+    history::add(
+        tx,
+        &application.name,
+        &switch.target,
+        Action::SwitchConfirmed,
+        Some(&switch.name),
+        &confirm.act,
+    )
+    .await?;
+    Ok(switch)
+}
+
+/// Finds the switch that the same request began before.
+async fn repeated(tx: &mut ::store::Tx, confirm: &Confirm) -> Result<Option<Switch>, Error> {
+    let id: &RequestId = &confirm.act.request_id;
+    let Some(switch) = switches::find_request(tx, &confirm.version.application, id).await? else {
+        return Ok(None);
+    };
+    if switch.target == confirm.version.version && switch.kind == confirm.kind {
+        Ok(Some(switch))
+    } else {
+        Err(Error::RequestIdReused { id: id.clone() })
+    }
+}
+
+/// Checks all that must hold for a switch to begin, save the version's health.
+async fn may_begin(
+    tx: &mut ::store::Tx,
+    confirm: &Confirm,
+) -> Result<(Application, Version), Error> {
+    let application = applications::find(tx, &confirm.version.application).await?;
+    let application = application.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
+    let version = versions::find(tx, &confirm.version).await?;
+    let version = version.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
+    application.no_open_switch()?;
+    application.seen_as(confirm.etag)?;
+    let name = || confirm.version.clone();
+    match (confirm.kind, version.standing) {
+        (_, Standing::Active) => Err(Error::VersionActive { version: name() }),
+        (Kind::Update, Standing::InTest { .. }) => Ok(()),
+        (Kind::Update, Standing::Registered | Standing::Retired) => {
+            Err(Error::VersionNotInTest { version: name() })
+        }
+        (Kind::Reactivate, Standing::Retired) => Ok(()),
+        (Kind::Reactivate, Standing::InTest { .. } | Standing::Registered) => {
+            if version.active_at.is_some() {
+                Ok(())
+            } else {
+                Err(Error::VersionNeverActive { version: name() })
+            }
+        }
+    }?;
+    Ok((application, version))
+}
+
+/// Gives up a switch that is not committed. One that is being given up already stays so.
+pub(crate) async fn cancel(
+    catalog: &Catalog,
+    name: &SwitchName,
+    act: &Act,
+) -> Result<Switch, Error> {
+    let why = match act.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    let event = Event::Cancelled {
+        by: act.actor.clone(),
+        message: format!("Cancelled by {}{why}", act.actor),
+    };
+    ::store::write!(catalog.db, |tx| {
+        let switch = switches::find(tx, name).await?;
+        let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        match &switch.state {
+            State::Ended { .. } => Err(Error::SwitchEnded {
+                switch: name.clone(),
+            }),
+            State::Settling {
+                outcome: Outcome::GivenUp { .. },
+            } => Ok(switch),
+            State::Releasing { .. }
+            | State::Draining { .. }
+            | State::Settling {
+                outcome: Outcome::Committed,
+            } => Err(Error::SwitchCommitted {
+                switch: name.clone(),
+            }),
+            State::Provisioning
+            | State::Preparing { .. }
+            | State::ClosingConsent { .. }
+            | State::Holding { .. } => advance(tx, &catalog.clock, switch, &event).await,
+        }
+    })
+}

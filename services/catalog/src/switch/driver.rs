@@ -1,0 +1,167 @@
+//! Keeps switches going: claims what is due, lets time pass, does what is owed. Any replica may; the
+//! row is the truth, and a crash anywhere only means that another one looks at it later.
+
+use std::{convert::Infallible, time::Duration};
+
+use ::store::Db;
+use contract::VersionRef;
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use runtime::{CancellationToken, Clock, retry};
+
+use super::{Effect, Event, Switch, advance::apply, step};
+use crate::{
+    error::Error,
+    peers::{ANSWER_MAX, Move, Peers, later},
+    store::{SWITCHES, applications, switches, versions},
+};
+
+/// How long a claimed switch is left to its claimer: longer than any answer is waited for.
+const LEASE: Duration = Duration::from_secs(30);
+const _: () = assert!(LEASE.as_secs() > ANSWER_MAX.as_secs());
+/// Switches that one replica works on at once.
+const AT_ONCE: usize = 32;
+/// A lost wake-up costs at most this.
+const POLL: Duration = Duration::from_secs(2);
+/// Pauses between tries of what is owed double up to this.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Rows that are due and claimed by another replica are looked at again after this.
+const OTHERS: Duration = Duration::from_millis(20);
+
+/// What the driver works with.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) peers: Peers,
+}
+
+impl Driver {
+    /// Keeps switches going until `stop`.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Infallible> {
+        let mut listener = self.db.listen(SWITCHES);
+        let mut work: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        while !stop.is_cancelled() {
+            let room = AT_ONCE.saturating_sub(work.len());
+            let next = match self.claim(room).await {
+                Ok((claimed, next)) => {
+                    for (switch, tries) in claimed {
+                        work.push(Box::pin(self.work(switch, tries)));
+                    }
+                    next
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "switches wait for the database"
+                    );
+                    None
+                }
+            };
+            let due = async {
+                match next {
+                    Some(next) => retry::until(next, &self.clock, &stop).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = listener.changed_or(POLL) => {}
+                _ = due => {}
+                Some(()) = work.next() => {}
+            }
+        }
+        // What is half done is done again by whoever claims it next.
+        Ok(())
+    }
+
+    /// Claims what is due, and returns when there is more.
+    async fn claim(
+        &self,
+        room: usize,
+    ) -> Result<(Vec<(Switch, u32)>, Option<Timestamp>), ::store::Error> {
+        let limit = i64::try_from(room).unwrap_or(0);
+        let now = self.clock.now();
+        if room == 0 {
+            return Ok((Vec::new(), None));
+        }
+        // A write transaction is worth it only if something is due.
+        let next = ::store::read!(self.db, |tx| switches::next_due(tx).await)?;
+        if next.is_none_or(|next| next > now) {
+            return Ok((Vec::new(), next));
+        }
+        ::store::write!(self.db, |tx| {
+            let claimed = switches::claim_due(tx, now, LEASE, limit).await?;
+            let next = switches::next_due(tx).await?;
+            let soon = now.checked_add(OTHERS).unwrap_or(Timestamp::MAX);
+            Ok((claimed, next.map(|next| next.max(soon))))
+        })
+    }
+
+    /// Does what one switch needs next.
+    async fn work(&self, switch: Switch, tries: u32) {
+        let id = switch.request_id.clone();
+        let done = runtime::request::with_request_id(id, self.bring_on(&switch, tries)).await;
+        if let Err(error) = done {
+            tracing::warn!(
+                switch.name = %switch.name,
+                error = &error as &dyn std::error::Error,
+                "a switch waits for the database"
+            );
+        }
+    }
+
+    async fn bring_on(&self, switch: &Switch, tries: u32) -> Result<(), Error> {
+        if switch
+            .state
+            .until()
+            .is_some_and(|until| until <= self.clock.now())
+        {
+            apply(&self.db, &self.clock, &switch.name, &Event::TimePassed).await?;
+            return Ok(());
+        }
+        let Some(effect) = step::owed(&switch.state) else {
+            return Ok(());
+        };
+        let how = self.how(effect, switch).await?;
+        match self.peers.perform(effect, switch, &how).await {
+            Ok(event) => drop(apply(&self.db, &self.clock, &switch.name, &event).await?),
+            Err(problem) => {
+                tracing::warn!(
+                    switch.name = %switch.name,
+                    ?effect,
+                    tries,
+                    %problem,
+                    "provisioning did not do it; trying again"
+                );
+                let again = later(self.clock.now(), tries, PAUSE_MAX);
+                ::store::write!(self.db, |tx| switches::put_off(tx, switch, again).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what provisioning must know beside the switch itself.
+    async fn how(&self, effect: Effect, switch: &Switch) -> Result<Move, Error> {
+        ::store::read!(self.db, |tx| {
+            let name = &switch.name.application;
+            let application = applications::find(tx, name).await?;
+            let application = application.ok_or(Error::Broken("a switch has no application"))?;
+            let mut notice = false;
+            if effect == Effect::MoveTenants {
+                for version in switch.source.iter().chain([&switch.target]) {
+                    let version = VersionRef {
+                        application: name.clone(),
+                        version: version.clone(),
+                    };
+                    let version = versions::find(tx, &version).await?;
+                    notice |= version.is_some_and(|version| version.needs_credentials());
+                }
+            }
+            Ok(Move {
+                display_name: application.display_name,
+                notice,
+            })
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! What a switch has been through, for people: its steps, its tenants, its gateways. Decides nothing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use contract::GatewayName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Event, Phase, State};
+
+/// What a switch has been through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// When each phase began, in order.
+    pub(crate) steps: Vec<(Phase, Timestamp)>,
+    pub(crate) tenants: Tenants,
+    pub(crate) gateways: BTreeMap<GatewayName, Progress>,
+}
+
+/// How far the tenants have been moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tenants {
+    /// Nothing is left to move.
+    pub(crate) done: bool,
+    pub(crate) total: i64,
+    /// Denied and failed ones included.
+    pub(crate) moved: i64,
+    pub(crate) mailed: i64,
+    pub(crate) denied: i64,
+    pub(crate) failed: i64,
+    /// The first that could not be moved with the reason, at most [`Tenants::FAILURES_MAX`].
+    pub(crate) failures: Vec<(String, String)>,
+}
+
+impl Tenants {
+    /// The most failures that are kept.
+    pub(crate) const FAILURES_MAX: usize = 100;
+}
+
+/// One gateway's part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// What it last answered and when.
+    pub(crate) answered: Option<(Answered, Timestamp)>,
+    /// Why it is not ready; else empty.
+    pub(crate) message: String,
+    pub(crate) held_requests: i64,
+    pub(crate) longest_hold: Duration,
+    pub(crate) drained_requests: i64,
+    pub(crate) cut_requests: i64,
+}
+
+/// What a gateway last answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answered {
+    Ready,
+    NotReady,
+    Held,
+    Released,
+    Drained,
+}
+
+impl Record {
+    /// Notes an event that counted.
+    pub(crate) fn note(&mut self, event: &Event, now: Timestamp) {
+        match event {
+            Event::TenantsMoved(tenants) => {
+                let denied = self.tenants.denied;
+                self.tenants = Tenants {
+                    denied,
+                    ..tenants.clone()
+                };
+            }
+            Event::ConsentClosed { denied, .. } | Event::ConsentSettled { denied } => {
+                self.tenants.denied = *denied;
+            }
+            Event::Answered {
+                gateway, answer, ..
+            } => {
+                self.gateways
+                    .entry(gateway.clone())
+                    .or_default()
+                    .note(answer, now);
+            }
+            Event::Joined(gateway) => drop(self.gateways.entry(gateway.clone()).or_default()),
+            Event::Left(_) | Event::Cancelled { .. } | Event::TimePassed => {}
+        }
+    }
+
+    /// Notes the state that follows. Phases on the way that had nothing to wait for began and
+    /// ended at the same moment.
+    pub(crate) fn enter(&mut self, next: &State, now: Timestamp) {
+        let phase = next.phase();
+        let last = self.steps.last().map(|(phase, _)| *phase);
+        if last == Some(phase) {
+            return;
+        }
+        if next.failure().is_none() {
+            let passed = Phase::ALL
+                .into_iter()
+                .filter(|between| last.is_some_and(|last| last < *between) && *between < phase)
+                .map(|between| (between, now));
+            self.steps.extend(passed);
+        }
+        self.steps.push((phase, now));
+        if let State::Preparing { roll } = next {
+            for gateway in &roll.silent {
+                self.gateways.entry(gateway.clone()).or_default();
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn note(&mut self, answer: &Answer, now: Timestamp) {
+        let answered = match answer {
+            Answer::Ready => Answered::Ready,
+            Answer::NotReady(why) => {
+                self.message.clone_from(why);
+                Answered::NotReady
+            }
+            Answer::Held => Answered::Held,
+            Answer::Released {
+                held_requests,
+                longest_hold,
+            } => {
+                self.held_requests = *held_requests;
+                self.longest_hold = *longest_hold;
+                Answered::Released
+            }
+            Answer::Drained {
+                finished_requests,
+                cut_requests,
+            } => {
+                self.drained_requests = *finished_requests;
+                self.cut_requests = *cut_requests;
+                Answered::Drained
+            }
+        };
+        self.answered = Some((answered, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::{Failure, Outcome, Why};
+
+    #[test]
+    fn phases_that_took_no_time_are_in_the_receipt_of_a_success_alone() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut record = Record::default();
+        record.enter(&State::Provisioning, now);
+        let mut other = record.clone();
+        let outcome = Outcome::Committed;
+        record.enter(
+            &State::Settling {
+                outcome: outcome.clone(),
+            },
+            now,
+        );
+        record.enter(&State::Ended { outcome, at: now }, now);
+        let phases: Vec<_> = record.steps.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(phases, Phase::ALL[..8]);
+
+        let failure = Failure {
+            why: Why::Cancelled,
+            message: String::new(),
+        };
+        let outcome = Outcome::GivenUp { failure };
+        other.enter(
+            &State::Settling {
+                outcome: outcome.clone(),
+            },
+            now,
+        );
+        other.enter(&State::Ended { outcome, at: now }, now);
+        let phases: Vec<_> = other.steps.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(
+            phases,
+            [Phase::Provisioning, Phase::Settling, Phase::Cancelled]
+        );
+    }
+}

@@ -1,0 +1,339 @@
+//! What becomes of a switch when something happens: pure, so that every order of events can be tried.
+//! Touches nothing, reads no clock, knows no database.
+//!
+//! | state | goes on when | is given up when |
+//! |---|---|---|
+//! | provisioning | every tenant is moved | cancelled; tenants failed and the policy says stop |
+//! | preparing | every gateway is ready | cancelled; one is not ready; one is silent until the deadline |
+//! | closing consent | the denies are fixed | cancelled; they are not until the deadline |
+//! | holding | every gateway holds: **commit** | cancelled; one is not ready; one is silent until the deadline |
+//! | releasing | every gateway has released, or the deadline | never: there is no way back |
+//! | draining | every gateway has drained, or the deadline | never |
+//! | settling | provisioning has heard the outcome | |
+//!
+//! A gateway that joins must answer the present turn like all others; one that leaves is waited for no
+//! more. A fleet of none is a fleet: it has nothing to wait for.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::{collections::BTreeSet, time::Duration};
+
+use contract::{GatewayName, Nonce};
+use jiff::Timestamp;
+
+use super::{Answer, Effect, Event, Facts, Failure, Grants, Outcome, Roll, State, Tenants, Why};
+use crate::application::TenantFailures;
+
+/// How long provisioning may take to fix the denies while the gateways' promises stand.
+const CLOSE_CONSENT_MAX: Duration = Duration::from_secs(30);
+/// How long a committed switch waits for gateways to release. One that is silent for longer holds,
+/// or has promised not to serve from disk: it never serves the version that left.
+const RELEASE_MAX: Duration = Duration::from_secs(60);
+/// How long after the drain deadline gateways may still report what they cut.
+const DRAIN_REPORT: Duration = Duration::from_secs(10);
+/// The most gateways that a sentence names.
+const NAMED_MAX: usize = 5;
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The event counts for nothing.
+    Stays,
+    /// The switch goes on.
+    Goes(State),
+    /// The switch goes on, and the transaction that writes so makes the target the active version
+    /// and begins the next generation.
+    Commits(State),
+}
+
+/// Decides, touches nothing. Late, doubled and foreign events leave the state as it is.
+pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
+    use Event as E;
+    use State as S;
+    match (state, event) {
+        (S::Provisioning, E::TenantsMoved(tenants)) => tenants_moved(tenants, facts, now),
+        (
+            S::Provisioning
+            | S::Preparing { .. }
+            | S::ClosingConsent { .. }
+            | S::Holding { .. },
+            E::Cancelled { message, .. },
+        ) => give_up(Why::Cancelled, message.clone()),
+
+        (S::Preparing { roll }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
+            match answer {
+                Answer::Ready => prepare(roll.without(gateway), now),
+                Answer::NotReady(why) => not_ready(gateway, why),
+                Answer::Held | Answer::Released { .. } | Answer::Drained { .. } => Step::Stays,
+            }
+        }
+        (S::Preparing { roll }, E::Joined(gateway)) if roll.lacks(gateway) => prepare(roll.with(gateway), now),
+        (S::Preparing { roll }, E::Left(gateway)) if !roll.lacks(gateway) => prepare(roll.without(gateway), now),
+        (S::Preparing { roll }, E::TimePassed) if roll.until <= now => silent(roll, "get ready"),
+
+        (S::ClosingConsent { .. }, E::ConsentClosed { grants, .. }) => {
+            let roll = Roll::call(facts, now, facts.policy.hold_timeout);
+            hold(roll, grants, facts, now)
+        }
+        (S::ClosingConsent { until, .. }, E::TimePassed) if *until <= now => give_up(
+            Why::ConsentNotClosed,
+            "Provisioning did not say in time which denials count. Look whether it runs, then confirm again.".to_owned(),
+        ),
+
+        (S::Holding { roll, grants }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
+            match answer {
+                Answer::Held => hold(roll.without(gateway), grants, facts, now),
+                Answer::NotReady(why) => not_ready(gateway, why),
+                Answer::Ready | Answer::Released { .. } | Answer::Drained { .. } => Step::Stays,
+            }
+        }
+        (S::Holding { roll, grants }, E::Joined(gateway)) if roll.lacks(gateway) => {
+            hold(roll.with(gateway), grants, facts, now)
+        }
+        (S::Holding { roll, grants }, E::Left(gateway)) if !roll.lacks(gateway) => {
+            hold(roll.without(gateway), grants, facts, now)
+        }
+        (S::Holding { roll, .. }, E::TimePassed) if roll.until <= now => silent(roll, "hold its requests"),
+
+        (S::Releasing { roll, draining }, E::Answered { gateway, nonce, answer }) if roll.nonce == *nonce => {
+            match answer {
+                Answer::Released { .. } if !roll.lacks(gateway) => {
+                    Step::Goes(release(roll.without(gateway), draining.clone(), facts, now))
+                }
+                // Nothing can be drained that was not released.
+                Answer::Drained { .. } if draining.contains(gateway) => {
+                    Step::Goes(release(roll.without(gateway), without(draining, gateway), facts, now))
+                }
+                Answer::Ready
+                | Answer::NotReady(_)
+                | Answer::Held
+                | Answer::Released { .. }
+                | Answer::Drained { .. } => Step::Stays,
+            }
+        }
+        (S::Releasing { roll, draining }, E::Joined(gateway)) if !draining.contains(gateway) => {
+            let mut draining = draining.clone();
+            draining.insert(gateway.clone());
+            Step::Goes(release(roll.with(gateway), draining, facts, now))
+        }
+        (S::Releasing { roll, draining }, E::Left(gateway)) if draining.contains(gateway) => {
+            Step::Goes(release(roll.without(gateway), without(draining, gateway), facts, now))
+        }
+        (S::Releasing { roll, draining }, E::TimePassed) if roll.until <= now => {
+            Step::Goes(drain(roll.nonce, draining.clone(), facts, now))
+        }
+
+        (S::Draining { roll }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
+            match answer {
+                Answer::Drained { .. } => Step::Goes(drained(roll.without(gateway))),
+                Answer::Ready | Answer::NotReady(_) | Answer::Held | Answer::Released { .. } => Step::Stays,
+            }
+        }
+        (S::Draining { roll }, E::Left(gateway)) if !roll.lacks(gateway) => {
+            Step::Goes(drained(roll.without(gateway)))
+        }
+        (S::Draining { roll }, E::TimePassed) if roll.until <= now => Step::Goes(settle(Outcome::Committed)),
+
+        (S::Settling { outcome }, E::ConsentSettled { .. }) => {
+            Step::Goes(S::Ended { outcome: outcome.clone(), at: now })
+        }
+
+        // What is late, doubled or foreign.
+        (
+            S::Provisioning,
+            E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+        )
+        | (
+            S::Preparing { .. } | S::Holding { .. },
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+        )
+        // A gateway that joins or leaves here is on, or not on, the roll that Holding begins with.
+        | (
+            S::ClosingConsent { .. },
+            E::TenantsMoved(_) | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+        )
+        | (
+            S::Releasing { .. } | S::Draining { .. },
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+        )
+        | (
+            S::Settling { .. },
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+        )
+        | (
+            S::Ended { .. },
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+        ) => Step::Stays,
+    }
+}
+
+/// Returns what a state still owes the world. A crash asks again.
+pub(crate) fn owed(state: &State) -> Option<Effect> {
+    match state {
+        State::Provisioning => Some(Effect::MoveTenants),
+        State::ClosingConsent { .. } => Some(Effect::CloseConsent),
+        State::Settling {
+            outcome: Outcome::Committed,
+        } => Some(Effect::SettleCommitted),
+        State::Settling {
+            outcome: Outcome::GivenUp { .. },
+        } => Some(Effect::SettleGivenUp),
+        State::Preparing { .. }
+        | State::Holding { .. }
+        | State::Releasing { .. }
+        | State::Draining { .. }
+        | State::Ended { .. } => None,
+    }
+}
+
+fn tenants_moved(tenants: &Tenants, facts: &Facts<'_>, now: Timestamp) -> Step {
+    if !tenants.done {
+        return Step::Goes(State::Provisioning);
+    }
+    match facts.policy.tenant_failures {
+        TenantFailures::Stop if tenants.failed > 0 => give_up(
+            Why::TenantsNotMoved,
+            format!(
+                "{} of {} tenants could not be moved. Mend what the switch names, or let it go on without them by the application's policy.",
+                tenants.failed, tenants.total
+            ),
+        ),
+        TenantFailures::Stop | TenantFailures::GoOn => {
+            prepare(Roll::call(facts, now, facts.policy.prepare_timeout), now)
+        }
+    }
+}
+
+fn prepare(roll: Roll, now: Timestamp) -> Step {
+    Step::Goes(if roll.silent.is_empty() {
+        State::ClosingConsent {
+            nonce: roll.nonce,
+            until: after(now, CLOSE_CONSENT_MAX),
+        }
+    } else {
+        State::Preparing { roll }
+    })
+}
+
+fn hold(roll: Roll, grants: &Grants, facts: &Facts<'_>, now: Timestamp) -> Step {
+    if roll.silent.is_empty() {
+        let roll = Roll::call(facts, now, RELEASE_MAX);
+        let draining = roll.silent.clone();
+        Step::Commits(release(roll, draining, facts, now))
+    } else {
+        Step::Goes(State::Holding {
+            roll,
+            grants: grants.clone(),
+        })
+    }
+}
+
+fn release(
+    roll: Roll,
+    draining: BTreeSet<GatewayName>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> State {
+    if roll.silent.is_empty() {
+        drain(roll.nonce, draining, facts, now)
+    } else {
+        State::Releasing { roll, draining }
+    }
+}
+
+fn drain(nonce: Nonce, silent: BTreeSet<GatewayName>, facts: &Facts<'_>, now: Timestamp) -> State {
+    let until = after(after(now, facts.policy.drain_timeout), DRAIN_REPORT);
+    drained(Roll {
+        nonce,
+        silent,
+        until,
+    })
+}
+
+fn drained(roll: Roll) -> State {
+    if roll.silent.is_empty() {
+        settle(Outcome::Committed)
+    } else {
+        State::Draining { roll }
+    }
+}
+
+fn settle(outcome: Outcome) -> State {
+    State::Settling { outcome }
+}
+
+fn give_up(why: Why, message: String) -> Step {
+    Step::Goes(settle(Outcome::GivenUp {
+        failure: Failure { why, message },
+    }))
+}
+
+fn not_ready(gateway: &GatewayName, why: &str) -> Step {
+    give_up(
+        Why::GatewayNotReady,
+        format!("Gateway {gateway} cannot serve the version: {why}"),
+    )
+}
+
+fn silent(roll: &Roll, what: &str) -> Step {
+    let named: Vec<_> = roll
+        .silent
+        .iter()
+        .take(NAMED_MAX)
+        .map(GatewayName::as_str)
+        .collect();
+    let more = match roll.silent.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    give_up(
+        Why::GatewaySilent,
+        format!(
+            "No answer in time from {}{more}: each gateway was to {what}. Look whether they run; evict one that cannot come back.",
+            named.join(", ")
+        ),
+    )
+}
+
+impl Roll {
+    /// Calls every member of the fleet to a turn that begins now.
+    fn call(facts: &Facts<'_>, now: Timestamp, time: Duration) -> Self {
+        Self {
+            nonce: facts.nonce,
+            silent: facts.fleet.clone(),
+            until: after(now, time),
+        }
+    }
+
+    fn awaits(&self, gateway: &GatewayName, nonce: Nonce) -> bool {
+        self.nonce == nonce && !self.lacks(gateway)
+    }
+
+    fn lacks(&self, gateway: &GatewayName) -> bool {
+        !self.silent.contains(gateway)
+    }
+
+    fn with(&self, gateway: &GatewayName) -> Self {
+        let mut roll = self.clone();
+        roll.silent.insert(gateway.clone());
+        roll
+    }
+
+    fn without(&self, gateway: &GatewayName) -> Self {
+        let mut roll = self.clone();
+        roll.silent.remove(gateway);
+        roll
+    }
+}
+
+fn without(names: &BTreeSet<GatewayName>, name: &GatewayName) -> BTreeSet<GatewayName> {
+    let mut names = names.clone();
+    names.remove(name);
+    names
+}
+
+fn after(now: Timestamp, time: Duration) -> Timestamp {
+    now.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;
