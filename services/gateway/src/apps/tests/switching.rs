@@ -16,7 +16,9 @@ use super::{
     world::{Connection, LONG, USER, World, empty, route, until},
 };
 use crate::apps::{
-    Drained, GateOrder, GateState, GrantDecision, HoldFigures, Limits, RefusalReason,
+    Address, Drained, GateOrder, GateState, GrantDecision, HoldFigures, Limits, RefusalReason,
+    admit::{Admission, Head, admit},
+    flight::{Flight, Line},
 };
 
 /// Eight users ask without a pause, each on one connection, while the version flips 200 times with
@@ -130,6 +132,39 @@ async fn nothing_is_admitted_once_a_held_route_is_applied() {
     }
     done.store(true, Ordering::SeqCst);
     users.join_all().await;
+}
+
+/// The same without luck: a request has looked at the gate and is not counted yet when the hold
+/// comes. It must not get in by what it saw, neither during the hold nor after a switch; after a
+/// hold that was given up, what it saw is right again.
+#[tokio::test]
+async fn a_request_that_looked_before_the_hold_does_not_get_in_after_it() {
+    let world = World::start().await;
+    let (old, new) = (Upstream::start("1.0").await, Upstream::start("2.0").await);
+    world.open(1, &old);
+    let seen = world.plane.inner().snapshot.load_full();
+    let address = Address::User {
+        tenant: "hall".parse().unwrap(),
+        application: "shop".parse().unwrap(),
+    };
+    let head = Head {
+        address: &address,
+        token_sha256: None,
+    };
+    let Admission::Forward { serving, .. } = admit(&seen, &head) else {
+        panic!("the gate is open");
+    };
+    let enter = || Flight::enter(serving, &"r".parse().unwrap(), &Line::new());
+    assert!(enter().is_some());
+    world.hold(1, &old);
+    assert!(enter().is_none());
+    world.open(1, &old);
+    assert!(enter().is_some());
+    world.hold(1, &old);
+    world.open(2, &new);
+    assert!(enter().is_none());
+    world.open(3, &old);
+    assert!(enter().is_none(), "the same version, another generation");
 }
 
 #[tokio::test]
