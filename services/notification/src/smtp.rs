@@ -143,6 +143,8 @@ impl Relay {
         let sent = self.send(&mut connection, envelope, mail).await;
         match &sent {
             Ok(_) => self.park(connection),
+            // Who owes an answer would not answer a goodbye either.
+            Err(Stopped { why: Why::Late, .. }) => drop(connection),
             Err(_) => part(connection).await,
         }
         sent

@@ -1,176 +1,22 @@
 //! Deliveries against a scripted server, with hours compressed by a simulated clock.
 
-use jiff::{SignedDuration, Timestamp};
-use runtime::Shell;
+use jiff::SignedDuration;
 use store::testing::TestDb;
 
 use super::*;
 use crate::{
     delivery::{LEASE, State},
-    notice::Recipient,
-    publish::{self, Publisher, tests::publisher},
-    samples::{self, contact, deny_offered},
-    smtp::stub::{Act, At, Stub},
+    samples,
+    smtp::stub::{Act, At},
     store::{
         MIGRATIONS,
         deliveries::{Stored, Word},
-        events,
     },
 };
 
-/// How long a condition may take to come true: far longer than it ever does.
-const PATIENCE: Duration = Duration::from_secs(30);
+mod world;
 
-struct World {
-    db: Db,
-    clock: Clock,
-    seal: Arc<Seal>,
-    publisher: Publisher,
-    stub: Stub,
-    shell: Shell,
-}
-
-impl World {
-    async fn new(db: &Db, script: impl IntoIterator<Item = Act>) -> Self {
-        let clock = Clock::simulated(samples::now(), 7);
-        let seal = Arc::new(Seal::for_tests());
-        let publisher = publisher(db, &clock, &seal);
-        let shell = Shell::for_tests_with(clock.clone());
-        Self {
-            db: db.clone(),
-            clock,
-            seal,
-            publisher,
-            stub: Stub::start(script).await,
-            shell,
-        }
-    }
-
-    /// Starts a sender as a new process would.
-    fn start(&mut self, in_flight: usize) {
-        self.shell = Shell::for_tests_with(self.clock.clone());
-        let sender = Sender {
-            db: self.db.clone(),
-            clock: self.clock.clone(),
-            seal: Arc::clone(&self.seal),
-            relay: Arc::new(Relay::new(self.stub.settings()).unwrap()),
-            from: self.publisher.from.address.clone(),
-            in_flight,
-        };
-        self.shell.spawn("mails", sender.run(self.shell.stopping()));
-    }
-
-    /// Ends the sender as a kill would: nothing is written down any more.
-    async fn kill(&self) {
-        self.shell.cut();
-        drop(self.shell.drained(Duration::ZERO).await);
-    }
-
-    async fn publish(&self, cause: &str, addresses: &[&str]) {
-        let addresses = addresses
-            .iter()
-            .map(|address| contact(address, None))
-            .collect();
-        let recipient = Recipient::Tenant {
-            tenant: "acme".parse().unwrap(),
-            addresses,
-        };
-        assert!(
-            self.publisher
-                .publish(&deny_offered(cause, "CRM", recipient))
-                .await
-                .unwrap()
-        );
-    }
-
-    async fn all(&self) -> Vec<Stored> {
-        store::read!(self.db, |tx| deliveries::list(tx, None, None, 10_000).await).unwrap()
-    }
-
-    async fn of(&self, recipient: &str) -> Stored {
-        self.all()
-            .await
-            .into_iter()
-            .find(|delivery| delivery.recipient == recipient)
-            .unwrap()
-    }
-
-    async fn tries(&self, recipient: &str) -> Vec<String> {
-        let id = self.of(recipient).await.id;
-        let tries = store::read!(self.db, |tx| tries::list(tx, id).await).unwrap();
-        tries.into_iter().map(|one| one.outcome).collect()
-    }
-
-    async fn told(&self) -> Vec<String> {
-        let filter = events::Filter {
-            shown: events::Shown::All,
-            unread_only: false,
-        };
-        let inbox = contract::InboxName::Operator;
-        let events = store::read!(self.db, |tx| events::list(tx, &inbox, filter, None, 100)
-            .await)
-        .unwrap();
-        events
-            .into_iter()
-            .map(|event| format!("{}: {}", event.kind, event.text))
-            .collect()
-    }
-
-    /// Waits until a condition holds of all deliveries.
-    async fn until(&self, what: &str, holds: impl Fn(&[Stored]) -> bool) {
-        let look = async {
-            loop {
-                let all = self.all().await;
-                if holds(&all) {
-                    return;
-                }
-                runtime::retry::pause(Duration::from_millis(5), &CancellationToken::new())
-                    .await
-                    .unwrap();
-            }
-        };
-        if tokio::time::timeout(PATIENCE, look).await.is_err() {
-            panic!("{what} did not come true: {:#?}", self.all().await);
-        }
-    }
-
-    /// Waits until nothing is due and nothing under way.
-    async fn quiet(&self) {
-        let now = self.clock.now();
-        self.until("quiet", |all| {
-            all.iter().all(|delivery| match &delivery.progress.state {
-                State::Queued { next, .. } => *next > now,
-                State::Sending { .. } => false,
-                State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => true,
-            })
-        })
-        .await;
-    }
-
-    async fn until_all(&self, word: Word) {
-        self.until(word.as_str(), |all| {
-            all.iter().all(|delivery| is(delivery, word))
-        })
-        .await;
-    }
-
-    fn advance(&self, by: SignedDuration) {
-        self.clock.advance(by.unsigned_abs());
-    }
-}
-
-fn is(delivery: &Stored, word: Word) -> bool {
-    Word::of(&delivery.progress.state) == word
-}
-
-fn due(delivery: &Stored) -> Option<Timestamp> {
-    match &delivery.progress.state {
-        State::Queued { next, .. } => Some(*next),
-        State::Sending { .. } | State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => {
-            None
-        }
-    }
-}
+use world::{World, due, is};
 
 store::on_both!(
     MIGRATIONS,
@@ -579,10 +425,61 @@ store::on_both!(
             .await
             .unwrap();
         assert!(is(&world.of("anna@acme.example").await, Word::Sent));
-        assert_eq!(
-            publish::PURPOSE,
-            "notification/mail",
-            "what is sealed in databases is opened by this name"
-        );
     }
 );
+
+/// Everything that is logged, kept in memory.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, so that one subscriber hears all of it, whatever level and library.
+#[tokio::test(flavor = "current_thread")]
+async fn logs_hold_no_address_no_subject_no_text_and_no_token() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let test = TestDb::sqlite(&MIGRATIONS).await;
+    let refused = Act::Say(At::Recipient, "550 no anna@acme.example here");
+    let mut world = World::new(test.db(), [Act::Drop(At::Dot), refused]).await;
+    world.start(1);
+    world
+        .publish("1", &["anna@acme.example", "bob@acme.example"])
+        .await;
+    world.quiet().await;
+    world.advance(SignedDuration::from_secs(10));
+    world.quiet().await;
+    world.shell.clone().finish_test().await;
+    drop(guard);
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        logged.contains("a mail was sent") && logged.contains("refused for good"),
+        "{logged}"
+    );
+    assert!(
+        logged.contains("request-1"),
+        "the request's id is what joins it"
+    );
+    for secret in [
+        "acme.example",
+        samples::TOKEN,
+        "moves to version",
+        "If you deny",
+    ] {
+        assert!(!logged.contains(secret), "{secret}:\n{logged}");
+    }
+}
