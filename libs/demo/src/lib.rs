@@ -16,7 +16,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::map_response_with_state,
@@ -154,7 +154,7 @@ async fn whoami(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         })
         .collect();
     let of = |name: &str| forwarded.get(&format!("{FORWARDED_PREFIX}{name}")).cloned();
-    Json(WhoAmI {
+    answer(&WhoAmI {
         version: &app.release.version,
         hue: app.release.hue,
         summary: &app.release.summary,
@@ -163,7 +163,6 @@ async fn whoami(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         tester: of("tester").is_some_and(|text| text == "true"),
         headers: forwarded,
     })
-    .into_response()
 }
 
 #[derive(Deserialize)]
@@ -181,8 +180,7 @@ async fn slow(State(app): State<Arc<App>>, Query(Slow { ms }): Query<Slow>) -> R
     match timeout(time, app.ended()).await {
         Ok(()) => refuse(StatusCode::SERVICE_UNAVAILABLE, "this version is stopping"),
         Err(_elapsed) => {
-            let answer = serde_json::json!({ "version": app.release.version, "waited_ms": ms });
-            Json(answer).into_response()
+            answer(&serde_json::json!({ "version": app.release.version, "waited_ms": ms }))
         }
     }
 }
@@ -211,7 +209,14 @@ async fn nothing_here() -> Response {
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
-    (status, Json(serde_json::json!({ "error": message }))).into_response()
+    (status, answer(&serde_json::json!({ "error": message }))).into_response()
+}
+
+/// Answers as JSON with a line end, for those who read it on a terminal.
+fn answer(content: &impl Serialize) -> Response {
+    let mut text = serde_json::to_string(content).expect("answers are text and numbers");
+    text.push('\n');
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    Json,
     body::Body,
     extract::{Query, State},
     http::{StatusCode, header},
@@ -14,7 +13,7 @@ use futures::StreamExt as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{App, refuse};
+use crate::{App, answer, refuse};
 
 /// The largest body in either direction, bytes.
 pub(crate) const BODY_BYTES_MAX: u64 = 1 << 30;
@@ -44,8 +43,7 @@ pub(crate) async fn upload(State(app): State<Arc<App>>, body: Body) -> Response 
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let version = &app.release.version;
-    Json(serde_json::json!({ "version": version, "bytes": bytes, "sha256": sha256 }))
-        .into_response()
+    answer(&serde_json::json!({ "version": version, "bytes": bytes, "sha256": sha256 }))
 }
 
 #[derive(Deserialize)]

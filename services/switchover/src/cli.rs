@@ -1,9 +1,13 @@
 //! The command line: nouns, then verbs. What each verb takes is declared beside what it does.
 
+use std::{env, ffi::OsString, process::ExitCode};
+
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
     builder::Resettable,
 };
+
+use runtime::Clock;
 
 use crate::{
     commands::{
@@ -11,7 +15,10 @@ use crate::{
         tenants, versions,
     },
     connect::Options,
+    dev,
     error::Exit,
+    serve,
+    show::{Colour, Form, Screen},
 };
 
 /// Upgrades multi-tenant applications while their users keep working
@@ -36,15 +43,53 @@ impl Cli {
         Self::command().mut_args(here)
     }
 
-    /// Parses, or ends the process with help, the version, or what is wrong.
-    pub fn get() -> Self {
-        Self::of(&Self::grammar().get_matches())
+    /// Parses, or says on the terminal what help was asked for or what is wrong, and returns the exit
+    /// code for it. What starts services is told what is wrong in one sentence, like everything
+    /// else that services are told wrongly.
+    pub fn get() -> Result<Self, ExitCode> {
+        let words: Vec<_> = env::args_os().collect();
+        let mut grammar = Self::grammar();
+        match grammar.try_get_matches_from_mut(&words) {
+            Ok(matches) => Ok(Self::of(&matches)),
+            Err(error) if error.use_stderr() && starts_services(&grammar, &words) => {
+                let error = runtime::Error::Usage(sentence(&error));
+                let screen = Screen::new(Form::People, Colour::Auto, Clock::real());
+                screen.error(&error.into());
+                Err(Exit::Configuration.into())
+            }
+            Err(error) => error.exit(),
+        }
     }
 
     /// Takes a command line that fits the grammar.
     pub fn of(matches: &ArgMatches) -> Self {
         Self::from_arg_matches(matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// Tells whether the command line is one of those that start services.
+fn starts_services(grammar: &clap::Command, words: &[OsString]) -> bool {
+    let noun = words
+        .iter()
+        .skip(1)
+        .find(|word| grammar.find_subcommand(word).is_some());
+    noun.is_some_and(|noun| noun == "serve" || noun == "dev")
+}
+
+/// Returns what is wrong with a command line, without the usage.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let sentence = match lines.as_slice() {
+        [only] => (*only).to_owned(),
+        [head, items @ ..] => format!("{head} {}", items.join(", ")),
+        [] => text.clone(),
+    };
+    sentence.trim_start_matches("error: ").to_owned()
 }
 
 /// What to do.
@@ -79,6 +124,11 @@ pub enum Command {
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),
+    /// Runs one service
+    #[command(subcommand)]
+    Serve(Box<serve::Command>),
+    /// Runs everything on this machine, with a demonstration to play with
+    Dev(Box<dev::Config>),
     /// Writes completions for a shell
     Completions(completions::Completions),
 }

@@ -21,10 +21,16 @@ pub enum Exit {
     Permission = 5,
     /// A service cannot be reached, or time ran out.
     Unavailable = 6,
-    /// A service could not start: wrong configuration.
+    /// A service cannot start: its flags or variables are wrong.
     Configuration = 64,
+    /// A service cannot start: an address, a database or a peer is not there.
+    Missing = 69,
     /// A fault in Switchover.
     Internal = 70,
+    /// A service stopped, but had to cut what did not end in time.
+    Cut = 75,
+    /// A file is missing or wrong.
+    File = 78,
 }
 
 impl Exit {
@@ -38,8 +44,11 @@ Exit codes:
    4  refused: wrong fields, wrong state, there is one already, somebody was faster
    5  not permitted, or not known who asks
    6  a service cannot be reached, or time ran out
-  64  a service's configuration is wrong
-  70  a fault in Switchover";
+  64  a service cannot start: its flags or variables are wrong
+  69  a service cannot start: an address, a database or a peer is not there
+  70  a fault in Switchover
+  75  a service stopped, but had to cut what did not end in time
+  78  a file is missing or wrong";
 }
 
 impl From<Exit> for ExitCode {
@@ -115,7 +124,13 @@ impl Error {
             Self::Service { problem, .. } => problem.code().into(),
             Self::Usage { .. } => Exit::Usage,
             Self::SwitchGivenUp | Self::Declined => Exit::NotDone,
-            Self::Runtime(_) => Exit::Configuration,
+            Self::Runtime(error) => match error.exit_code() {
+                runtime::exit::USAGE => Exit::Configuration,
+                runtime::exit::UNAVAILABLE => Exit::Missing,
+                runtime::exit::CUT => Exit::Cut,
+                runtime::exit::CONFIG => Exit::File,
+                _ => Exit::Internal,
+            },
             // Whoever read the output has gone; what was asked for is done.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
             Self::Output(_) => Exit::Internal,
@@ -157,6 +172,28 @@ mod tests {
             assert_eq!(error.exit() as u8, exit, "{code:?}");
             let listed = format!("\n{exit:>4}  ");
             assert!(Exit::HELP.contains(&listed), "{exit} is explained");
+        }
+    }
+
+    #[test]
+    fn what_a_service_exits_with_is_explained_too() {
+        use runtime::exit;
+        for (error, exit) in [
+            (runtime::Error::Usage(String::new()), exit::USAGE),
+            (runtime::Error::unavailable("x", "y"), exit::UNAVAILABLE),
+            (runtime::Error::file("x", "y"), exit::CONFIG),
+            (runtime::Error::internal("x"), exit::INTERNAL),
+        ] {
+            assert_eq!(Error::from(error).exit() as u8, exit);
+        }
+        for exit in [
+            exit::USAGE,
+            exit::UNAVAILABLE,
+            exit::INTERNAL,
+            exit::CUT,
+            exit::CONFIG,
+        ] {
+            assert!(Exit::HELP.contains(&format!("\n{exit:>4}  ")), "{exit}");
         }
     }
 

@@ -5,7 +5,9 @@ pub mod args;
 pub mod cli;
 pub mod commands;
 pub mod connect;
+pub mod dev;
 pub mod error;
+pub mod serve;
 pub mod show;
 
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ pub fn run(cli: Cli) -> ExitCode {
             let screen = screen(&before);
             end(completions.run(&screen), &screen)
         }
+        Command::Serve(service) => serve::run(*service),
+        Command::Dev(config) => dev::run(*config, &screen(&before)),
     }
 }
 

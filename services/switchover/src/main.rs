@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    switchover::run(switchover::Cli::get())
+    match switchover::Cli::get() {
+        Ok(cli) => switchover::run(cli),
+        Err(exit) => exit,
+    }
 }

@@ -70,6 +70,10 @@ fn every_command_parses_as_people_type_it() {
         "gateways evict gateway-1 --reason gone",
         "keys create --role gateway --subject gateways/g-1",
         "completions zsh",
+        "serve catalog --provisioning http://127.0.0.1:7102",
+        "serve provisioning --catalog http://127.0.0.1:7101 --key-file k --drain-seconds 5",
+        "serve gateway --operator acme --gateway gateway-1 --catalog http://a:1,http://b:1",
+        "dev --fresh --free-ports --data-dir d --ready-file r --smtp smtp://127.0.0.1:1025",
     ] {
         if let Err(error) = parsed(line) {
             panic!("{line}: {error}");
@@ -128,6 +132,48 @@ fn help_says_what_there_is() {
     insta::assert_snapshot!("help_versions", help("versions"));
     insta::assert_snapshot!("help_confirm_update", help("versions confirm-update"));
     insta::assert_snapshot!("help_apps_create", help("apps create"));
+    insta::assert_snapshot!("help_serve", help("serve"));
+    insta::assert_snapshot!("help_dev", help("dev"));
+}
+
+#[test]
+fn a_service_keeps_its_own_flags_whatever_the_client_calls_alike() {
+    let line = "--catalog http://client:1 serve gateway --operator acme --catalog http://service:1";
+    let cli = parsed(line).unwrap();
+    let Command::Serve(service) = cli.command else {
+        panic!("{line}");
+    };
+    let serve::Command::Gateway(gateway) = *service else {
+        panic!("{line}");
+    };
+    assert_eq!(gateway.config.catalog[0].to_string(), "http://service:1");
+}
+
+#[test]
+fn what_services_are_told_wrongly_is_said_in_one_sentence() {
+    for (line, said) in [
+        (
+            "serve catalog --listen nowhere",
+            "invalid value 'nowhere' for '--listen <ADDRESS:PORT>': invalid socket address syntax",
+        ),
+        (
+            "serve gateway --state-dir x",
+            "the following required arguments were not provided: --operator <NAME>",
+        ),
+        (
+            "--json dev --apps-port 70000",
+            "invalid value '70000' for '--apps-port <PORT>': 70000 is not in 0..=65535",
+        ),
+    ] {
+        let words: Vec<_> = std::iter::once("switchover")
+            .chain(line.split(' '))
+            .map(OsString::from)
+            .collect();
+        assert!(starts_services(&Cli::grammar(), &words), "{line}");
+        assert_eq!(sentence(&parsed(line).unwrap_err()), said);
+    }
+    let words = ["switchover", "apps", "get", "dev"].map(OsString::from);
+    assert!(!starts_services(&Cli::grammar(), &words));
 }
 
 #[test]

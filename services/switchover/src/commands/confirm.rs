@@ -144,8 +144,21 @@ async fn version(name: String, session: &Session) -> Result<Version, Error> {
     present(session, answer.version)
 }
 
-/// Counts the tenants that a switch would move: those provisioned for the active version, or, before
-/// the first activation, for the target.
+/// Tells whether a tenant whose provisioning stands there is part of a switch: what it has decided
+/// about one version says nothing of another.
+fn moves_along(state: ProvisioningState) -> bool {
+    match state {
+        ProvisioningState::PendingAcceptance
+        | ProvisioningState::Provisioned
+        | ProvisioningState::Denied => true,
+        ProvisioningState::Unspecified | ProvisioningState::Failed | ProvisioningState::Removed => {
+            false
+        }
+    }
+}
+
+/// Counts the tenants that a switch would move: those with the active version, or, before the first
+/// activation, with the target.
 async fn tenants(
     application: &str,
     active: &str,
@@ -170,7 +183,7 @@ async fn tenants(
             )
             .await?;
         let moved = answer.provisionings.iter().filter(|provisioning| {
-            provisioning.state() == ProvisioningState::Provisioned
+            moves_along(provisioning.state())
                 && provisioning.name.rsplit('/').next() == Some(source)
         });
         counted += i64::try_from(moved.count()).unwrap_or(i64::MAX);

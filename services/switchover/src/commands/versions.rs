@@ -48,6 +48,9 @@ pub enum Command {
         /// Which one.
         #[command(flatten)]
         version: VersionArgs,
+        /// Writes the tester token and nothing else
+        #[arg(long, conflicts_with = "json")]
+        token_only: bool,
         /// Why, for the history
         #[arg(
             long,
@@ -72,7 +75,14 @@ pub enum Command {
         reason: String,
     },
     /// Makes a new tester token; the one before is void
-    RotateTesterToken(VersionArgs),
+    RotateTesterToken {
+        /// Which one.
+        #[command(flatten)]
+        version: VersionArgs,
+        /// Writes the tester token and nothing else
+        #[arg(long, conflicts_with = "json")]
+        token_only: bool,
+    },
     /// Switches every user of every tenant to a version in test
     ConfirmUpdate(Confirm),
     /// Switches every user of every tenant back to a version that was active before
@@ -215,12 +225,19 @@ impl Verb for Command {
                     format!("{application} {version} is deleted.\n")
                 })
             }
-            Self::RegisterToTest { version, reason } => {
+            Self::RegisterToTest {
+                version,
+                token_only,
+                reason,
+            } => {
                 let version = version.name()?.to_string();
                 let request = RegisterToTestRequest { version, reason };
                 let answer = session
                     .ask(Catalog, session.switches().register_to_test(request))
                     .await?;
+                if token_only {
+                    return screen.text(&format!("{}\n", answer.tester_token));
+                }
                 screen.answer(&answer, |view| catalog::registered(&answer, view))
             }
             Self::CancelTest { version, reason } => {
@@ -232,12 +249,18 @@ impl Verb for Command {
                 let version = present(session, answer.version.clone())?;
                 screen.answer(&answer, |view| catalog::version(&version, view))
             }
-            Self::RotateTesterToken(version) => {
+            Self::RotateTesterToken {
+                version,
+                token_only,
+            } => {
                 let version = version.name()?.to_string();
                 let request = RotateTesterTokenRequest { version };
                 let answer = session
                     .ask(Catalog, session.switches().rotate_tester_token(request))
                     .await?;
+                if token_only {
+                    return screen.text(&format!("{}\n", answer.tester_token));
+                }
                 screen.answer(&answer, |view| {
                     catalog::tester_token(&answer.tester_token, view)
                 })

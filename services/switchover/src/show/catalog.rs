@@ -155,9 +155,8 @@ pub fn versions(versions: &[Version], view: &View) -> String {
             let since = match version.state() {
                 VersionState::Active => version.last_active_time,
                 VersionState::InTest => version.test_time,
-                VersionState::Unspecified | VersionState::Registered | VersionState::Retired => {
-                    version.create_time
-                }
+                VersionState::Registered => version.create_time,
+                VersionState::Unspecified | VersionState::Retired => None,
             };
             vec![
                 part(&version.name, "applications").into(),

@@ -57,10 +57,7 @@ impl Preview {
                         |source| self.roles(source, Some(&self.target)),
                     ),
                 ),
-                (
-                    "users",
-                    users.into(),
-                ),
+                ("users", users.into()),
             ])
             .finish()
     }

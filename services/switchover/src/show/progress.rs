@@ -61,6 +61,7 @@ pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
     if before.is_none() {
         lines.push(headline(switch));
     }
+    let mut steps = Vec::new();
     let known = before.map_or(0, |before| before.steps.len());
     let begin = instant(switch.create_time);
     for step in switch.steps.iter().skip(known) {
@@ -68,7 +69,10 @@ pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
             (Some(begin), Some(start)) => format!("{:>9}", duration(between(begin, start))),
             (None, _) | (_, None) => " ".repeat(9),
         };
-        lines.push(vec![dim(at), step.state().said()]);
+        steps.push(vec![dim(at), step.state().said()]);
+    }
+    if before.is_none() {
+        lines.append(&mut steps);
     }
     let tenants_before = before.and_then(|before| before.tenants.as_ref());
     if switch.tenants.as_ref() != tenants_before
@@ -91,6 +95,8 @@ pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
             lines.push(line);
         }
     }
+    // Behind what the tenants and the gateways have brought, because that is what ends a step.
+    lines.append(&mut steps);
     if ended(switch) {
         lines.extend(tenant_failures(switch));
         lines.extend(outcome(switch));
@@ -201,7 +207,10 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
     };
     match step {
         SwitchState::Provisioning => {
-            let tenants = switch.tenants.as_ref()?;
+            let tenants = switch
+                .tenants
+                .as_ref()
+                .filter(|tenants| tenants.total > 0)?;
             let mut parts = vec![format!(
                 "{} of {} moved",
                 tenants.moved,
