@@ -223,7 +223,7 @@ pub(crate) enum Step {
     /// Nothing changes: it was so already, or the event is late or foreign.
     Same,
     /// It stands so from now on, and this follows.
-    Next(Consent, Vec<Effect>),
+    Next(Box<Consent>, Vec<Effect>),
     /// The event does not apply.
     Refused(Refusal),
 }

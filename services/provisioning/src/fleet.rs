@@ -43,7 +43,7 @@ pub(crate) enum Force {
         fleet: usize,
     },
     /// Every gateway refuses.
-    InForce {
+    Everywhere {
         /// Members of the fleet.
         fleet: usize,
     },
@@ -104,7 +104,7 @@ impl Fleet {
             let force = self.judge(db, revision, age).await?;
             let unknown =
                 matches!(&force, Force::TakingEffect { outstanding, .. } if outstanding.is_empty());
-            if unknown || matches!(force, Force::InForce { .. } | Force::Recorded) {
+            if unknown || matches!(force, Force::Everywhere { .. } | Force::Recorded) {
                 return Ok(force);
             }
             if timeout_at(deadline, applied.changed_or(POLL))
@@ -141,7 +141,7 @@ impl Fleet {
             .filter(|gateway| !applied.get(gateway).is_some_and(has))
             .collect();
         if outstanding.is_empty() {
-            Ok(Force::InForce { fleet })
+            Ok(Force::Everywhere { fleet })
         } else {
             Ok(Force::TakingEffect { outstanding, fleet })
         }

@@ -26,6 +26,10 @@ mod service;
 mod store;
 mod switch;
 mod tenant;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 

@@ -187,7 +187,7 @@ fn render_force(force: Option<&Force>) -> (OfferStatus, Vec<String>, i32) {
     let size = |fleet: usize| i32::try_from(fleet).unwrap_or(i32::MAX);
     match force {
         None | Some(Force::Recorded) => (OfferStatus::DeniedRecorded, Vec::new(), 0),
-        Some(Force::InForce { fleet }) => (OfferStatus::DeniedInForce, Vec::new(), size(*fleet)),
+        Some(Force::Everywhere { fleet }) => (OfferStatus::DeniedInForce, Vec::new(), size(*fleet)),
         Some(Force::TakingEffect { outstanding, fleet }) => {
             let names = outstanding
                 .iter()

@@ -98,7 +98,7 @@ impl<'a> Writer<'a> {
             Step::Refused(Refusal::AlreadyProvisioned) => {
                 return Err(Error::AlreadyProvisioned(place.name().to_string()));
             }
-            Step::Next(consent, effects) => (consent, effects),
+            Step::Next(consent, effects) => (*consent, effects),
         };
         // Standings differ as grants do: a gateway hears of nothing that changes nothing for it.
         let regranted = row.as_ref().is_none_or(|row| {

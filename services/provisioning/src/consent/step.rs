@@ -61,7 +61,7 @@ fn add(row: Option<&Consent>, standing: Standing, by: &Since, effects: Vec<Effec
                 brought_by: None,
                 under: None,
             };
-            Step::Next(next, effects)
+            Step::Next(Box::new(next), effects)
         }
     }
 }
@@ -80,11 +80,11 @@ fn ask_again(row: &Consent, by: &Since) -> Step {
     let switch = row.under.as_ref().map(|under| under.switch);
     match row.standing {
         PendingAcceptance | Denied | Failed(_) => Step::Next(
-            stands(row, PendingAcceptance, by),
+            Box::new(stands(row, PendingAcceptance, by)),
             vec![Effect::Ask(switch)],
         ),
         // Being asked takes nothing away from a tenant that is let in.
-        Provisioned(_) => Step::Next(row.clone(), vec![Effect::OfferDeny(switch)]),
+        Provisioned(_) => Step::Next(Box::new(row.clone()), vec![Effect::OfferDeny(switch)]),
         Removed(_) => refused(Refusal::NotProvisioned),
     }
 }
@@ -108,7 +108,7 @@ fn accept(row: &Consent, basis: Basis, by: &Since) -> Step {
                 past.standing = next.standing;
                 past.since = next.since.clone();
             }
-            Step::Next(next, vec![Effect::TellAccepted])
+            Step::Next(Box::new(next), vec![Effect::TellAccepted])
         }
         Removed(_) => refused(Refusal::NotProvisioned),
     }
@@ -118,7 +118,7 @@ fn deny(row: &Consent, switch: Option<SwitchId>, by: &Since) -> Step {
     match row.standing {
         Denied => Step::Same,
         PendingAcceptance | Failed(_) => {
-            Step::Next(stands(row, Denied, by), vec![Effect::TellDenied])
+            Step::Next(Box::new(stands(row, Denied, by)), vec![Effect::TellDenied])
         }
         Provisioned(_) => {
             let mut next = stands(row, Denied, by);
@@ -128,7 +128,7 @@ fn deny(row: &Consent, switch: Option<SwitchId>, by: &Since) -> Step {
                     before: Before::Was(past(row)),
                 });
             }
-            Step::Next(next, vec![Effect::TellDenied])
+            Step::Next(Box::new(next), vec![Effect::TellDenied])
         }
         Removed(_) => refused(Refusal::NotProvisioned),
     }
@@ -152,15 +152,17 @@ fn move_along(row: Option<&Consent>, a_move: &Move, by: &Since) -> Step {
             });
             let switch = Some(a_move.switch);
             match (a_move.notice, a_move.contacts) {
-                (Notice::Told, Contacts::Some) => Step::Next(next, vec![Effect::OfferDeny(switch)]),
+                (Notice::Told, Contacts::Some) => {
+                    Step::Next(Box::new(next), vec![Effect::OfferDeny(switch)])
+                }
                 (Notice::Told, Contacts::None) => {
                     next.standing = Failed(Failure::NoContact);
                     next.since = by.clone();
                     next.brought_by = switch;
-                    Step::Next(next, vec![Effect::VoidLinks(switch)])
+                    Step::Next(Box::new(next), vec![Effect::VoidLinks(switch)])
                 }
                 (Notice::Untold, Contacts::Some | Contacts::None) => {
-                    Step::Next(next, vec![Effect::VoidLinks(switch)])
+                    Step::Next(Box::new(next), vec![Effect::VoidLinks(switch)])
                 }
             }
         }
@@ -196,7 +198,7 @@ fn arrive(before: Before, a_move: &Move, by: &Since) -> Step {
             before,
         }),
     };
-    Step::Next(next, effects)
+    Step::Next(Box::new(next), effects)
 }
 
 /// The order of a tenant's decision and of the move does not matter: what the tenant was moved with
@@ -248,7 +250,7 @@ fn void(row: &Consent, switch: SwitchId, by: &Since) -> Step {
             under: None,
         },
     };
-    Step::Next(next, Vec::new())
+    Step::Next(Box::new(next), Vec::new())
 }
 
 fn settle(row: &Consent, switch: SwitchId) -> Step {
@@ -257,7 +259,7 @@ fn settle(row: &Consent, switch: SwitchId) -> Step {
     }
     let mut next = row.clone();
     next.under = None;
-    Step::Next(next, Vec::new())
+    Step::Next(Box::new(next), Vec::new())
 }
 
 fn remove(row: &Consent, by: &Since) -> Step {
@@ -269,7 +271,7 @@ fn remove(row: &Consent, by: &Since) -> Step {
                 brought_by: row.brought_by,
                 under: None,
             };
-            Step::Next(next, vec![Effect::VoidLinks(None)])
+            Step::Next(Box::new(next), vec![Effect::VoidLinks(None)])
         }
         Removed(_) => Step::Same,
     }

@@ -111,7 +111,7 @@ fn admits(row: Option<&Consent>) -> bool {
 fn play(row: Option<Consent>, event: &Event) -> (Option<Consent>, Vec<Effect>) {
     match step(row.as_ref(), event, &by(9)) {
         Step::Same | Step::Refused(_) => (row, Vec::new()),
-        Step::Next(next, effects) => (Some(next), effects),
+        Step::Next(next, effects) => (Some(*next), effects),
     }
 }
 
