@@ -61,8 +61,8 @@ impl StateDir {
     /// Writes `content` beside `name` and makes it durable; it replaces nothing yet.
     fn write_beside(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.file(&format!("{name}.new"));
-        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true))
-            .open(&path)?;
+        let mut file =
+            private(OpenOptions::new().write(true).create(true).truncate(true)).open(&path)?;
         file.write_all(content)?;
         file.sync_all()?;
         Ok(path)
@@ -121,9 +121,15 @@ mod tests {
             StateDir::open(&path),
             Err(StateDirError::InUse(_))
         ));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         let file = dir.write_beside("routes", b"x").unwrap();
-        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         drop(dir);
         StateDir::open(&path).unwrap();
     }

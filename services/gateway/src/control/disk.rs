@@ -101,7 +101,10 @@ pub(super) async fn write_routes(
             let result = blocking(move || routes::save(&folder, &state.state, state.copies)).await;
             let failed = result.is_err();
             if let Err(why) = &result {
-                tracing::error!(why, "the routes cannot be written; what is known is served all the same");
+                tracing::error!(
+                    why,
+                    "the routes cannot be written; what is known is served all the same"
+                );
             }
             let told = Message::RoutesWritten(RoutesWritten { snapshot, result });
             if news.send(told).await.is_err() {
@@ -142,7 +145,9 @@ pub(super) async fn write_grants(
         }
         let folder = dir.clone();
         let (result, after) = match tokio::task::spawn_blocking(move || {
-            let result = log.save(&folder, &waiting).map_err(|error| error.to_string());
+            let result = log
+                .save(&folder, &waiting)
+                .map_err(|error| error.to_string());
             (result, log)
         })
         .await
@@ -159,7 +164,10 @@ pub(super) async fn write_grants(
             },
             (Ok(()), None) => continue,
             (Err(why), _) => {
-                tracing::error!(why, "the grants cannot be written; they are in force, but not acknowledged");
+                tracing::error!(
+                    why,
+                    "the grants cannot be written; they are in force, but not acknowledged"
+                );
                 GrantsWritten::Failed(why)
             }
         };

@@ -222,7 +222,12 @@ mod tests {
         Timeline::new([n; 16])
     }
 
-    fn part(revision: u64, tenants: &[&str], full: bool, complete: bool) -> wire::FollowGrantsResponse {
+    fn part(
+        revision: u64,
+        tenants: &[&str],
+        full: bool,
+        complete: bool,
+    ) -> wire::FollowGrantsResponse {
         wire::FollowGrantsResponse {
             timeline: timeline(1).to_string(),
             revision,
@@ -243,7 +248,12 @@ mod tests {
     #[test]
     fn a_set_counts_only_once_it_is_complete() {
         let mut collector = Collector::default();
-        assert!(collector.take(&part(4, &["acme"], true, false)).unwrap().is_none());
+        assert!(
+            collector
+                .take(&part(4, &["acme"], true, false))
+                .unwrap()
+                .is_none()
+        );
         let set = collector
             .take(&part(4, &["beta"], true, true))
             .unwrap()

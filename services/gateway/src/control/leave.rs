@@ -33,14 +33,18 @@ impl Leave {
         control.publish();
         self.links.cancel();
         if !heard {
-            tracing::warn!("no catalog is heard: this gateway stays a member of the fleet while it is stopped");
+            tracing::warn!(
+                "no catalog is heard: this gateway stays a member of the fleet while it is stopped"
+            );
             return;
         }
         control.standing = Standing::Left;
         control.write();
         let written = tokio::time::timeout(WRITE_MAX, control.written(&mut messages)).await;
         if written.is_err() {
-            tracing::error!("cannot write that this gateway leaves, so it stays a member of the fleet");
+            tracing::error!(
+                "cannot write that this gateway leaves, so it stays a member of the fleet"
+            );
             return;
         }
         let request = LeaveFleetRequest {
@@ -54,11 +58,15 @@ impl Leave {
                     tracing::info!("left the fleet");
                     return;
                 }
-                Ok(Err(status)) => tracing::warn!(%status, "cannot leave the fleet by this catalog"),
+                Ok(Err(status)) => {
+                    tracing::warn!(%status, "cannot leave the fleet by this catalog")
+                }
                 Err(_) => tracing::warn!("the catalog does not answer"),
             }
         }
-        tracing::warn!("it is not known whether this gateway has left the fleet: after a start it waits for the catalog");
+        tracing::warn!(
+            "it is not known whether this gateway has left the fleet: after a start it waits for the catalog"
+        );
     }
 }
 

@@ -302,7 +302,10 @@ fn target(field: &'static str, version: &wire::RouteVersion) -> Result<Target, F
     };
     Ok(Target {
         version: version.version.parse().map_err(at::<NameError>(field))?,
-        upstream: version.upstream.parse().map_err(at::<UpstreamError>(field))?,
+        upstream: version
+            .upstream
+            .parse()
+            .map_err(at::<UpstreamError>(field))?,
         health: HealthProbe::new(path, expected, timeout).map_err(at(field))?,
     })
 }

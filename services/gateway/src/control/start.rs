@@ -196,6 +196,9 @@ impl Control {
             }
             self.accept(&application, step);
         }
-        tracing::info!(applications = self.turns.len(), "serving what was known last");
+        tracing::info!(
+            applications = self.turns.len(),
+            "serving what was known last"
+        );
     }
 }

@@ -100,7 +100,9 @@ impl Visit {
             Ok(form) => form,
             Err(FormError::NoChoice) => {
                 let note = "Please choose one of the two answers first.";
-                return self.show_again(StatusCode::UNPROCESSABLE_ENTITY, note).await;
+                return self
+                    .show_again(StatusCode::UNPROCESSABLE_ENTITY, note)
+                    .await;
             }
             Err(error) => return Err(Failure::Form(error)),
         };
@@ -180,7 +182,9 @@ impl Visit {
         offer
             .and_then(|offer| OfferView::of(offer, self.edge.clock.now()))
             .ok_or_else(|| {
-                Failure::Peer(Problem::broken("provisioning told an offer that cannot be shown"))
+                Failure::Peer(Problem::broken(
+                    "provisioning told an offer that cannot be shown",
+                ))
             })
     }
 

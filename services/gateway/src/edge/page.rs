@@ -74,7 +74,11 @@ impl Pages {
         text: &str,
         reference: Option<&str>,
     ) -> Response<Body> {
-        self.page(status, "message.html", context! { title, text, reference => reference.unwrap_or_default() })
+        self.page(
+            status,
+            "message.html",
+            context! { title, text, reference => reference.unwrap_or_default() },
+        )
     }
 
     /// Adds to any answer of the edge what keeps it to itself.
@@ -88,7 +92,10 @@ impl Pages {
         for (name, value) in fields {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
+        headers.insert(
+            "x-robots-tag",
+            HeaderValue::from_static("noindex, nofollow"),
+        );
         headers.insert(
             "cross-origin-opener-policy",
             HeaderValue::from_static("same-origin"),

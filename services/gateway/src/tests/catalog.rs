@@ -34,7 +34,9 @@ impl Catalog {
     /// Tells a route to all, and to whoever comes.
     pub(crate) fn tell(&self, route: wire::Route) {
         let mut state = self.state();
-        state.routes.insert(route.application.clone(), route.clone());
+        state
+            .routes
+            .insert(route.application.clone(), route.clone());
         let message = wire::follow_response::Message::Route(route);
         state.say(message);
     }
@@ -109,7 +111,10 @@ impl FleetService for Catalog {
         request: Request<Streaming<wire::FollowRequest>>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let mut heard = request.into_inner();
-        let hello = heard.message().await?.ok_or(Status::cancelled("no hello"))?;
+        let hello = heard
+            .message()
+            .await?
+            .ok_or(Status::cancelled("no hello"))?;
         self.hear(hello);
         let (says, said) = mpsc::unbounded_channel();
         let mut state = self.state();

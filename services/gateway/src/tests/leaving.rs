@@ -24,7 +24,9 @@ async fn a_gateway_that_stops_leaves_the_fleet_and_then_waits_for_the_catalog() 
 async fn a_gateway_that_stops_unheard_stays_a_member_and_serves_when_it_is_back() {
     let mut world = World::start().await;
     world.stop_catalog().await;
-    world.until_not_ready("it does not follow the catalog").await;
+    world
+        .until_not_ready("it does not follow the catalog")
+        .await;
     world.stop_gateway().await;
     assert_eq!(world.catalog.left(), Vec::<String>::new());
     world.start_gateway().await;

@@ -153,7 +153,9 @@ impl GrantService for Provisioning {
         let provisioning = self.clone();
         let hearing = heard.map(move |request| {
             request.map(|request| {
-                if let Some(wire::follow_grants_request::Message::Applied(applied)) = request.message {
+                if let Some(wire::follow_grants_request::Message::Applied(applied)) =
+                    request.message
+                {
                     assert_eq!(applied.timeline, grants_timeline());
                     provisioning.state().applied.push(applied.revision);
                 }
@@ -161,8 +163,8 @@ impl GrantService for Provisioning {
             })
         });
         let saying = UnboundedReceiverStream::new(said).map(|said| said.map(Some));
-        let both = stream::select(hearing, saying)
-            .filter_map(|item| std::future::ready(item.transpose()));
+        let both =
+            stream::select(hearing, saying).filter_map(|item| std::future::ready(item.transpose()));
         Ok(Response::new(both.boxed()))
     }
 }

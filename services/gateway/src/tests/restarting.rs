@@ -20,8 +20,12 @@ async fn with_nobody_to_ask_what_was_known_last_is_served_at_once() {
     world.start_gateway().await;
     let answer = world.ask().await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "version 1"));
-    world.until_not_ready("it does not follow the catalog").await;
-    world.until_not_ready("it does not follow provisioning").await;
+    world
+        .until_not_ready("it does not follow the catalog")
+        .await;
+    world
+        .until_not_ready("it does not follow provisioning")
+        .await;
     assert_eq!(
         world.status().await.membership(),
         proto::gateway::v1::Membership::CutOff
@@ -168,7 +172,9 @@ async fn a_denial_is_not_acknowledged_while_it_cannot_be_written() {
     let denied = world.provisioning.decide("acme", "1", false);
     until("the denial is in force", async || {
         let status = world.ask().await.status;
-        (status == 403).then_some(()).ok_or_else(|| status.to_string())
+        (status == 403)
+            .then_some(())
+            .ok_or_else(|| status.to_string())
     })
     .await;
     world.until_not_ready("cannot be written to disk").await;
@@ -176,7 +182,9 @@ async fn a_denial_is_not_acknowledged_while_it_cannot_be_written() {
     std::fs::remove_dir(&blocker).unwrap();
     until("the denial is acknowledged", async || {
         let acknowledged = world.provisioning.acknowledged(denied);
-        acknowledged.then_some(()).ok_or_else(|| "not yet".to_owned())
+        acknowledged
+            .then_some(())
+            .ok_or_else(|| "not yet".to_owned())
     })
     .await;
     world.until_ready().await;

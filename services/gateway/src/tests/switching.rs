@@ -182,9 +182,11 @@ async fn an_application_that_is_removed_or_no_longer_named_is_gone() {
     world.tell(told("erp", 1, 0));
     let applications = async || world.status().await.applications.len();
     let until_knows = async |number: usize| {
-        until("applications are known", async || match applications().await {
-            known if known == number => Ok(()),
-            known => Err(known.to_string()),
+        until("applications are known", async || {
+            match applications().await {
+                known if known == number => Ok(()),
+                known => Err(known.to_string()),
+            }
         })
         .await;
     };

@@ -4,7 +4,9 @@ use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use proto::{
     catalog::v1 as wire,
-    gateway::v1::{GetStatusRequest, GetStatusResponse, gateway_service_client::GatewayServiceClient},
+    gateway::v1::{
+        GetStatusRequest, GetStatusResponse, gateway_service_client::GatewayServiceClient,
+    },
 };
 use runtime::{
     Access, CancellationToken, Clock, Credentials, Endpoint, Server, ServiceArgs, Shell,
@@ -187,7 +189,11 @@ impl World {
     /// Ends everything, and fails if anything failed.
     pub(crate) async fn end(mut self) {
         if let Some(gateway) = &self.gateway {
-            assert!(gateway.shell.failure().is_none(), "{:?}", gateway.shell.failure());
+            assert!(
+                gateway.shell.failure().is_none(),
+                "{:?}",
+                gateway.shell.failure()
+            );
             self.stop_gateway().await;
         }
         self.stop_catalog().await;
@@ -322,7 +328,9 @@ async fn version_server(shell: &Shell, version: &'static str) -> SocketAddr {
     let listener = TcpListener::bind(ANYWHERE).await.unwrap();
     let address = listener.local_addr().unwrap();
     let says = axum::routing::get(move || async move { format!("version {version}") });
-    let router = axum::Router::new().route("/", says.clone()).route("/health", says);
+    let router = axum::Router::new()
+        .route("/", says.clone())
+        .route("/health", says);
     let stop = shell.stopping();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     shell.spawn(format!("version {version}"), async move { serving.await });

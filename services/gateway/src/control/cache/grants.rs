@@ -39,7 +39,11 @@ impl Known {
             (Some(known), Extent::Changes) => known.grants,
             (Some(_), Extent::Full) | (None, _) => BTreeMap::new(),
         };
-        grants.extend(set.grants.iter().map(|(key, verdict)| (key.clone(), *verdict)));
+        grants.extend(
+            set.grants
+                .iter()
+                .map(|(key, verdict)| (key.clone(), *verdict)),
+        );
         Self {
             position: set.position,
             grants,
@@ -138,11 +142,7 @@ fn open_to_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-fn line(
-    position: GrantsPosition,
-    extent: Extent,
-    grants: &BTreeMap<GrantKey, Verdict>,
-) -> Vec<u8> {
+fn line(position: GrantsPosition, extent: Extent, grants: &BTreeMap<GrantKey, Verdict>) -> Vec<u8> {
     let record = serde_json::to_string(&Record {
         format: FORMAT,
         position,
@@ -212,7 +212,10 @@ mod tests {
                 revision: Revision::try_from(revision).unwrap(),
             },
             extent,
-            grants: tenants.iter().map(|tenant| (key(tenant), verdict)).collect(),
+            grants: tenants
+                .iter()
+                .map(|tenant| (key(tenant), verdict))
+                .collect(),
         }
     }
 
@@ -265,7 +268,10 @@ mod tests {
         for length in 0..whole.len() {
             let known = decode(&whole[..length]).unwrap();
             seen += usize::from(known.is_some());
-            assert!(known.is_none_or(|known| states().contains(&known)), "cut at {length}");
+            assert!(
+                known.is_none_or(|known| states().contains(&known)),
+                "cut at {length}"
+            );
         }
         assert!(seen > 0, "some cuts leave a state");
     }

@@ -6,8 +6,8 @@
 use std::{fs, io};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use proto::catalog::v1 as wire;
 use prost::Message as _;
+use proto::catalog::v1 as wire;
 use serde::{Deserialize, Serialize};
 
 use super::{StateDir, checksum, read};
@@ -141,7 +141,11 @@ fn decode(content: &[u8]) -> Result<(Standing, Vec<Route>), String> {
     };
     match format.parse::<u32>() {
         Ok(FORMAT) => {}
-        Ok(other) => return Err(format!("its format is {other}, this release reads {FORMAT}")),
+        Ok(other) => {
+            return Err(format!(
+                "its format is {other}, this release reads {FORMAT}"
+            ));
+        }
         Err(_) => return Err("its first line is not ours".to_owned()),
     }
     if checksum(body) != *sum {
@@ -225,7 +229,11 @@ mod tests {
         fs::write(dir.file(NEWEST), newer).unwrap();
         let loaded = load(&dir);
         assert_eq!(loaded.state, Some(parsed(&state(4))));
-        assert!(loaded.faults[0].contains("format is 2"), "{:?}", loaded.faults);
+        assert!(
+            loaded.faults[0].contains("format is 2"),
+            "{:?}",
+            loaded.faults
+        );
     }
 
     #[test]

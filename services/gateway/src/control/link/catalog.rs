@@ -49,7 +49,10 @@ pub(in crate::control) async fn follow(
             End::LoopEnded => return,
         };
         tracing::debug!(why, "no stream to the catalog");
-        if news.send(Message::Catalog(CatalogNews::Down(why))).await.is_err()
+        if news
+            .send(Message::Catalog(CatalogNews::Down(why)))
+            .await
+            .is_err()
             || backoff.next(&stop).await.is_err()
         {
             return;
@@ -57,11 +60,7 @@ pub(in crate::control) async fn follow(
     }
 }
 
-async fn follow_one(
-    catalog: Client,
-    news: &mpsc::Sender<Message>,
-    backoff: &mut Backoff,
-) -> End {
+async fn follow_one(catalog: Client, news: &mpsc::Sender<Message>, backoff: &mut Backoff) -> End {
     match try_follow(catalog, news, backoff).await {
         Ok(()) => End::Broken("the catalog ended the stream".to_owned()),
         Err(end) => end,
@@ -83,8 +82,7 @@ async fn try_follow(
         message: Some(follow_request::Message::Hello(hello)),
     };
     says.messages.send(first).await?;
-    let mut client =
-        FleetServiceClient::new(catalog).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let mut client = FleetServiceClient::new(catalog).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let opening = client.follow(ReceiverStream::new(said));
     let mut stream = tokio::time::timeout(OPEN_MAX, opening)
         .await

@@ -96,7 +96,9 @@ impl Link {
         let (says, said) = Says::channel();
         let hello = GrantsHello {
             gateway: self.gateway.clone(),
-            timeline: known.map(|known| known.timeline.to_string()).unwrap_or_default(),
+            timeline: known
+                .map(|known| known.timeline.to_string())
+                .unwrap_or_default(),
             revision: known.map_or(0, |known| known.revision.get()),
         };
         says.messages

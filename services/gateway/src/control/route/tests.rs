@@ -92,7 +92,11 @@ fn a_route_that_asks_and_cannot_be_read_is_answered_not_ready() {
         panic!("{answer:?}")
     };
     assert_eq!(objection.reason, "ROUTE_INVALID");
-    assert!(objection.message.contains("turn.target"), "{}", objection.message);
+    assert!(
+        objection.message.contains("turn.target"),
+        "{}",
+        objection.message
+    );
 }
 
 #[test]
@@ -129,7 +133,10 @@ fn odd_routes_are_refused_whole_and_quietly_where_nothing_is_asked() {
     if let Some(wire::route::Turn::Preparing(turn)) = &mut foreign.turn {
         turn.switch = switch("erp");
     }
-    assert!(Route::parse(foreign).is_err(), "another application's switch");
+    assert!(
+        Route::parse(foreign).is_err(),
+        "another application's switch"
+    );
 }
 
 #[test]

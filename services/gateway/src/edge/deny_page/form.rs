@@ -90,7 +90,9 @@ impl Form {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         if let Some(kind) = kind {
-            request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+            request
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, kind.clone());
         }
         let axum::Form(fields) = axum::Form::<Fields>::from_request(request, &())
             .await
@@ -214,16 +216,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_is_read_whole_or_not_at_all() {
-        let form = parse("form_token=t&decision=deny&shown_at=5&extra=1").await.unwrap();
+        let form = parse("form_token=t&decision=deny&shown_at=5&extra=1")
+            .await
+            .unwrap();
         assert_eq!(form.choice, Choice::Deny);
         assert_eq!(form.confirmation, Confirmation::None);
-        let long = format!("form_token={}&decision=deny", "t".repeat(FORM_TOKEN_MAX + 1));
+        let long = format!(
+            "form_token={}&decision=deny",
+            "t".repeat(FORM_TOKEN_MAX + 1)
+        );
         for (body, error) in [
             ("form_token=t".to_owned(), FormError::NoChoice),
             ("decision=deny".to_owned(), FormError::Unreadable),
-            ("form_token=&decision=deny".to_owned(), FormError::Unreadable),
-            ("form_token=t&decision=maybe".to_owned(), FormError::Unreadable),
-            ("form_token=t&decision=deny&decision=accept".to_owned(), FormError::Unreadable),
+            (
+                "form_token=&decision=deny".to_owned(),
+                FormError::Unreadable,
+            ),
+            (
+                "form_token=t&decision=maybe".to_owned(),
+                FormError::Unreadable,
+            ),
+            (
+                "form_token=t&decision=deny&decision=accept".to_owned(),
+                FormError::Unreadable,
+            ),
             ("a".repeat(BODY_BYTES_MAX + 1), FormError::TooLarge),
             (long, FormError::Unreadable),
         ] {
@@ -232,7 +248,10 @@ mod tests {
         let plain = HeaderValue::from_static("text/plain");
         for kind in [None, Some(&plain)] {
             let body = Bytes::from_static(b"form_token=t&decision=deny");
-            assert_eq!(Form::parse(kind, body).await.unwrap_err(), FormError::Unreadable);
+            assert_eq!(
+                Form::parse(kind, body).await.unwrap_err(),
+                FormError::Unreadable
+            );
         }
     }
 
@@ -246,7 +265,9 @@ mod tests {
             ("&shown_at=10500", false),
             ("&shown_at=9223372036854775807", false),
         ] {
-            let form = parse(format!("form_token=t&decision=deny{shown_at}")).await.unwrap();
+            let form = parse(format!("form_token=t&decision=deny{shown_at}"))
+                .await
+                .unwrap();
             assert_eq!(form.took_its_time(now), expected, "{shown_at}");
         }
     }

@@ -79,14 +79,18 @@ fn open() -> wire::Offer {
 
 async fn visit(world: &World, method: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
     let path = format!("/consent/{token}");
-    send(world.at().edge, method, &path, fields, "").await.unwrap()
+    send(world.at().edge, method, &path, fields, "")
+        .await
+        .unwrap()
 }
 
 async fn post(world: &World, fields: &[(&str, &str)], body: &str) -> Answer {
     let mut fields = fields.to_vec();
     fields.push(("Content-Type", FORM));
     let path = format!("/consent/{TOKEN}");
-    send(world.at().edge, "POST", &path, &fields, body).await.unwrap()
+    send(world.at().edge, "POST", &path, &fields, body)
+        .await
+        .unwrap()
 }
 
 /// The form as a browser sends it after `open_for` on the page.
@@ -112,7 +116,10 @@ fn seen(page: &Answer) -> String {
     let (head, rest) = page.body.split_once("<style>").unwrap();
     let (_, rest) = rest.split_once("</style>").unwrap();
     let lines = [head, rest].concat();
-    let lines: Vec<&str> = lines.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = lines
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     lines.join("\n")
 }
 
@@ -121,12 +128,42 @@ async fn each_state_of_an_offer_has_its_page() {
     let world = edge().await;
     let states = [
         ("open", wire::OfferKind::Deny, wire::OfferStatus::Open, 200),
-        ("first", wire::OfferKind::Accept, wire::OfferStatus::Open, 200),
-        ("accepted", wire::OfferKind::Deny, wire::OfferStatus::Accepted, 200),
-        ("recorded", wire::OfferKind::Deny, wire::OfferStatus::DeniedRecorded, 200),
-        ("taking_effect", wire::OfferKind::Deny, wire::OfferStatus::DeniedTakingEffect, 200),
-        ("in_force", wire::OfferKind::Deny, wire::OfferStatus::DeniedInForce, 200),
-        ("expired", wire::OfferKind::Deny, wire::OfferStatus::Expired, 410),
+        (
+            "first",
+            wire::OfferKind::Accept,
+            wire::OfferStatus::Open,
+            200,
+        ),
+        (
+            "accepted",
+            wire::OfferKind::Deny,
+            wire::OfferStatus::Accepted,
+            200,
+        ),
+        (
+            "recorded",
+            wire::OfferKind::Deny,
+            wire::OfferStatus::DeniedRecorded,
+            200,
+        ),
+        (
+            "taking_effect",
+            wire::OfferKind::Deny,
+            wire::OfferStatus::DeniedTakingEffect,
+            200,
+        ),
+        (
+            "in_force",
+            wire::OfferKind::Deny,
+            wire::OfferStatus::DeniedInForce,
+            200,
+        ),
+        (
+            "expired",
+            wire::OfferKind::Deny,
+            wire::OfferStatus::Expired,
+            410,
+        ),
         ("void", wire::OfferKind::Deny, wire::OfferStatus::Void, 410),
     ];
     for (name, kind, status, code) in states {
@@ -135,7 +172,10 @@ async fn each_state_of_an_offer_has_its_page() {
         assert_eq!(page.status, code, "{name}");
         let decides = code == 200;
         assert_eq!(page.body.contains("<form"), decides, "{name}");
-        assert!(!seen(&page).contains("checked"), "nothing is chosen beforehand");
+        assert!(
+            !seen(&page).contains("checked"),
+            "nothing is chosen beforehand"
+        );
         insta::assert_snapshot!(name, seen(&page));
     }
     let page = send(world.at().edge, "GET", "/", &[], "").await.unwrap();
@@ -150,10 +190,19 @@ async fn looking_changes_nothing_however_often_and_by_whatever_method() {
     let head = visit(&world, "HEAD", TOKEN, &[]).await;
     assert_eq!((get.status, head.status), (200, 200));
     assert_eq!(head.body, "");
-    for (method, expected) in [("OPTIONS", 405), ("PUT", 405), ("DELETE", 405), ("PATCH", 405)] {
+    for (method, expected) in [
+        ("OPTIONS", 405),
+        ("PUT", 405),
+        ("DELETE", 405),
+        ("PATCH", 405),
+    ] {
         let answer = visit(&world, method, TOKEN, &[]).await;
         assert_eq!(answer.status, expected, "{method}");
-        assert!(answer.field("allow").contains("POST"), "{method}: {}", answer.head);
+        assert!(
+            answer.field("allow").contains("POST"),
+            "{method}: {}",
+            answer.head
+        );
     }
     let prefetch = visit(&world, "GET", TOKEN, &[("Sec-Purpose", "prefetch")]).await;
     assert_eq!(prefetch.status, 200);
@@ -169,7 +218,11 @@ async fn a_person_denies_and_takes_it_back_on_the_same_page() {
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(answer.field("location"), format!("/consent/{TOKEN}"));
     let page = visit(&world, "GET", TOKEN, &[]).await;
-    assert!(page.body.contains("Your denial is recorded"), "{}", page.body);
+    assert!(
+        page.body.contains("Your denial is recorded"),
+        "{}",
+        page.body
+    );
     assert!(page.body.contains("Take the denial back"), "{}", page.body);
 
     let answer = choose(&world, "accept", Duration::from_secs(5)).await;
@@ -194,7 +247,11 @@ async fn a_form_that_comes_too_fast_or_from_no_person_is_asked_about_once_more()
     let world = edge().await;
     let fast = choose(&world, "deny", Duration::from_secs(1)).await;
     assert_eq!(fast.status, 200);
-    assert!(fast.body.contains("Please confirm once more"), "{}", fast.body);
+    assert!(
+        fast.body.contains("Please confirm once more"),
+        "{}",
+        fast.body
+    );
     insta::assert_snapshot!("confirm", seen(&fast));
 
     let shown_at = world.clock.now().as_millisecond();
@@ -202,11 +259,18 @@ async fn a_form_that_comes_too_fast_or_from_no_person_is_asked_about_once_more()
     let body = format!("form_token={FORM_TOKEN}&shown_at={shown_at}&decision=deny");
     for unsure in [&[][..], &[("Origin", "null")]] {
         let answer = post(&world, unsure, &body).await;
-        assert!(answer.body.contains("Please confirm once more"), "{unsure:?}");
+        assert!(
+            answer.body.contains("Please confirm once more"),
+            "{unsure:?}"
+        );
     }
     let unticked = post(&world, &[], &format!("{body}&confirmed=no")).await;
     assert!(unticked.body.contains("Please confirm once more"));
-    assert_eq!(world.provisioning.decisions(), [], "nothing was decided so far");
+    assert_eq!(
+        world.provisioning.decisions(),
+        [],
+        "nothing was decided so far"
+    );
 
     let confirmed = post(&world, &[], &format!("{body}&confirmed=yes")).await;
     assert_eq!(confirmed.status, 303);
@@ -232,7 +296,9 @@ async fn forms_that_are_not_ours_decide_nothing() {
     }
     let path = format!("/consent/{TOKEN}");
     let plain = [("Content-Type", "text/plain"), ("Sec-Fetch-User", "?1")];
-    let answer = send(world.at().edge, "POST", &path, &plain, &good).await.unwrap();
+    let answer = send(world.at().edge, "POST", &path, &plain, &good)
+        .await
+        .unwrap();
     assert_eq!(answer.status, 400);
     let most = format!("{good}&x={}", "a".repeat(8 * 1024));
     assert_eq!(post(&world, &A_PERSON, &most).await.status, 413);
@@ -254,8 +320,16 @@ async fn what_provisioning_refuses_is_shown_as_what_it_is() {
     assert!(stale.body.contains("choose once more") && stale.body.contains("<form"));
 
     for (status, refusal, words) in [
-        (wire::OfferStatus::Expired, reason::TOKEN_EXPIRED, "The time to decide is over"),
-        (wire::OfferStatus::Void, reason::TOKEN_VOID, "nothing to decide"),
+        (
+            wire::OfferStatus::Expired,
+            reason::TOKEN_EXPIRED,
+            "The time to decide is over",
+        ),
+        (
+            wire::OfferStatus::Void,
+            reason::TOKEN_VOID,
+            "nothing to decide",
+        ),
     ] {
         world.provisioning.offer(TOKEN, open());
         let page = visit(&world, "GET", TOKEN, &[]).await;
@@ -291,7 +365,11 @@ async fn links_that_lead_nowhere_all_look_the_same_and_cannot_be_guessed_fast() 
     }
     assert_eq!(pages.len(), 1);
     assert!(pages.first().unwrap().contains("leads nowhere"));
-    assert_eq!(world.provisioning.looked_up(), 4, "malformed ones take the same way");
+    assert_eq!(
+        world.provisioning.looked_up(),
+        4,
+        "malformed ones take the same way"
+    );
 
     for _ in 4..WRONG_MAX {
         assert_eq!(visit(&world, "GET", "nope", &[]).await.status, 404);
@@ -330,13 +408,20 @@ async fn every_answer_keeps_to_itself_and_never_repeats_the_token() {
         visit(&world, "DELETE", TOKEN, &[]).await,
         post(&world, &[], &body).await,
         post(&world, &A_PERSON, "x").await,
-        send(edge, "GET", &path, &[("Accept", "application/json")], "").await.unwrap(),
+        send(edge, "GET", &path, &[("Accept", "application/json")], "")
+            .await
+            .unwrap(),
         send(edge, "GET", "/nothing", &[], "").await.unwrap(),
         send(edge, "GET", "/", &[], "").await.unwrap(),
     ];
     for answer in answers {
         let policy = answer.field("content-security-policy");
-        for rule in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "'sha256-"] {
+        for rule in [
+            "default-src 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "'sha256-",
+        ] {
             assert!(policy.contains(rule), "{policy}");
         }
         assert_eq!(answer.field("referrer-policy"), "no-referrer");
@@ -346,7 +431,10 @@ async fn every_answer_keeps_to_itself_and_never_repeats_the_token() {
         assert!(!answer.body.contains(TOKEN), "{}", answer.body);
         assert!(!answer.body.contains("<script"), "{}", answer.body);
         let json = answer.field("content-type") == "application/json";
-        assert!(json || !answer.body.contains("Sons <Ltd>"), "names are escaped");
+        assert!(
+            json || !answer.body.contains("Sons <Ltd>"),
+            "names are escaped"
+        );
     }
     world.end().await;
 }
@@ -362,6 +450,9 @@ async fn programs_get_json_and_no_form() {
     assert!(!answer.body.contains(FORM_TOKEN));
     let answer = visit(&world, "GET", "nope", &json).await;
     let error: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!((answer.status, &error["error"]), (404, &"TOKEN_INVALID".into()));
+    assert_eq!(
+        (answer.status, &error["error"]),
+        (404, &"TOKEN_INVALID".into())
+    );
     world.end().await;
 }
