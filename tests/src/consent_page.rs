@@ -72,7 +72,7 @@ fn form(page: &str, choice: Choice) -> Option<Vec<(String, String)>> {
         let value = attribute(tag, "value").unwrap_or_default();
         let kind = attribute(tag, "type").unwrap_or_default();
         let sent = match kind.as_str() {
-            "radio" | "submit" | "checkbox" => value == wanted,
+            "radio" | "submit" => value == wanted,
             _ => true,
         };
         sent.then_some((name, value))

@@ -78,8 +78,7 @@ impl Mailbox {
     /// When the tools are not installed or it does not come up.
     pub async fn start(folder: &Path) -> Result<Self> {
         let (smtp, web) = (ports::free()?, ports::free()?);
-        let script =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/node_modules/maildev/bin/maildev.js");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/node_modules/.bin/maildev");
         anyhow::ensure!(
             script.exists(),
             "the SMTP server is not installed; run: cargo xtask tools"

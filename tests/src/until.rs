@@ -27,8 +27,11 @@ where
         let seen = look().await;
         match seen {
             Ok(value) if enough(&value) => return Ok(value),
-            seen if Instant::now() >= end => {
-                bail!("waited in vain for {what}; last seen: {seen:?}")
+            Ok(value) if Instant::now() >= end => {
+                bail!("waited in vain for {what}; last seen: {value:?}")
+            }
+            Err(fault) if Instant::now() >= end => {
+                return Err(fault.context(format!("waited in vain for {what}")));
             }
             Ok(_) | Err(_) => pause().await,
         }

@@ -397,8 +397,8 @@ impl Site {
         let address = |port: u16| format!("127.0.0.1:{port}");
         let flags = [
             ("--listen", &*address(control)),
-            ("--apps", &*address(apps)),
-            ("--edge", &*address(edge)),
+            ("--apps-listen", &*address(apps)),
+            ("--edge-listen", &*address(edge)),
             ("--catalog", &self.places[0]),
             ("--provisioning", &self.places[1]),
             ("--gateway", &*name),

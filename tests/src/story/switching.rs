@@ -1,6 +1,6 @@
 //! Back and forth, first in calm, then while processes are killed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
@@ -91,7 +91,7 @@ pub(super) async fn switch_under_kills(
         Part::Gateway(1),
     ];
     let mut moments = moments.into_iter().cycle();
-    for round in 0..rounds {
+    for _ in 0..rounds {
         for part in parts {
             let to = if active(world).await? == OLD {
                 NEW
@@ -108,6 +108,7 @@ pub(super) async fn switch_under_kills(
                 switch.state() >= moment || has_ended(switch.state())
             })
             .await?;
+            let killed = Instant::now();
             world.kill(part).await?;
             notes.kills += 1;
             world.restart(part).await?;
@@ -126,8 +127,11 @@ pub(super) async fn switch_under_kills(
                     .await?
             };
             notes.switched(load, ended);
+            tell(&format!(
+                "{part:?} killed in {moment:?}: over after {:.1} s",
+                killed.elapsed().as_secs_f64()
+            ));
         }
-        tell(&format!("{} of {} kills", (round + 1) * 5, rounds * 5));
     }
     Ok(())
 }
