@@ -88,7 +88,10 @@ impl Api {
     }
 }
 
-fn application(seen: &apps::ApplicationStatus, position: Option<&Position>) -> wire::ApplicationStatus {
+fn application(
+    seen: &apps::ApplicationStatus,
+    position: Option<&Position>,
+) -> wire::ApplicationStatus {
     let name: &ApplicationName = &seen.application;
     wire::ApplicationStatus {
         application: ApplicationRef::from(name.clone()).to_string(),

@@ -37,6 +37,8 @@ use turn::{Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Standing
 
 pub(crate) use cache::StateDirError;
 pub(crate) use route::Position;
+#[cfg(test)]
+pub(crate) use route::tests as route_tests;
 pub(crate) use start::{Peers, Remembered, Start, start};
 
 /// Messages that may wait for the control loop; who sends more waits.
@@ -172,7 +174,9 @@ impl Control {
                 Some(wire::follow_response::Message::Synced(synced)) => {
                     self.synced(&synced.applications);
                 }
-                None => tracing::debug!("the catalog said something that this release does not know"),
+                None => {
+                    tracing::debug!("the catalog said something that this release does not know")
+                }
             },
         }
     }
@@ -458,7 +462,9 @@ impl Control {
     fn write(&mut self) {
         self.routes_disk.sequence += 1;
         let snapshot = disk::Snapshot::of(self.routes_disk.sequence, self.standing, &self.turns);
-        self.routes_disk.writer.send_replace(Some(Arc::new(snapshot)));
+        self.routes_disk
+            .writer
+            .send_replace(Some(Arc::new(snapshot)));
     }
 
     fn publish(&mut self) {

@@ -39,10 +39,8 @@ pub struct Addresses {
 }
 
 /// Where its own gRPC service listens unless told otherwise.
-const CONTROL: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    7104,
-);
+const CONTROL: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7104);
 
 /// Serves until `shell` stops; returns where it listens once it does. What the disk knows is served
 /// at once; the shell is ready while catalog and provisioning are followed.

@@ -168,6 +168,8 @@ fn a_joiner_in_a_hold_promises_before_it_says_held() {
         gate,
         GateOrder::Held(Some(_))
     )));
+    let unflipped = step(&first.turn, Input::Written(hold().position));
+    assert_eq!(reports(&unflipped.acts), [], "the flip comes first (R2)");
     let flipped = step(
         &first.turn,
         Input::Flipped {
