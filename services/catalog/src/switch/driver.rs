@@ -12,13 +12,15 @@ use runtime::{CancellationToken, Clock, retry};
 use super::{Effect, Event, Switch, advance::apply, step};
 use crate::{
     error::Error,
-    peers::{ANSWER_MAX, Move, Peers, later},
+    peers::{Move, Peers, later},
     store::{SWITCHES, applications, switches, versions},
 };
 
-/// How long a claimed switch is left to its claimer: longer than any answer is waited for.
-const LEASE: Duration = Duration::from_secs(30);
-const _: () = assert!(LEASE.as_secs() > ANSWER_MAX.as_secs());
+/// How long a claimed switch is left to its claimer, who renews the claim while it waits for an
+/// answer: after a crash another one goes on within this.
+const LEASE: Duration = Duration::from_secs(3);
+/// How often a claim is renewed.
+const RENEW: Duration = Duration::from_secs(1);
 /// Switches that one replica works on at once.
 const AT_ONCE: usize = 32;
 /// A lost wake-up costs at most this.
@@ -124,7 +126,11 @@ impl Driver {
             return Ok(());
         };
         let how = self.how(effect, switch).await?;
-        match self.peers.perform(effect, switch, &how).await {
+        let answer = tokio::select! {
+            answer = self.peers.perform(effect, switch, &how) => answer,
+            never = self.keep(switch) => match never {},
+        };
+        match answer {
             Ok(event) => drop(apply(&self.db, &self.clock, &switch.name, &event).await?),
             Err(problem) => {
                 tracing::warn!(
@@ -139,6 +145,27 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Renews the claim for as long as it is asked to. Should it fail, another replica does the
+    /// same once more, which changes nothing.
+    async fn keep(&self, switch: &Switch) -> Infallible {
+        let forever = CancellationToken::new();
+        loop {
+            if retry::pause(RENEW, &forever).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let until = self.clock.now().checked_add(LEASE);
+            let until = until.unwrap_or(Timestamp::MAX);
+            let renewed = ::store::write!(self.db, |tx| switches::put_off(tx, switch, until).await);
+            if let Err(error) = renewed {
+                tracing::warn!(
+                    switch.name = %switch.name,
+                    error = &error as &dyn std::error::Error,
+                    "a claim could not be renewed"
+                );
+            }
+        }
     }
 
     /// Reads what provisioning must know beside the switch itself.
