@@ -2,12 +2,19 @@
 
 use demo::{Release, Role};
 use proto::{
-    catalog::v1::{AppCredentialsNeed, Application, Version},
+    catalog::v1::{AppCredentialsNeed, Application, SwitchPolicy, Version},
     provisioning::v1::{Contact, Tenant},
 };
 
 /// The application's name.
 pub(crate) const APPLICATION: &str = "shop";
+
+/// How long requests may go on on the version that left. Short: an open page holds a WebSocket and
+/// an event stream for as long as it may, and somebody watches the switch.
+const DRAIN: prost_types::Duration = prost_types::Duration {
+    seconds: 5,
+    nanos: 0,
+};
 
 /// Returns the versions, oldest first. Only the second needs app credentials.
 pub(crate) fn versions() -> [Release; 2] {
@@ -47,6 +54,10 @@ pub(crate) fn application() -> Application {
     Application {
         display_name: "Demo Shop".to_owned(),
         r#abstract: "Sells what a workshop needs. Every page says its version.".to_owned(),
+        policy: Some(SwitchPolicy {
+            drain_timeout: Some(DRAIN),
+            ..SwitchPolicy::default()
+        }),
         ..Application::default()
     }
 }
