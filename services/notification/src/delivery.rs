@@ -17,9 +17,10 @@ pub(crate) const WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) const WAIT_MIN: SignedDuration = SignedDuration::from_secs(1);
 /// How long a mail is tried; what mail servers do among each other.
 pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_hours(5 * 24);
-/// How long a claim holds. Longer than any try may take ([`crate::smtp::TRY_MAX`]), so that only a
-/// crash lets it lapse.
-pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(15);
+/// How long a claim holds that is not renewed: after a crash another try comes within this.
+pub(crate) const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How often whoever sends renews its claim: two renewals may fail before it lapses.
+pub(crate) const RENEWAL: SignedDuration = SignedDuration::from_secs(10);
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) enum State {
     Sending {
         /// Who sends it.
         claim: Claim,
-        /// When the claim lapses.
+        /// When the claim lapses, unless it is renewed. It counts until somebody else claims.
         until: Timestamp,
     },
     /// The server took it.
@@ -148,6 +149,8 @@ pub(crate) struct Progress {
 pub(crate) enum Happening {
     /// Somebody wants to send it.
     Claimed(Claim),
+    /// Whoever sends it is still at it.
+    Renewed(Claim),
     /// A try ended.
     Answered(Claim, Answer),
     /// The operator wants it tried at once.
@@ -192,12 +195,12 @@ impl Progress {
 
     /// Decides what comes of a happening.
     ///
-    /// | state \ happening | claimed            | answered by its claim           | retried |
-    /// |-------------------|--------------------|---------------------------------|---------|
-    /// | queued            | if due: sending    | –                               | queued  |
-    /// | sending           | if lapsed: sending | sent, queued, failed or dead    | –       |
-    /// | sent              | –                  | –                               | refused |
-    /// | failed, dead      | –                  | –                               | queued  |
+    /// | state \ happening | claimed            | renewed by its claim | answered by its claim        | retried |
+    /// |-------------------|--------------------|----------------------|------------------------------|---------|
+    /// | queued            | if due: sending    | –                    | –                            | queued  |
+    /// | sending           | if lapsed: sending | sending              | sent, queued, failed or dead | –       |
+    /// | sent              | –                  | –                    | –                            | refused |
+    /// | failed, dead      | –                  | –                    | –                            | queued  |
     pub(crate) fn step(&self, happening: &Happening, now: Timestamp, jitter: Jitter) -> Step {
         match (&self.state, happening) {
             (
@@ -205,13 +208,13 @@ impl Progress {
                 Happening::Claimed(claim),
             ) => {
                 if *due <= now {
-                    self.changed(State::Sending {
-                        claim: *claim,
-                        until: after(now, LEASE),
-                    })
+                    self.held(*claim, now)
                 } else {
                     Step::Unchanged
                 }
+            }
+            (State::Sending { claim, .. }, Happening::Renewed(by)) if claim == by => {
+                self.held(*claim, now)
             }
             (State::Sending { claim, .. }, Happening::Answered(by, answer)) if claim == by => {
                 self.answered(answer, now, jitter)
@@ -225,13 +228,23 @@ impl Progress {
             }
             (State::Sent { .. }, Happening::Retried) => Step::Sent,
 
-            (State::Sending { .. }, Happening::Answered(..) | Happening::Retried)
-            | (State::Queued { .. }, Happening::Answered(..))
+            (
+                State::Sending { .. },
+                Happening::Renewed(_) | Happening::Answered(..) | Happening::Retried,
+            )
+            | (State::Queued { .. }, Happening::Renewed(_) | Happening::Answered(..))
             | (
                 State::Sent { .. } | State::Failed { .. } | State::Dead { .. },
-                Happening::Claimed(_) | Happening::Answered(..),
+                Happening::Claimed(_) | Happening::Renewed(_) | Happening::Answered(..),
             ) => Step::Unchanged,
         }
+    }
+
+    fn held(&self, claim: Claim, now: Timestamp) -> Step {
+        self.changed(State::Sending {
+            claim,
+            until: after(now, LEASE),
+        })
     }
 
     fn answered(&self, answer: &Answer, now: Timestamp, jitter: Jitter) -> Step {
@@ -287,7 +300,7 @@ pub(crate) fn wait_for(failures: u32, jitter: Jitter) -> SignedDuration {
 }
 
 /// Time as rows keep it ends in year 9999; nothing is due after that.
-fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+pub(crate) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 

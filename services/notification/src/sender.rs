@@ -1,8 +1,8 @@
 //! Sends what is due: claims deliveries, hands them to the mail server, writes down what came of it.
 //!
-//! A crash between the two leaves a claim that lapses, and the same bytes are sent again under the same
-//! Message-ID: at least once, and whoever gets it twice can tell. Nothing here logs an address, a
-//! subject or a body.
+//! Whoever sends renews its claim for as long as the try lasts. A crash leaves a claim that lapses
+//! soon, and the same bytes are sent again under the same Message-ID: at least once, and whoever gets
+//! it twice can tell. Nothing here logs an address, a subject or a body.
 
 use std::{
     collections::HashMap,
@@ -15,13 +15,14 @@ use std::{
 };
 
 use contract::{DeliveryId, EmailAddress};
+use jiff::{SignedDuration, Timestamp};
 use runtime::{Backoff, CancellationToken, Clock, Seal, retry, seal::SealError};
 use secrecy::ExposeSecret as _;
 use store::Db;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::{
-    delivery::{Answer, Claim, Happening, Jitter, Step, Wait, Words},
+    delivery::{Answer, Claim, Happening, Jitter, RENEWAL, Step, Wait, Words, after},
     error::Error,
     message,
     publish::{PURPOSE, tell_of_mail},
@@ -35,6 +36,8 @@ use crate::{
 
 /// A lost wake-up costs at most this.
 const POLL: Duration = Duration::from_secs(5);
+/// How long it is tried to write down what came of a mail, before it is rather sent again.
+const WRITE_DOWN_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// What sending needs.
 #[derive(Clone)]
@@ -62,6 +65,18 @@ struct Flights {
     tasks: JoinSet<()>,
     /// Whose they are: a task that panicked cannot say.
     attempts: HashMap<Id, Attempt>,
+    /// When it was last looked for what is due.
+    looked: Timestamp,
+}
+
+impl Flights {
+    fn none(now: Timestamp) -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            attempts: HashMap::new(),
+            looked: now,
+        }
+    }
 }
 
 impl Sender {
@@ -70,10 +85,7 @@ impl Sender {
         // Down until a mail gets through: what waited for the server while we were away is woken then.
         let down = Arc::new(AtomicBool::new(true));
         let mut wakes = self.db.listen(DELIVERIES);
-        let mut flights = Flights {
-            tasks: JoinSet::new(),
-            attempts: HashMap::new(),
-        };
+        let mut flights = Flights::none(self.clock.now());
         let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
         while !stop.is_cancelled() {
             let free = self.in_flight.saturating_sub(flights.tasks.len());
@@ -128,7 +140,17 @@ impl Sender {
     ) -> Result<Next, store::Error> {
         let limit = i64::try_from(free).unwrap_or(i64::MAX);
         let now = self.clock.now();
+        // The database was away, or this machine stood still: our claims may have lapsed while our sends
+        // go on, and they are not to be sent a second time by ourselves.
+        let missed = now.duration_since(flights.looked) >= RENEWAL;
         let (claimed, next) = store::write!(self.db, |tx| {
+            for (id, claim) in flights.attempts.values().filter(|_| missed) {
+                match deliveries::renew(tx, *id, *claim, now).await {
+                    // One that cannot be read is parked when it is claimed.
+                    Ok(_) | Err(store::Error::Damaged { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             let fresh = || Claim(uuid::Builder::from_random_bytes(self.clock.random()).into_uuid());
             let claimed = if limit > 0 {
                 deliveries::claim(tx, now, limit, fresh).await?
@@ -137,6 +159,7 @@ impl Sender {
             };
             Ok::<_, store::Error>((claimed, deliveries::next_due(tx).await?))
         })?;
+        flights.looked = now;
         for claimed in claimed {
             let attempt = (claimed.delivery.id, claimed.claim);
             let (sender, down) = (self.clone(), Arc::clone(down));
@@ -172,17 +195,60 @@ impl Sender {
             let answer = Answer::Never(Words::new(
                 "It cannot be sent: a fault of ours, which the log tells more of.",
             ));
-            let task = flights
-                .tasks
-                .spawn(async move { sender.settle(attempt, &answer, &down).await });
+            let task = flights.tasks.spawn(async move {
+                sender
+                    .held(attempt, Box::pin(sender.settle(attempt, &answer, &down)))
+                    .await
+            });
             flights.attempts.insert(task.id(), attempt);
         }
     }
 
+    /// Works on an attempt, and renews its claim meanwhile.
+    async fn held(&self, attempt: Attempt, work: impl Future<Output = ()>) {
+        let done = CancellationToken::new();
+        let work = async {
+            work.await;
+            done.cancel();
+        };
+        tokio::join!(work, Box::pin(self.renew(attempt, &done)));
+    }
+
+    /// Renews a claim until the work is done, or somebody else has taken over: what we hear then counts
+    /// for nothing.
+    async fn renew(&self, (id, claim): Attempt, done: &CancellationToken) {
+        let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
+        let mut renewed = self.clock.now();
+        while retry::until(after(renewed, RENEWAL), &self.clock, done)
+            .await
+            .is_ok()
+        {
+            let now = self.clock.now();
+            match store::write!(self.db, |tx| deliveries::renew(tx, id, claim, now).await) {
+                Ok(true) => {
+                    renewed = now;
+                    trouble.reset();
+                }
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(delivery.id = %id, error = &error as &dyn std::error::Error, "the claim of a mail cannot be renewed right now");
+                    if trouble.next(done).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     async fn fly(&self, claimed: Claimed, down: &AtomicBool) {
+        let attempt = (claimed.delivery.id, claimed.claim);
+        self.held(attempt, Box::pin(self.attempt(&claimed, down)))
+            .await;
+    }
+
+    async fn attempt(&self, claimed: &Claimed, down: &AtomicBool) {
         let delivery = &claimed.delivery;
-        let attempt = (delivery.id, claimed.claim);
-        let answer = self.hand_over(&claimed).await;
+        let answer = self.hand_over(claimed).await;
         let (delivery_id, tries) = (delivery.id, delivery.try_count);
         let request_id = delivery.request_id.as_str();
         match &answer {
@@ -196,7 +262,8 @@ impl Sender {
                 tracing::warn!(delivery.id = %delivery_id, request.id = request_id, kind = delivery.kind, tries, "a mail was refused for good");
             }
         }
-        self.settle(attempt, &answer, down).await;
+        self.settle((delivery_id, claimed.claim), &answer, down)
+            .await;
     }
 
     async fn hand_over(&self, claimed: &Claimed) -> Answer {
@@ -234,11 +301,7 @@ impl Sender {
         if server {
             down.store(true, Ordering::Relaxed);
         }
-        let until = self
-            .clock
-            .now()
-            .checked_add(crate::delivery::LEASE)
-            .unwrap_or(jiff::Timestamp::MAX);
+        let until = after(self.clock.now(), WRITE_DOWN_MAX);
         let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
         loop {
             match self.finish(attempt, answer, back).await {
@@ -309,7 +372,7 @@ impl Sender {
 
 enum Next {
     Now,
-    At(jiff::Timestamp),
+    At(Timestamp),
     Never,
 }
 

@@ -31,7 +31,7 @@ mod url;
 pub(crate) use url::Protection;
 pub use url::{InvalidSmtpUrl, SmtpUrl};
 
-/// The longest that a try may take: a minute less than a claim holds.
+/// The longest that a try may take, however long its claim is renewed.
 pub(crate) const TRY_MAX: Duration = Duration::from_secs(14 * 60);
 /// How long a connection is kept for the next mail. Servers close idle ones, some without a word
 /// (lettre#743), so it is short, and each is asked before it is used again.

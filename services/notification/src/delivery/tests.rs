@@ -48,7 +48,12 @@ fn states() -> Vec<State> {
 }
 
 fn happenings() -> Vec<Happening> {
-    let mut happenings = vec![Happening::Claimed(claim(2)), Happening::Retried];
+    let mut happenings = vec![
+        Happening::Claimed(claim(2)),
+        Happening::Renewed(claim(1)),
+        Happening::Renewed(claim(9)),
+        Happening::Retried,
+    ];
     for answer in answers() {
         happenings.push(Happening::Answered(claim(1), answer.clone()));
         happenings.push(Happening::Answered(claim(9), answer));
@@ -57,7 +62,7 @@ fn happenings() -> Vec<Happening> {
 }
 
 #[test]
-fn what_was_sent_is_never_sent_again_and_late_answers_change_nothing() {
+fn what_was_sent_is_never_sent_again_and_only_the_claim_that_counts_is_renewed_and_heard() {
     for state in states() {
         for happening in happenings() {
             for tried_until in [at(-1), at(0), at(1)] {
@@ -81,6 +86,18 @@ fn what_was_sent_is_never_sent_again_and_late_answers_change_nothing() {
                         let ours = matches!(&state, State::Sending { claim, .. } if claim == by);
                         assert!(ours, "{context}");
                     }
+                    (Happening::Renewed(by), step) => {
+                        let ours = matches!(&state, State::Sending { claim, .. } if claim == by);
+                        let longer = Step::Changed(Progress {
+                            state: State::Sending {
+                                claim: *by,
+                                until: at(30),
+                            },
+                            ..progress.clone()
+                        });
+                        let expected = if ours { longer } else { Step::Unchanged };
+                        assert_eq!(*step, expected, "{context}");
+                    }
                     (Happening::Claimed(by), Step::Changed(next)) => {
                         let due = matches!(&state, State::Queued { next: due, .. } | State::Sending { until: due, .. } if *due <= at(0));
                         assert!(due, "{context}");
@@ -88,7 +105,7 @@ fn what_was_sent_is_never_sent_again_and_late_answers_change_nothing() {
                             next.state,
                             State::Sending {
                                 claim: *by,
-                                until: at(15 * 60)
+                                until: at(30)
                             },
                             "{context}"
                         );

@@ -379,6 +379,24 @@ pub(crate) async fn claim(
     Ok(claimed)
 }
 
+/// Lets a claim hold longer. Returns whether it still counts: if not, nothing has changed.
+pub(crate) async fn renew(
+    tx: &mut Tx,
+    id: DeliveryId,
+    claim: Claim,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(mut delivery) = find(tx, id).await? else {
+        return Ok(false);
+    };
+    let before = delivery.progress.clone();
+    let Step::Changed(next) = before.step(&Happening::Renewed(claim), now, Jitter(0)) else {
+        return Ok(false);
+    };
+    delivery.progress = next;
+    save(tx, &delivery, &before).await
+}
+
 async fn park_damaged(tx: &mut Tx, id: &str, error: &Error) -> Result<(), Error> {
     const SQL: &str = "update deliveries set state = 'failed', reason = $2, due_at = null, waits_for = null, claim = null, \
         sent_at = null, failures = 0 where id = $1";

@@ -53,15 +53,20 @@ impl World {
     /// Starts a sender as a new process would.
     pub(super) fn start(&mut self, in_flight: usize) {
         self.shell = Shell::for_tests_with(self.clock.clone());
-        let sender = Sender {
+        let sender = self.sender(in_flight);
+        self.shell.spawn("mails", sender.run(self.shell.stopping()));
+    }
+
+    /// Returns a sender that does only what it is told.
+    pub(super) fn sender(&self, in_flight: usize) -> Sender {
+        Sender {
             db: self.db.clone(),
             clock: self.clock.clone(),
             seal: Arc::clone(&self.seal),
             relay: Arc::new(Relay::new(self.stub.settings()).unwrap()),
             from: self.publisher.from.address.clone(),
             in_flight,
-        };
-        self.shell.spawn("mails", sender.run(self.shell.stopping()));
+        }
     }
 
     /// Ends the sender as a kill would: nothing is written down any more.
