@@ -14,7 +14,7 @@ use runtime::Client;
 
 use crate::switch::{Effect, Event, Grants, Switch, Tenants};
 
-/// How long an answer is waited for; shorter than the lease of whoever asks.
+/// How long an answer is waited for; whoever waits renews its claim meanwhile.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// The first pause after a failed try; it doubles from there.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);

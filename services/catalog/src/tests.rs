@@ -4,6 +4,7 @@
 mod crashing;
 mod fleet;
 mod gateway;
+mod giving_up;
 mod peers;
 mod refusing;
 mod registering;

@@ -19,7 +19,12 @@ fn fields(problem: &Problem) -> Vec<&str> {
 /// Calls one RPC with a request that is wrong, and returns the problem.
 macro_rules! refused {
     ($client:expr, $method:ident, $request:ident { $($field:ident: $value:expr),* $(,)? }) => {{
-        let request = wire::$request { $($field: $value,)* ..wire::$request::default() };
+        let fill = |request: &mut wire::$request| {
+            let _ = &request;
+            $(request.$field = $value;)*
+        };
+        let mut request = wire::$request::default();
+        fill(&mut request);
         Problem::from($client.$method(request).await.map(drop).unwrap_err())
     }};
 }
