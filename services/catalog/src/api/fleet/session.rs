@@ -92,7 +92,12 @@ impl Session {
         match end {
             End::Gone => tracing::info!(gateway.name = %gateway, "a gateway follows no more"),
             End::Told(problem) => {
-                tracing::warn!(gateway.name = %gateway, reason = %problem.reason(), %problem, "a gateway's stream was ended");
+                // A gateway that left, or follows on another stream, is no cause for worry.
+                if problem.transient() {
+                    tracing::info!(gateway.name = %gateway, reason = %problem.reason(), %problem, "a gateway's stream was ended");
+                } else {
+                    tracing::warn!(gateway.name = %gateway, reason = %problem.reason(), %problem, "a gateway's stream was ended");
+                }
                 drop(timeout(READ_MAX, self.outbound.send(Err(problem.into()))).await);
             }
         }
