@@ -1,7 +1,9 @@
 //! The whole system, tested from outside: real processes, databases and mail.
 
 mod access;
+mod demonstrating;
 mod denying;
 mod refusing;
+mod running;
 mod switching;
 mod tidy;
