@@ -1,8 +1,9 @@
-//! What crosses a wire between Switchover's parts, by hand: names, texts, pages, problems, and who
-//! may call what. Knows the protos and nothing of servers or databases.
+//! What crosses a wire between Switchover's parts, by hand: names, texts, times, pages, problems, and
+//! who may call what. Knows the protos and nothing of servers or databases.
 
 pub mod access;
 pub mod caller;
+pub mod duration;
 pub mod etag;
 pub mod mask;
 pub mod name;
@@ -10,6 +11,7 @@ pub mod page;
 pub mod problem;
 pub mod reason;
 pub mod text;
+pub mod time;
 pub mod violations;
 
 pub use access::{Rules, Shape};
