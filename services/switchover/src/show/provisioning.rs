@@ -1,12 +1,13 @@
 //! Tenants, provisionings and app credentials as people read them.
 
 use proto::provisioning::v1::{
-    AppCredential, DecideProvisioningResponse, OfferStatus, Provisioning, Tenant,
+    AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, Provisioning,
+    ProvisioningState, Tenant,
 };
 
 use super::{
     View,
-    paper::{Paper, bad, dim, dim as quiet, good, or_nothing, strong},
+    paper::{Paper, Word, bad, dim, dim as quiet, good, nothing, or_nothing, strong},
     words::{Said as _, dim_time, id, part, time},
 };
 
@@ -87,7 +88,7 @@ pub fn provisioning(provisioning: &Provisioning, view: &View) -> String {
             ("why", or_nothing(&provisioning.state_message)),
             ("since", time(provisioning.state_time, view)),
             ("by", or_nothing(&provisioning.state_actor)),
-            ("rests on", provisioning.consent_basis().said()),
+            ("rests on", rests_on(provisioning)),
             ("switch", or_nothing(id(&provisioning.switch))),
             (
                 "link works until",
@@ -97,6 +98,21 @@ pub fn provisioning(provisioning: &Provisioning, view: &View) -> String {
             ("etag", quiet(&provisioning.etag)),
         ])
         .finish()
+}
+
+/// Says on what a tenant's use rests. Only while its answer is awaited there is one to come.
+fn rests_on(provisioning: &Provisioning) -> Word {
+    match (provisioning.consent_basis(), provisioning.state()) {
+        (
+            ConsentBasis::Unspecified,
+            ProvisioningState::Denied
+            | ProvisioningState::Failed
+            | ProvisioningState::Removed
+            | ProvisioningState::Provisioned
+            | ProvisioningState::Unspecified,
+        ) => nothing(),
+        (basis, _) => basis.said(),
+    }
 }
 
 /// A page of provisionings.
@@ -110,7 +126,7 @@ pub fn provisionings(provisionings: &[Provisioning], view: &View) -> String {
                 part(name, "applications").into(),
                 strong(part(name, "provisionings")),
                 provisioning.state().said(),
-                provisioning.consent_basis().said(),
+                rests_on(provisioning),
                 dim_time(provisioning.state_time, view),
                 or_nothing(&provisioning.state_message),
             ]

@@ -80,7 +80,15 @@ fn provisioning(tenant: &str, state: ProvisioningState) -> Provisioning {
         state: state.into(),
         state_time: at(2_000),
         state_actor: "link of bert@example.org".to_owned(),
-        consent_basis: ConsentBasis::MovedWithNotice.into(),
+        consent_basis: match state {
+            ProvisioningState::Provisioned => ConsentBasis::MovedWithNotice,
+            ProvisioningState::Unspecified
+            | ProvisioningState::PendingAcceptance
+            | ProvisioningState::Denied
+            | ProvisioningState::Failed
+            | ProvisioningState::Removed => ConsentBasis::Unspecified,
+        }
+        .into(),
         offer_expire_time: at(86_400_000),
         create_time: at(0),
         etag: "r2".to_owned(),
@@ -183,6 +191,7 @@ fn tenants_and_provisionings_read_well() {
     let provisionings = [
         provisioning("anna", ProvisioningState::Provisioned),
         provisioning("bert", ProvisioningState::Denied),
+        provisioning("cleo", ProvisioningState::PendingAcceptance),
     ];
     insta::assert_snapshot!(
         "provisioning",
