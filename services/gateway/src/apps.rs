@@ -29,7 +29,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use contract::{ApplicationName, OperatorName};
+use contract::{ApplicationName, Line, OperatorName};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -48,6 +48,9 @@ use snapshot::{Gate, Route, Serving, Snapshot, TestGate};
 use tester::Tries;
 use traffic::{Audience, Counter};
 
+/// The most characters of whom to ask.
+pub const SUPPORT_CHARS_MAX: usize = 200;
+
 /// What the data plane needs to know of its installation.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -55,8 +58,8 @@ pub struct Settings {
     pub operator: OperatorName,
     /// Under which addresses they are reached.
     pub apps_url: AppsUrl,
-    /// Whom people are to ask, in one or two sentences, as refusals show it.
-    pub support: String,
+    /// Whom people are to ask: refusals say `Questions? Ask ….`
+    pub support: Line<SUPPORT_CHARS_MAX>,
     /// What is too much.
     pub limits: Limits,
 }
@@ -111,7 +114,7 @@ impl DataPlane {
     /// Makes a data plane that knows no application.
     pub fn new(settings: Settings) -> Self {
         Self(Arc::new(Inner {
-            pages: Pages::new(settings.support.clone()),
+            pages: Pages::new(&settings.support),
             settings,
             snapshot: ArcSwap::default(),
             writing: Mutex::new(()),

@@ -6,12 +6,10 @@ use clap::Args;
 use contract::{GatewayName, Line, OperatorName};
 use runtime::{Endpoint, ServiceArgs};
 
-use crate::apps::AppsUrl;
+use crate::apps::{AppsUrl, SUPPORT_CHARS_MAX};
 
 /// The most characters of the operator's name for people.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 100;
-/// The most characters of whom to ask.
-pub const SUPPORT_CHARS_MAX: usize = 200;
 
 /// What a gateway can be told.
 #[derive(Debug, Clone, Args)]
@@ -62,7 +60,8 @@ pub struct Config {
     /// Whose applications these are, for people; without it, the name in host names.
     #[arg(long, env = "SWITCHOVER_OPERATOR_NAME", value_name = "TEXT")]
     pub operator_name: Option<Line<OPERATOR_NAME_CHARS_MAX>>,
-    /// Whom people are to ask, as pages say it: `Questions? Ask …`.
+    /// Whom people are to ask, such as `help@acme.example` or `the help desk of ACME`: pages say
+    /// `Questions? Ask ….`
     #[arg(
         long,
         env = "SWITCHOVER_SUPPORT",

@@ -19,7 +19,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX, SUPPORT_CHARS_MAX};
+pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
 pub(crate) use error::Error;
 
 use api::Api;
@@ -68,7 +68,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let plane = DataPlane::new(Settings {
         operator: config.operator.clone(),
         apps_url: config.apps_url.clone(),
-        support: config.support.to_string(),
+        support: config.support.clone(),
         limits: Limits {
             connections: config.connections_max as usize,
             held_requests: config.held_requests_max as usize,

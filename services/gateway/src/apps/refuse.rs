@@ -3,12 +3,12 @@
 use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use contract::RequestId;
+use contract::{Line, RequestId};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use minijinja::{AutoEscape, Environment, context};
 use sha2::{Digest as _, Sha256};
 
-use super::{body::ResponseBody, snapshot::RefusalReason};
+use super::{SUPPORT_CHARS_MAX, body::ResponseBody, snapshot::RefusalReason};
 
 /// Why a request gets no answer from a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,15 +379,15 @@ impl Form {
 /// Writes refusals in the installation's own words.
 pub(super) struct Pages {
     templates: Environment<'static>,
-    support: String,
+    support: Line<SUPPORT_CHARS_MAX>,
     policy: HeaderValue,
 }
 
 const STYLE: &str = include_str!("refuse/page.css");
 
 impl Pages {
-    /// Takes whom people are to ask, in one or two sentences.
-    pub(super) fn new(support: String) -> Self {
+    /// Takes whom people are to ask.
+    pub(super) fn new(support: &Line<SUPPORT_CHARS_MAX>) -> Self {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates
@@ -400,7 +400,7 @@ impl Pages {
         );
         Self {
             templates,
-            support,
+            support: support.clone(),
             policy: HeaderValue::from_str(&policy).expect("it is printable ASCII"),
         }
     }
@@ -447,8 +447,8 @@ impl Pages {
 
     fn page(&self, refusal: &Refusal<'_>, words: &Words) -> String {
         let support = match words.ask {
-            Ask::Support => self.support.as_str(),
-            Ask::Again => "",
+            Ask::Support => Some(self.support.as_str()),
+            Ask::Again => None,
         };
         self.templates
             .get_template("page")
@@ -478,7 +478,7 @@ impl Pages {
             "reason": words.reason,
             "application": refusal.application,
             "support": match words.ask {
-                Ask::Support => Some(&self.support),
+                Ask::Support => Some(self.support.as_str()),
                 Ask::Again => None,
             },
             "request_id": refusal.request_id,
@@ -487,12 +487,11 @@ impl Pages {
     }
 
     fn line(&self, words: &Words) -> String {
-        let support = match words.ask {
-            Ask::Support => self.support.as_str(),
-            Ask::Again => "",
-        };
-        let line = format!("{}. {} {support}", words.title, words.detail);
-        format!("{}\n", line.trim_end())
+        let said = format!("{}. {}", words.title, words.detail);
+        match words.ask {
+            Ask::Support => format!("{said} Questions? Ask {}.\n", self.support),
+            Ask::Again => format!("{said}\n"),
+        }
     }
 }
 

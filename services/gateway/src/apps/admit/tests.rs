@@ -20,7 +20,7 @@ fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
     let plane = DataPlane::new(Settings {
         operator: "acme".parse().unwrap(),
         apps_url: "http://example.com".parse::<AppsUrl>().unwrap(),
-        support: String::new(),
+        support: "the help desk".parse().unwrap(),
         limits: Limits::default(),
     });
     let grant = |tenant: &str, version: &str, decision| GrantChange {

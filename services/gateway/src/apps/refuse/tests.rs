@@ -31,7 +31,7 @@ const ALL: [Why; 24] = [
 ];
 
 async fn render(why: Why, form: Form) -> (HeaderMap, String) {
-    let pages = Pages::new("Please call <b>the help desk</b>.".to_owned());
+    let pages = Pages::new(&"<b>the help desk</b>".parse().unwrap());
     let request_id: RequestId = "r-1".parse().unwrap();
     let refusal = Refusal {
         why,
@@ -62,6 +62,14 @@ async fn every_refusal_has_its_page_its_json_and_its_line() {
         assert_eq!(json["request_id"], "r-1");
         let (_, line) = render(why, Form::Line).await;
         assert_eq!(line.lines().count(), 1, "{line}");
+        let asked = line.ends_with(" Questions? Ask <b>the help desk</b>.\n");
+        let again = line.ends_with(&format!("{}\n", why.words().detail));
+        assert!(asked || again, "{line}");
+        assert_eq!(page.contains("<p>Questions? Ask "), asked, "{page}");
+        assert_eq!(
+            json["support"].as_str(),
+            asked.then_some("<b>the help desk</b>")
+        );
         for name in [
             "cache-control",
             "content-security-policy",
@@ -80,7 +88,7 @@ async fn the_page_of_a_denial_says_what_to_do() {
     <p class="name">Tom &amp; &quot;Jerry&quot; &lt;script&gt;</p>
     <h1>Your organisation has denied this version</h1>
     <p id="detail">The application is now on a version that your organisation has denied, so it cannot be used. Your administrator can accept it at any time, with the link in the mail about it.</p>
-    <p>Please call &lt;b&gt;the help desk&lt;&#x2f;b&gt;.</p>
+    <p>Questions? Ask &lt;b&gt;the help desk&lt;&#x2f;b&gt;.</p>
     <footer>403 DENIED<br>Request r-1</footer>
     "#);
     // The policy admits exactly the style that is on the page.

@@ -43,7 +43,7 @@ impl World {
         let plane = DataPlane::new(Settings {
             operator: "acme".parse().unwrap(),
             apps_url: "http://example.com:8080".parse().unwrap(),
-            support: "Please ask the help desk of ACME.".to_owned(),
+            support: "the help desk of ACME".parse().unwrap(),
             limits,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
