@@ -21,7 +21,6 @@ mod tester_token;
 #[cfg(test)]
 mod tests;
 mod upstream;
-mod wire;
 
 use std::{
     net::{IpAddr, SocketAddr},

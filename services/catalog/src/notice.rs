@@ -15,7 +15,6 @@ use crate::{
     error::Error,
     peers::Peers,
     store::{NOTICES, notices},
-    wire as to_wire,
 };
 
 /// How long a claimed notice is left to its claimer.
@@ -113,7 +112,7 @@ impl Notice {
         wire::Notice {
             cause: self.cause,
             request_id: self.request_id.to_string(),
-            time: Some(to_wire::time(self.time)),
+            time: Some(contract::time::write(self.time)),
             recipient: Some(wire::notice::Recipient::Operator(
                 wire::OperatorRecipient {},
             )),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::{ApplicationName, ApplicationRef, GatewayRef, Problem};
+use contract::{ApplicationName, ApplicationRef, GatewayRef, Problem, duration, time};
 use proto::gateway::v1 as wire;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
@@ -79,10 +79,7 @@ impl Api {
                     application(&seen, position)
                 })
                 .collect(),
-            start_time: Some(prost_types::Timestamp {
-                seconds: known.start_time.as_second(),
-                nanos: known.start_time.subsec_nanosecond(),
-            }),
+            start_time: Some(time::write(known.start_time)),
             open_connections: count(self.plane.open_connections()),
         })
     }
@@ -110,7 +107,7 @@ fn application(
         .into(),
         held_requests: count(seen.held_requests),
         held_total: count(seen.held_total),
-        longest_hold: seen.longest_hold.try_into().ok(),
+        longest_hold: Some(duration::write(seen.longest_hold)),
         traffic: seen.traffic.iter().map(traffic).collect(),
     }
 }

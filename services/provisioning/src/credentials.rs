@@ -1,9 +1,11 @@
 //! App credentials: issued, shown once, rotated with an overlap, revoked for ever.
 
+use std::time::Duration;
+
 use argon2::{Argon2, password_hash::PasswordHasher as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use contract::{CredentialId, CredentialName, VersionRef};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rand::{TryRng as _, rngs::SysRng};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::Tx;
@@ -15,9 +17,9 @@ const SECRET_BYTES: usize = 32;
 /// Random bytes of a client id.
 const CLIENT_BYTES: usize = 16;
 /// How long the secret before stays valid unless the caller says.
-pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long it stays valid at most.
-pub(crate) const OVERLAP_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(crate) const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Client id and secret of a version.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,7 +93,7 @@ pub(crate) async fn list(
 pub(crate) async fn rotate(
     service: &Service,
     name: &CredentialName,
-    overlap: SignedDuration,
+    overlap: Duration,
 ) -> Result<(Credential, SecretString), Error> {
     let (secret, hash) = draw().await?;
     let now = service.now();
@@ -101,7 +103,7 @@ pub(crate) async fn rotate(
             return Err(Error::CredentialRevoked(name.clone()));
         }
         let before = std::mem::replace(&mut credential.secret_hash, hash.clone());
-        credential.previous = overlap.is_positive().then(|| Previous {
+        credential.previous = (!overlap.is_zero()).then(|| Previous {
             hash: before,
             expires_at: now + overlap,
         });

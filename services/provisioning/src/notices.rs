@@ -1,7 +1,7 @@
 //! What operator and tenants are told, as notices for the notification service. They are queued in
 //! the transaction that they tell of, so that neither is without the other.
 
-use contract::{ApplicationRef, RequestId, TenantRef, VersionName};
+use contract::{ApplicationRef, RequestId, TenantRef, VersionName, time};
 use jiff::Timestamp;
 use prost::Message as _;
 use proto::notification::v1::{
@@ -47,7 +47,7 @@ impl Happening<'_> {
             subject: Some(self.subject()),
             target_version: target.to_string(),
             token: token.to_owned(),
-            expire_time: Some(time(expires)),
+            expire_time: Some(time::write(expires)),
         }))
     }
 
@@ -64,7 +64,7 @@ impl Happening<'_> {
             source_version: source.map(ToString::to_string).unwrap_or_default(),
             target_version: target.to_string(),
             token: token.to_owned(),
-            expire_time: Some(time(expires)),
+            expire_time: Some(time::write(expires)),
         }))
     }
 
@@ -125,7 +125,7 @@ impl Happening<'_> {
         Notice {
             cause: self.cause.clone(),
             request_id: self.request.map(ToString::to_string).unwrap_or_default(),
-            time: Some(time(self.at)),
+            time: Some(time::write(self.at)),
             recipient: Some(recipient),
             body: Some(body),
         }
@@ -153,12 +153,4 @@ pub(crate) async fn queue(
         outbox::insert(tx, &service.new_id(), &sealed, now).await?;
     }
     Ok(())
-}
-
-/// Writes a time as the wire has it.
-pub(crate) fn time(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: time.as_second(),
-        nanos: time.subsec_nanosecond(),
-    }
 }

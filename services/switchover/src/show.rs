@@ -109,7 +109,7 @@ impl Screen {
     ) -> Result<(), Error> {
         match self.form {
             Form::People => self.text(&people(&self.view())),
-            Form::Json => self.text(&format!("{}\n", json::mapping(answer))),
+            Form::Json => self.text(&format!("{}\n", json::mapping(answer)?)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use contract::{
     ApplicationRef, Checked, Etag, OrAll, Page, PageSize, Problem, Prose, RequestId, Revision,
-    SwitchId, SwitchName, VersionRef, Violations, reason,
+    SwitchId, SwitchName, VersionRef, Violations, duration, reason,
 };
 use futures::{Stream, stream};
 use proto::catalog::v1 as wire;
@@ -14,10 +14,7 @@ use runtime::CancellationToken;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
-use super::{
-    applications::render::version,
-    parse::{act, duration},
-};
+use super::{applications::render::version, parse::act};
 use crate::{
     Catalog,
     application::Act,
@@ -232,7 +229,7 @@ impl wire::switch_service_server::SwitchService for Switches {
         let mut v = Violations::new();
         let name = v.parse::<SwitchName>("name", &request.name);
         let bounds = Duration::ZERO..=WAIT_MAX;
-        let wait = duration(&mut v, "timeout", request.timeout, bounds, WAIT_DEFAULT);
+        let wait = duration::field(&mut v, "timeout", request.timeout, bounds, WAIT_DEFAULT);
         let (name, wait) = v.all((name, wait))?;
         let switch = tokio::select! {
             switch = self.wait(&name, wait) => switch?,

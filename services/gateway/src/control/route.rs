@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::{
     ApplicationName, ApplicationRef, Generation, Line, NameError, Nonce, Revision, SwitchName,
-    Timeline,
+    Timeline, duration,
 };
 use proto::catalog::v1 as wire;
 
@@ -215,7 +215,7 @@ impl Parts {
                 .parse()
                 .map_err(at::<contract::text::TextError>("display_name"))?,
             test: told.test.as_ref().map(test).transpose()?,
-            hold_request_timeout: duration(
+            hold_request_timeout: span(
                 "hold_request_timeout",
                 told.hold_request_timeout.as_ref(),
                 HOLD_REQUEST_MAX,
@@ -266,7 +266,7 @@ fn order(application: &ApplicationName, told: &wire::Route) -> Result<Order, Fau
         Some(wire::route::Turn::Releasing(turn)) => Order::Releasing {
             nonce: nonce(&turn.nonce)?,
             switch: switch(&turn.switch)?,
-            drain_timeout: duration("turn.drain_timeout", turn.drain_timeout.as_ref(), DRAIN_MAX)?,
+            drain_timeout: span("turn.drain_timeout", turn.drain_timeout.as_ref(), DRAIN_MAX)?,
         },
     })
 }
@@ -298,7 +298,7 @@ fn target(field: &'static str, version: &wire::RouteVersion) -> Result<Target, F
     }
     let timeout = match &health.timeout {
         None => HEALTH_TIMEOUT,
-        told => duration(field, told.as_ref(), HealthProbe::TIMEOUT[1])?,
+        told => span(field, told.as_ref(), HealthProbe::TIMEOUT[1])?,
     };
     Ok(Target {
         version: version.version.parse().map_err(at::<NameError>(field))?,
@@ -336,16 +336,13 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
     rest.is_empty().then(|| bytes.try_into().ok()).flatten()
 }
 
-fn duration(
+fn span(
     field: &'static str,
     told: Option<&prost_types::Duration>,
     max: Duration,
 ) -> Result<Duration, Fault> {
     let told = told.ok_or_else(|| Fault(field, "is missing".to_owned()))?;
-    Duration::try_from(*told)
-        .ok()
-        .filter(|duration| *duration <= max)
-        .ok_or_else(|| Fault(field, format!("is not within 0 s to {} s", max.as_secs())))
+    duration::read_within(*told, Duration::ZERO..=max).map_err(at(field))
 }
 
 /// What a turn hears whose route cannot be read: its words come back as they were sent.

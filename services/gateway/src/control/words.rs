@@ -1,6 +1,6 @@
 //! The control loop's words as the wire has them.
 
-use contract::{ApplicationName, ApplicationRef};
+use contract::{ApplicationName, ApplicationRef, duration};
 use proto::{
     catalog::v1 as wire,
     provisioning::v1::{FollowGrantsRequest, GrantsApplied, follow_grants_request},
@@ -41,7 +41,7 @@ pub(super) fn answer(application: &ApplicationName, answer: &Answer) -> wire::An
         Report::Held => wire::answer::Answer::Held(wire::Held {}),
         Report::Released(held) => wire::answer::Answer::Released(wire::Released {
             held_requests: count(held.requests),
-            longest_hold: Some(held.longest.try_into().unwrap_or_default()),
+            longest_hold: Some(duration::write(held.longest)),
         }),
         Report::Drained(drained) => wire::answer::Answer::Drained(wire::Drained {
             finished_requests: count(drained.finished),

@@ -1,12 +1,12 @@
 //! Shows mails on their way.
 
-use contract::{DeliveryId, DeliveryName, Fault, Page, PageSize, Problem, Violations};
+use contract::{DeliveryId, DeliveryName, Fault, Page, PageSize, Problem, Violations, time};
 use proto::notification::v1 as wire;
 use runtime::Clock;
 use store::Db;
 use tonic::{Request, Response, Status};
 
-use super::{refuse, to_wire};
+use super::refuse;
 use crate::{
     delivery::State,
     error::Error,
@@ -135,13 +135,13 @@ fn render(stored: &Stored, tries: &[Try]) -> wire::Delivery {
         tries: tries
             .iter()
             .map(|one| wire::DeliveryTry {
-                time: Some(to_wire(one.time)),
+                time: Some(time::write(one.time)),
                 outcome: one.outcome.clone(),
             })
             .collect(),
-        next_try_time: next.map(to_wire),
-        create_time: Some(to_wire(stored.created)),
-        send_time: sent.map(to_wire),
+        next_try_time: next.map(time::write),
+        create_time: Some(time::write(stored.created)),
+        send_time: sent.map(time::write),
         request_id: stored.request_id.clone(),
     }
 }

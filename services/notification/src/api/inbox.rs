@@ -4,13 +4,14 @@ use std::{pin::Pin, time::Duration};
 
 use contract::{
     Caller, EventId, EventName, Fault, InboxName, Page, PageSize, Problem, Revision, Violations,
+    time,
 };
 use futures::{Stream, stream};
 use proto::notification::v1 as wire;
 use store::{Db, Listener};
 use tonic::{Request, Response, Status};
 
-use super::{caller, refuse, to_wire};
+use super::{caller, refuse};
 use crate::{
     error::Error,
     event::Tab,
@@ -315,7 +316,7 @@ fn render_event(inbox: &InboxName, event: &Stored) -> wire::Event {
         kind: event.kind.clone(),
         title: event.title.clone(),
         text: event.text.clone(),
-        time: Some(to_wire(event.time)),
+        time: Some(time::write(event.time)),
         read: event.read,
         archived: event.archived,
         subject: Some(wire::EventSubject {

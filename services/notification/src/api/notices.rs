@@ -3,12 +3,12 @@
 
 use contract::{
     ApplicationRef, Checked, Fault, Line, Problem, Prose, SwitchName, TenantRef, VersionName,
-    Violations,
+    Violations, time,
 };
 use proto::notification::v1 as wire;
 use tonic::{Request, Response, Status};
 
-use super::{from_wire, refuse};
+use super::refuse;
 use crate::{
     error::Error,
     notice::{
@@ -50,7 +50,7 @@ fn parse(request: wire::PublishNoticesRequest) -> Result<Vec<Notice>, Problem> {
 fn notice(v: &mut Violations, notice: wire::Notice) -> Checked<Notice> {
     let cause = v.parse("cause", &notice.cause);
     let request_id = v.optional("request_id", &notice.request_id);
-    let time = time(v, "time", notice.time);
+    let time = time::field(v, "time", notice.time);
     let recipient = match notice.recipient {
         None => v.wrong("recipient", Fault::Missing, "is needed"),
         Some(wire::notice::Recipient::Operator(wire::OperatorRecipient {})) => {
@@ -111,7 +111,7 @@ fn body(v: &mut Violations, body: wire::notice::Body) -> Checked<Body> {
             let source = v.parse::<VersionName>("source_version", &m.source_version);
             let target = v.parse::<VersionName>("target_version", &m.target_version);
             let token = v.parse("token", &m.token);
-            let expires = time(v, "expire_time", m.expire_time);
+            let expires = time::field(v, "expire_time", m.expire_time);
             v.join((application, tenant, source, target, token, expires))
                 .map(
                     |(application, tenant, source, target, token, expires)| Body::DenyOffered {
@@ -128,7 +128,7 @@ fn body(v: &mut Violations, body: wire::notice::Body) -> Checked<Body> {
             let (application, tenant) = of_tenant(v, m.subject);
             let target = v.parse::<VersionName>("target_version", &m.target_version);
             let token = v.parse("token", &m.token);
-            let expires = time(v, "expire_time", m.expire_time);
+            let expires = time::field(v, "expire_time", m.expire_time);
             v.join((application, tenant, target, token, expires)).map(
                 |(application, tenant, target, token, expires)| Body::AcceptOffered {
                     application,
@@ -267,22 +267,6 @@ fn application(v: &mut Violations, subject: &wire::Subject) -> Checked<Applicati
 fn plain(name: &str) -> Line<100> {
     name.parse()
         .expect("names are short words of plain letters")
-}
-
-fn time(
-    v: &mut Violations,
-    field: &str,
-    time: Option<prost_types::Timestamp>,
-) -> Checked<jiff::Timestamp> {
-    match time.map(from_wire) {
-        None => v.wrong(field, Fault::Missing, "is needed"),
-        Some(Err(_)) => v.wrong(
-            field,
-            Fault::OutOfRange,
-            "must be a time in the years 1 to 9999",
-        ),
-        Some(Ok(time)) => Checked::right(time),
-    }
 }
 
 #[cfg(test)]

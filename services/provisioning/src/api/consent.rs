@@ -1,6 +1,6 @@
 //! Tenants' decisions. Nothing in this file logs a token.
 
-use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, Violations};
+use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, Violations, time};
 use proto::provisioning::v1::{
     self as wire, AskAgainRequest, AskAgainResponse, DecideOfferRequest, DecideOfferResponse,
     DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
@@ -19,7 +19,6 @@ use crate::{
         offer::{self, Purpose},
     },
     fleet::Force,
-    notices::time,
     offer_token,
     provisioning::Provisioning,
 };
@@ -175,8 +174,8 @@ fn render(shown: &Shown) -> wire::Offer {
         target_version: shown.offer.name.version.to_string(),
         kind: kind.into(),
         status: status.into(),
-        decision_time: shown.decided_at.map(time),
-        expire_time: Some(time(shown.offer.expires_at)),
+        decision_time: shown.decided_at.map(time::write),
+        expire_time: Some(time::write(shown.offer.expires_at)),
         outstanding_gateways,
         fleet_size,
     }

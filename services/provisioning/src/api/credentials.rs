@@ -1,9 +1,10 @@
 //! Client ids and secrets of versions.
 
+use std::time::Duration;
+
 use contract::{
-    Checked, CredentialId, CredentialName, Fault, Page, PageSize, VersionRef, Violations,
+    CredentialId, CredentialName, Page, PageSize, VersionRef, Violations, duration, time,
 };
-use jiff::SignedDuration;
 use proto::provisioning::v1::{
     AppCredential, CreateAppCredentialRequest, CreateAppCredentialResponse,
     ListAppCredentialsRequest, ListAppCredentialsResponse, RevokeAppCredentialRequest,
@@ -14,10 +15,7 @@ use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
 
 use super::{Api, own};
-use crate::{
-    credentials::{self, Credential, OVERLAP, OVERLAP_MAX},
-    notices::time,
-};
+use crate::credentials::{self, Credential, OVERLAP, OVERLAP_MAX};
 
 #[tonic::async_trait]
 impl CredentialService for Api {
@@ -64,7 +62,8 @@ impl CredentialService for Api {
         let RotateAppCredentialRequest { name, overlap } = request.into_inner();
         let mut v = Violations::new();
         let name = v.parse::<CredentialName>("name", &name);
-        let overlap = read_overlap(&mut v, overlap);
+        let bounds = Duration::ZERO..=OVERLAP_MAX;
+        let overlap = duration::field(&mut v, "overlap", overlap, bounds, OVERLAP);
         let (name, overlap) = v.all((name, overlap))?;
         let (credential, secret) = credentials::rotate(&self.service, &name, overlap).await?;
         Ok(Response::new(RotateAppCredentialResponse {
@@ -85,33 +84,16 @@ impl CredentialService for Api {
     }
 }
 
-fn read_overlap(
-    v: &mut Violations,
-    overlap: Option<prost_types::Duration>,
-) -> Checked<SignedDuration> {
-    let Some(given) = overlap else {
-        return Checked::right(OVERLAP);
-    };
-    let whole = (-999_999_999..=999_999_999).contains(&given.nanos);
-    let overlap = SignedDuration::from_secs(given.seconds)
-        .checked_add(SignedDuration::from_nanos(given.nanos.into()));
-    match overlap.filter(|overlap| whole && (SignedDuration::ZERO..=OVERLAP_MAX).contains(overlap))
-    {
-        Some(overlap) => Checked::right(overlap),
-        None => v.wrong("overlap", Fault::OutOfRange, "must be 0 s to 30 days"),
-    }
-}
-
 fn render(credential: &Credential) -> AppCredential {
     AppCredential {
         name: credential.name.to_string(),
         client_id: credential.client_id.clone(),
-        create_time: Some(time(credential.created_at)),
-        rotate_time: credential.rotated_at.map(time),
+        create_time: Some(time::write(credential.created_at)),
+        rotate_time: credential.rotated_at.map(time::write),
         previous_secret_expire_time: credential
             .previous
             .as_ref()
-            .map(|previous| time(previous.expires_at)),
-        revoke_time: credential.revoked_at.map(time),
+            .map(|previous| time::write(previous.expires_at)),
+        revoke_time: credential.revoked_at.map(time::write),
     }
 }

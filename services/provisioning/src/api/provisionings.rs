@@ -2,7 +2,7 @@
 
 use contract::{
     ApplicationRef, Etag, Line, OrAll, Page, PageSize, Prose, ProvisioningName, SwitchName,
-    TenantRef, VersionRef, Violations,
+    TenantRef, VersionRef, Violations, time,
 };
 use proto::provisioning::v1::{
     self as wire, ConsentBasis, CreateProvisioningRequest, CreateProvisioningResponse,
@@ -17,7 +17,6 @@ use super::{Api, caller, own};
 use crate::{
     consent::{Basis, Standing},
     error::Error,
-    notices::time,
     provide::{self, Consenting},
     provisioning::Provisioning,
     service::Service,
@@ -214,12 +213,12 @@ fn render(row: &Provisioning, until: Option<jiff::Timestamp>) -> wire::Provision
         name: row.name.to_string(),
         state: state.into(),
         state_message: consent.sentence(),
-        state_time: Some(time(consent.since.at)),
+        state_time: Some(time::write(consent.since.at)),
         state_actor: consent.since.actor.clone(),
         consent_basis: basis.into(),
         switch: switch.unwrap_or_default(),
-        offer_expire_time: until.map(time),
-        create_time: Some(time(row.created_at)),
+        offer_expire_time: until.map(time::write),
+        create_time: Some(time::write(row.created_at)),
         etag: Etag::from(row.revision).to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use contract::{
-    Checked, Etag, Line, Mask, Page, PageSize, RequestId, TenantId, TenantRef, Violations,
+    Checked, Etag, Line, Mask, Page, PageSize, RequestId, TenantId, TenantRef, Violations, time,
 };
 use proto::provisioning::v1::{
     self as wire, CreateTenantRequest, CreateTenantResponse, DeleteTenantRequest,
@@ -12,10 +12,7 @@ use proto::provisioning::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Api, own};
-use crate::{
-    notices::time,
-    tenant::{self, CONTACTS_MAX, Contact, Profile, Tenant},
-};
+use crate::tenant::{self, CONTACTS_MAX, Contact, Profile, Tenant};
 
 const SIZES: PageSize = PageSize {
     default: 50,
@@ -178,8 +175,8 @@ fn render(tenant: &Tenant) -> wire::Tenant {
         name: TenantRef::from(tenant.id.clone()).to_string(),
         display_name: tenant.profile.display_name.to_string(),
         contacts: contacts.collect(),
-        create_time: Some(time(tenant.created_at)),
-        update_time: Some(time(tenant.updated_at)),
+        create_time: Some(time::write(tenant.created_at)),
+        update_time: Some(time::write(tenant.updated_at)),
         etag: Etag::from(tenant.revision).to_string(),
     }
 }

@@ -49,10 +49,13 @@ store::on_both!(
         let (hash, previous) = stored(&db).await;
         assert!(hash.starts_with("$argon2id$") && fits(&first, &hash) && previous.is_none());
 
-        let rotate = |overlap: Option<i64>| RotateAppCredentialRequest {
+        let rotate_within = |overlap| RotateAppCredentialRequest {
             name: credential.name.clone(),
-            overlap: overlap.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            overlap,
         };
+        let span = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
+        let rotate =
+            |overlap: Option<i64>| rotate_within(overlap.and_then(|seconds| span(seconds, 0)));
         let rotated = client
             .rotate_app_credential(rotate(None))
             .await
@@ -83,10 +86,18 @@ store::on_both!(
                 .previous_secret_expire_time
                 .is_none()
         );
-        for wrong in [-1, 30 * 24 * 60 * 60 + 1, i64::MAX] {
+        for (seconds, nanos) in [
+            (-1, 0),
+            (0, -1),
+            (0, i32::MAX),
+            (30 * 24 * 60 * 60, 1),
+            (i64::MAX, 0),
+            (i64::MIN, 0),
+            (i64::MIN, i32::MIN),
+        ] {
             let problem = Problem::from(
                 client
-                    .rotate_app_credential(rotate(Some(wrong)))
+                    .rotate_app_credential(rotate_within(span(seconds, nanos)))
                     .await
                     .unwrap_err(),
             );

@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read as _, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use contract::EmailAddress;
+use contract::{EmailAddress, duration};
 use jiff::SignedDuration;
 use proto::{catalog::v1 as catalog, provisioning::v1 as provisioning};
 
@@ -16,10 +16,7 @@ pub struct Time(pub std::time::Duration);
 impl Time {
     /// Returns it as the wire has it.
     pub fn wire(self) -> prost_types::Duration {
-        prost_types::Duration {
-            seconds: i64::try_from(self.0.as_secs()).unwrap_or(i64::MAX),
-            nanos: i32::try_from(self.0.subsec_nanos()).expect("below a thousand million"),
-        }
+        duration::write(self.0)
     }
 }
 

@@ -240,7 +240,7 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
         }
         SwitchState::Holding => Some(format!("{} held", reached(GatewayAnswer::Held)).into()),
         SwitchState::Releasing => {
-            let held: i64 = gateways.iter().map(|gateway| gateway.held_requests).sum();
+            let held = sum(switch, |gateway| gateway.held_requests);
             let released = format!("{} released", reached(GatewayAnswer::Released));
             Some(match longest_hold(switch) {
                 Some(longest) if held > 0 => {
@@ -251,11 +251,8 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
             })
         }
         SwitchState::Draining => {
-            let finished: i64 = gateways
-                .iter()
-                .map(|gateway| gateway.drained_requests)
-                .sum();
-            let cut: i64 = gateways.iter().map(|gateway| gateway.cut_requests).sum();
+            let finished = sum(switch, |gateway| gateway.drained_requests);
+            let cut = sum(switch, |gateway| gateway.cut_requests);
             let drained = format!("{} drained", reached(GatewayAnswer::Drained));
             Some(format!("{drained}; {finished} finished, {cut} cut").into())
         }
@@ -281,6 +278,12 @@ fn rank(answer: GatewayAnswer) -> u8 {
 
 fn gateways_of(number: usize) -> String {
     count(i64::try_from(number).unwrap_or(i64::MAX), "gateway")
+}
+
+/// Adds what the gateways counted, to the largest number at most.
+fn sum(switch: &Switch, counted: fn(&GatewayProgress) -> i64) -> i64 {
+    let counts = switch.gateways.iter().map(counted);
+    counts.fold(0, i64::saturating_add)
 }
 
 fn longest_hold(switch: &Switch) -> Option<Duration> {

@@ -137,14 +137,14 @@ said! {
     }
 }
 
-/// Reads a time as the wire has it; none if it is unset or no time.
+/// Reads a time as the wire has it; none if it is unset or none that could be.
 pub fn instant(wire: Option<prost_types::Timestamp>) -> Option<Timestamp> {
-    wire.and_then(|wire| Timestamp::new(wire.seconds, wire.nanos).ok())
+    wire.and_then(contract::time::read)
 }
 
-/// Reads a span as the wire has it; none if it is unset or negative.
+/// Reads a span as the wire has it; none if it is unset or none that could be.
 pub fn span(wire: Option<prost_types::Duration>) -> Option<Duration> {
-    wire.and_then(|wire| Duration::try_from(wire).ok())
+    wire.and_then(contract::duration::read)
 }
 
 /// Says a time: to the second, in the reader's zone.
@@ -270,6 +270,42 @@ mod tests {
         ] {
             assert_eq!(duration(span), said);
         }
+    }
+
+    #[test]
+    fn times_and_spans_that_cannot_be_are_shown_as_none() {
+        let view = super::super::samples::view();
+        for (seconds, nanos) in [
+            (i64::MIN, 0),
+            (i64::MIN, i32::MIN),
+            (i64::MAX, i32::MAX),
+            (0, -1),
+            (0, 1_000_000_000),
+        ] {
+            assert_eq!(span(Some(prost_types::Duration { seconds, nanos })), None);
+            let wire = Some(prost_types::Timestamp { seconds, nanos });
+            assert_eq!(time(wire, &view), nothing());
+            assert_eq!(dim_time(wire, &view), nothing());
+            assert_eq!(ago(wire, &view), nothing());
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_are_shown_in_every_zone() {
+        let first = contract::time::write(Timestamp::MIN);
+        let last = contract::time::write(Timestamp::MAX);
+        for hours in [-12, 0, 14] {
+            let view = View {
+                zone: jiff::tz::Offset::constant(hours).to_time_zone(),
+                ..super::super::samples::view()
+            };
+            for wire in [first, last] {
+                assert_ne!(time(Some(wire), &view), nothing());
+                assert_ne!(ago(Some(wire), &view), nothing());
+            }
+        }
+        let whole = between(instant(Some(first)).unwrap(), instant(Some(last)).unwrap());
+        assert!(duration(whole).ends_with(" h"), "{}", duration(whole));
     }
 
     #[test]

@@ -4,12 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use contract::{
     ApplicationName, ApplicationRef, Checked, Etag, Fault, Line, Mask, Problem, Prose, RequestId,
-    VersionName, VersionRef, Violations,
+    VersionName, VersionRef, Violations, duration,
 };
 use proto::catalog::v1 as wire;
 
 use crate::{
-    api::parse::duration,
     application::{
         AppCredentials, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName, Scope,
         TenantFailures, VersionFacts,
@@ -227,21 +226,21 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
     };
     let (ms, secs) = (Duration::from_millis, Duration::from_secs);
     v.within("policy", |v| {
-        let prepare = duration(
+        let prepare = duration::field(
             v,
             "prepare_timeout",
             policy.prepare_timeout,
             secs(1)..=secs(600),
             default.prepare_timeout,
         );
-        let hold = duration(
+        let hold = duration::field(
             v,
             "hold_timeout",
             policy.hold_timeout,
             ms(100)..=secs(30),
             default.hold_timeout,
         );
-        let drain = duration(
+        let drain = duration::field(
             v,
             "drain_timeout",
             policy.drain_timeout,
@@ -281,7 +280,7 @@ fn health(v: &mut Violations, health: Option<&wire::HealthCheck>) -> Checked<Hea
             0..=STATUS_RANGES_MAX,
             status_range,
         );
-        let timeout = duration(
+        let timeout = duration::field(
             v,
             "timeout",
             health.timeout,

@@ -1,5 +1,6 @@
 //! Applications and versions as messages.
 
+use contract::{duration, time};
 use proto::catalog::v1 as wire;
 
 use crate::{
@@ -7,7 +8,6 @@ use crate::{
     application::{
         AppCredentials, Application, HealthCheck, Icon, Role, Standing, TenantFailures, Version,
     },
-    wire::{duration, time},
 };
 
 pub(in crate::api) fn application(
@@ -26,9 +26,9 @@ pub(in crate::api) fn application(
             data: icon.data.into(),
         }),
         policy: Some(wire::SwitchPolicy {
-            prepare_timeout: Some(duration(policy.prepare_timeout)),
-            hold_timeout: Some(duration(policy.hold_timeout)),
-            drain_timeout: Some(duration(policy.drain_timeout)),
+            prepare_timeout: Some(duration::write(policy.prepare_timeout)),
+            hold_timeout: Some(duration::write(policy.hold_timeout)),
+            drain_timeout: Some(duration::write(policy.drain_timeout)),
             tenant_failures: match policy.tenant_failures {
                 TenantFailures::Stop => wire::TenantFailurePolicy::Stop,
                 TenantFailures::GoOn => wire::TenantFailurePolicy::GoOn,
@@ -55,8 +55,8 @@ pub(in crate::api) fn application(
             .unwrap_or_default(),
         address_template: addresses.users(&application.name),
         test_address: addresses.testers(&application.name),
-        create_time: Some(time(application.created_at)),
-        update_time: Some(time(application.updated_at)),
+        create_time: Some(time::write(application.created_at)),
+        update_time: Some(time::write(application.updated_at)),
         etag: contract::Etag::from(application.revision).to_string(),
     }
 }
@@ -81,10 +81,10 @@ pub(in crate::api) fn version(version: &Version) -> wire::Version {
             }),
         },
         state: state.into(),
-        create_time: Some(time(version.created_at)),
-        test_time: test_since.map(time),
-        first_active_time: version.active_at.map(|(first, _)| time(first)),
-        last_active_time: version.active_at.map(|(_, last)| time(last)),
+        create_time: Some(time::write(version.created_at)),
+        test_time: test_since.map(time::write),
+        first_active_time: version.active_at.map(|(first, _)| time::write(first)),
+        last_active_time: version.active_at.map(|(_, last)| time::write(last)),
         etag: contract::Etag::from(version.revision).to_string(),
     }
 }
@@ -100,7 +100,7 @@ pub(in crate::api) fn health(health: &HealthCheck) -> wire::HealthCheck {
                 last: i32::from(*last),
             })
             .collect(),
-        timeout: Some(duration(health.timeout)),
+        timeout: Some(duration::write(health.timeout)),
     }
 }
 

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 
 use contract::{
     ApplicationRef, Fault, GatewayName, GatewayRef, Line, Nonce, Problem, Revision, Timeline,
-    Violations,
+    Violations, duration,
 };
 use proto::catalog::v1 as wire;
 
 use crate::{
     fleet::{Boot, Hello, Position, answers::Answered},
     switch::Answer,
-    wire::read_duration,
 };
 
 /// More applications than an installation has.
@@ -93,7 +92,7 @@ pub(super) fn answer(gateway: &GatewayName, answer: wire::Answer) -> Result<Answ
             held_requests: released.held_requests.max(0),
             longest_hold: released
                 .longest_hold
-                .and_then(read_duration)
+                .and_then(duration::read)
                 .unwrap_or_default(),
         },
         Wire::Drained(drained) => Answer::Drained {
@@ -131,6 +130,8 @@ fn sentence(why: &wire::NotReady) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn first(hello: wire::Hello) -> Option<wire::FollowRequest> {
@@ -196,6 +197,34 @@ mod tests {
             ..good()
         };
         assert_eq!(fields(hello(first(crowded))), ["hello.listeners"]);
+    }
+
+    #[test]
+    fn a_hold_of_no_length_that_could_be_counts_as_none() {
+        let longest = |seconds, nanos| {
+            let longest_hold = Some(prost_types::Duration { seconds, nanos });
+            let released = wire::Answer {
+                application: "applications/crm".to_owned(),
+                timeline: "01999999-0000-4000-8000-000000000000".to_owned(),
+                revision: 1,
+                nonce: "01999999-0000-4000-8000-000000000001".to_owned(),
+                answer: Some(wire::answer::Answer::Released(wire::Released {
+                    held_requests: i64::MIN,
+                    longest_hold,
+                })),
+            };
+            match answer(&"g-1".parse().unwrap(), released).unwrap().answer {
+                Answer::Released {
+                    held_requests: 0,
+                    longest_hold,
+                } => longest_hold,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(longest(1, 500_000_000), Duration::from_millis(1_500));
+        for (seconds, nanos) in [(i64::MIN, 0), (i64::MIN, i32::MIN), (0, -1), (0, i32::MAX)] {
+            assert_eq!(longest(seconds, nanos), Duration::ZERO);
+        }
     }
 
     #[test]

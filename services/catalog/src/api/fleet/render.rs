@@ -1,6 +1,6 @@
 //! Routes and gateways as messages.
 
-use contract::{ApplicationName, ApplicationRef, GatewayRef};
+use contract::{ApplicationName, ApplicationRef, GatewayRef, duration, time};
 use jiff::Timestamp;
 use proto::catalog::v1::{self as wire, follow_response::Message};
 
@@ -8,15 +8,14 @@ use crate::{
     api::applications::render::health,
     fleet::Member,
     routes::{Order, Route, Target},
-    wire::{duration, time},
 };
 
 pub(super) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
     wire::Gateway {
         name: GatewayRef::from(member.name.clone()).to_string(),
         connected: member.connected(now),
-        join_time: Some(time(member.joined_at)),
-        last_seen_time: Some(time(member.last_seen_at)),
+        join_time: Some(time::write(member.joined_at)),
+        last_seen_time: Some(time::write(member.last_seen_at)),
         software: member.software.clone(),
     }
 }
@@ -58,7 +57,7 @@ pub(super) fn route(route: Route) -> wire::FollowResponse {
         turn: route
             .order
             .map(|(switch, order)| turn(switch.to_string(), order)),
-        hold_request_timeout: Some(duration(route.hold_request_timeout)),
+        hold_request_timeout: Some(duration::write(route.hold_request_timeout)),
     }))
 }
 
@@ -86,7 +85,7 @@ fn turn(switch: String, order: Order) -> wire::route::Turn {
         } => wire::route::Turn::Releasing(wire::Releasing {
             switch,
             nonce: nonce.to_string(),
-            drain_timeout: Some(duration(drain_timeout)),
+            drain_timeout: Some(duration::write(drain_timeout)),
         }),
     }
 }

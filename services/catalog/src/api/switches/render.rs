@@ -1,12 +1,11 @@
 //! Switches and history as messages.
 
-use contract::{ApplicationName, Etag, GatewayRef, VersionRef};
+use contract::{ApplicationName, Etag, GatewayRef, VersionRef, duration, time};
 use proto::catalog::v1 as wire;
 
 use crate::{
     store::history::{Action, Entry},
     switch::{Kind, Phase, Progress, Switch, Tenants, record::Answered},
-    wire::{duration, time},
 };
 
 pub(super) fn switch(switch: &Switch) -> wire::Switch {
@@ -35,17 +34,17 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
         reason: switch.reason.to_string(),
         requested_by: switch.requested_by.clone(),
         request_id: switch.request_id.to_string(),
-        create_time: Some(time(switch.created_at)),
-        commit_time: switch.commit.map(|commit| time(commit.at)),
-        end_time: switch.state.ended_at().map(time),
-        state_deadline: switch.state.until().map(time),
+        create_time: Some(time::write(switch.created_at)),
+        commit_time: switch.commit.map(|commit| time::write(commit.at)),
+        end_time: switch.state.ended_at().map(time::write),
+        state_deadline: switch.state.until().map(time::write),
         steps: switch
             .record
             .steps
             .iter()
             .map(|(phase, began)| wire::SwitchStep {
                 state: state(*phase).into(),
-                start_time: Some(time(*began)),
+                start_time: Some(time::write(*began)),
             })
             .collect(),
         tenants: Some(tenants(&switch.record.tenants)),
@@ -105,9 +104,9 @@ fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
         gateway,
         answer: answer.into(),
         message: progress.message.clone(),
-        answer_time: progress.answered.map(|(_, at)| time(at)),
+        answer_time: progress.answered.map(|(_, at)| time::write(at)),
         held_requests: progress.held_requests,
-        longest_hold: Some(duration(progress.longest_hold)),
+        longest_hold: Some(duration::write(progress.longest_hold)),
         drained_requests: progress.drained_requests,
         cut_requests: progress.cut_requests,
     }
@@ -129,7 +128,7 @@ pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::Hist
         version: entry.version,
     };
     wire::HistoryEntry {
-        time: Some(time(entry.act.at)),
+        time: Some(time::write(entry.act.at)),
         actor: entry.act.actor,
         action: action.into(),
         version: version.to_string(),

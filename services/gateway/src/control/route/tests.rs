@@ -100,6 +100,40 @@ fn a_route_that_asks_and_cannot_be_read_is_answered_not_ready() {
 }
 
 #[test]
+fn a_duration_that_cannot_be_is_refused_like_any_other_field() {
+    type Place = fn(&mut wire::Route) -> &mut Option<prost_types::Duration>;
+    let places: [(&str, Place); 3] = [
+        ("hold_request_timeout", |route| {
+            &mut route.hold_request_timeout
+        }),
+        ("turn.drain_timeout", |route| match &mut route.turn {
+            Some(wire::route::Turn::Releasing(turn)) => &mut turn.drain_timeout,
+            other => unreachable!("{other:?}"),
+        }),
+        ("active", |route| {
+            let health = &mut route.active.as_mut().unwrap().health;
+            &mut health.get_or_insert_default().timeout
+        }),
+    ];
+    for (field, place) in places {
+        for (seconds, nanos) in [
+            (i64::MIN, 0),
+            (i64::MIN, i32::MIN),
+            (i64::MAX, i32::MAX),
+            (1, -1),
+            (1, 1_000_000_000),
+            (24 * 60 * 60, 1),
+        ] {
+            let mut route = releasing(told("crm", 5, 1), 3);
+            *place(&mut route) = Some(prost_types::Duration { seconds, nanos });
+            let error = Route::parse(route).unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+            assert!(error.contains("must be 0 s to "), "{error}");
+        }
+    }
+}
+
+#[test]
 fn odd_routes_are_refused_whole_and_quietly_where_nothing_is_asked() {
     type Spoil = fn(&mut wire::Route);
     let spoils: [Spoil; 9] = [

@@ -1,6 +1,7 @@
 //! An offer as people and programs read it.
 
 use axum::http::StatusCode;
+use contract::time;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 use proto::provisioning::v1 as wire;
@@ -96,7 +97,7 @@ impl OfferView {
     /// Reads an offer; none if it says nothing that could be shown.
     pub(super) fn of(offer: &wire::Offer, now: Timestamp) -> Option<Self> {
         let status = Status::of(offer.status())?;
-        let until = offer.expire_time.and_then(time);
+        let until = offer.expire_time.and_then(time::read);
         let works = until.is_none_or(|until| now < until);
         let gateways = usize::try_from(offer.fleet_size).unwrap_or_default();
         Some(Self {
@@ -111,7 +112,7 @@ impl OfferView {
             status,
             open_to_decisions: works && !matches!(status, Status::Expired | Status::Void),
             denied: status.denied(),
-            decided: offer.decision_time.and_then(time).map(for_people),
+            decided: offer.decision_time.and_then(time::read).map(for_people),
             until: until.map(for_people),
             gateways_refusing: gateways.saturating_sub(offer.outstanding_gateways.len()),
             gateways,
@@ -149,10 +150,6 @@ impl OfferView {
             | Status::DeniedInForce => StatusCode::OK,
         }
     }
-}
-
-fn time(told: prost_types::Timestamp) -> Option<Timestamp> {
-    Timestamp::new(told.seconds, told.nanos).ok()
 }
 
 /// The reader's time zone is not known, so it is said which one this is.

@@ -4,7 +4,7 @@ use super::*;
 use crate::samples::{self, TOKEN};
 
 fn time() -> Option<prost_types::Timestamp> {
-    Some(super::super::to_wire(samples::now()))
+    Some(contract::time::write(samples::now()))
 }
 
 fn subject() -> Option<wire::Subject> {
@@ -104,7 +104,7 @@ fn everything_that_is_wrong_is_named_by_its_path() {
         };
         notice.recipient = Some(wire::notice::Recipient::Tenant(tenant));
     }
-    let cases: [(Vec<wire::Notice>, &[&str]); 16] = [
+    let cases: [(Vec<wire::Notice>, &[&str]); 17] = [
         (
             vec![empty],
             &[
@@ -125,6 +125,15 @@ fn everything_that_is_wrong_is_named_by_its_path() {
                 n.time = Some(prost_types::Timestamp {
                     seconds: i64::MAX,
                     nanos: 0,
+                })
+            }),
+            &["notices[1].time"],
+        ),
+        (
+            of(|n| {
+                n.time = Some(prost_types::Timestamp {
+                    seconds: i64::MIN,
+                    nanos: i32::MIN,
                 })
             }),
             &["notices[1].time"],
