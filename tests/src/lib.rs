@@ -5,6 +5,7 @@ pub mod api;
 pub mod consent_page;
 pub mod history;
 pub mod http_client;
+pub mod keys;
 pub mod load;
 pub mod mailbox;
 pub mod ports;

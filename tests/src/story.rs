@@ -19,6 +19,7 @@ use crate::{
     api::Confirm,
     consent_page::{Choice, decide},
     http_client::get,
+    keys::Callers,
     load::{Load, Users},
     until::until,
     world::{Database, OPERATOR_MAIL, World},
@@ -34,7 +35,8 @@ const TENANTS: [&str; 3] = ["anna", "bert", "cleo"];
 /// How large the story is.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which database the services use.
+    /// Which database the services use. On PostgreSQL callers prove who they are by keys, as where
+    /// parts run on many machines.
     pub database: Database,
     /// Switches back and forth while nothing is broken.
     pub switches: u32,
@@ -52,7 +54,11 @@ pub struct Options {
 /// When a step does not lead to what it should. Failed requests are no error here: they are in the
 /// figures.
 pub async fn play(options: &Options, tell: &(dyn Fn(&str) + Sync)) -> Result<Figures> {
-    let mut world = World::start(options.database, 2).await?;
+    let callers = match options.database {
+        Database::Sqlite => Callers::Believed,
+        Database::Postgres => Callers::Keyed,
+    };
+    let mut world = World::start_with(options.database, 2, callers).await?;
     match acts(&mut world, options, tell).await {
         Ok(figures) => Ok(figures),
         Err(fault) => Err(world.explain(fault)),

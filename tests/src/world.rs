@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use contract::Role;
 use runtime::{Credentials, Endpoint};
 use store::testing::Cluster;
 use tempfile::TempDir;
@@ -20,6 +21,7 @@ use tonic_health::pb::{
 
 use crate::{
     api::{Api, Places},
+    keys::{Callers, Keys},
     load::Door,
     mailbox::Mailbox,
     ports,
@@ -88,10 +90,19 @@ struct Gateway {
 
 impl World {
     /// Starts the services, `gateways` gateways and an SMTP server, and waits until all are ready.
+    /// The services believe callers on this machine.
     ///
     /// # Errors
     /// When something does not come up; the error shows what the processes printed.
     pub async fn start(database: Database, gateways: usize) -> Result<Self> {
+        Self::start_with(database, gateways, Callers::Believed).await
+    }
+
+    /// Starts an installation as [`World::start`] does, and says how callers are known.
+    ///
+    /// # Errors
+    /// When something does not come up; the error shows what the processes printed.
+    pub async fn start_with(database: Database, gateways: usize, callers: Callers) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("switchover-world-")
             .tempdir()?;
@@ -104,7 +115,16 @@ impl World {
             .collect::<Result<_>>()?;
         // Gateways of one installation share an address; here they share all of it but the port.
         let [_, apps_port, edge_port] = fleet.first().copied().unwrap_or_default();
+        let keys = match callers {
+            Callers::Believed => None,
+            Callers::Keyed => Some(Keys::new(folder.path())?),
+        };
+        let operator = match &keys {
+            Some(keys) => keys.credentials(Role::OperatorAdmin, "people/olga", "olga")?,
+            None => Credentials::claimed(Role::OperatorAdmin, "people/olga")?,
+        };
         let site = Site {
+            keys,
             program,
             folder: folder.path().to_owned(),
             places: [ports.0, ports.1, ports.2].map(loopback),
@@ -113,7 +133,7 @@ impl World {
         };
         let places = site.places();
         let mut world = Self {
-            api: Api::new(&places, &operator()?)?,
+            api: Api::new(&places, &operator)?,
             catalog: site.service(
                 "catalog",
                 ports.0,
@@ -126,7 +146,7 @@ impl World {
                     ("--edge-url", &site.edge_url),
                     ("--allow-loopback-upstreams", ""),
                 ],
-            ),
+            )?,
             provisioning: site.service(
                 "provisioning",
                 ports.1,
@@ -136,7 +156,7 @@ impl World {
                     ("--notification", &site.places[2]),
                     ("--seal-key", &site.file("provisioning.key")),
                 ],
-            ),
+            )?,
             notification: site.service(
                 "notification",
                 ports.2,
@@ -149,12 +169,12 @@ impl World {
                     ("--edge-url", &site.edge_url),
                     ("--seal-key", &site.file("notification.key")),
                 ],
-            ),
+            )?,
             gateways: fleet
                 .iter()
                 .enumerate()
                 .map(|(index, ports)| site.gateway(index, *ports))
-                .collect(),
+                .collect::<Result<_>>()?,
             mailbox,
             upstreams: BTreeMap::new(),
             apps_port,
@@ -359,6 +379,7 @@ impl World {
 
 /// What all command lines of one installation have in common.
 struct Site {
+    keys: Option<Keys>,
     program: PathBuf,
     folder: PathBuf,
     places: [String; 3],
@@ -383,16 +404,22 @@ impl Site {
         self.folder.join(name).display().to_string()
     }
 
-    fn service(&self, name: &str, port: u16, database: &str, flags: &[(&str, &str)]) -> Service {
+    fn service(
+        &self,
+        name: &str,
+        port: u16,
+        database: &str,
+        flags: &[(&str, &str)],
+    ) -> Result<Service> {
         let listen = format!("127.0.0.1:{port}");
         let own = [("--listen", &*listen), ("--database", database)];
-        Service {
-            process: self.process(name, name, &[&own[..], flags].concat()),
+        Ok(Service {
+            process: self.process(name, name, &[&own[..], flags].concat())?,
             port,
-        }
+        })
     }
 
-    fn gateway(&self, index: usize, [control, apps, edge]: [u16; 3]) -> Gateway {
+    fn gateway(&self, index: usize, [control, apps, edge]: [u16; 3]) -> Result<Gateway> {
         let name = format!("gateway-{index}");
         let address = |port: u16| format!("127.0.0.1:{port}");
         let flags = [
@@ -408,8 +435,8 @@ impl Site {
             ("--edge-url", &self.edge_url),
             ("--state-dir", &*self.file(&name)),
         ];
-        let process = self.process(&name, "gateway", &flags);
-        Gateway {
+        let process = self.process(&name, "gateway", &flags)?;
+        Ok(Gateway {
             control: Service {
                 process,
                 port: control,
@@ -417,20 +444,28 @@ impl Site {
             apps,
             edge,
             down: Arc::default(),
-        }
+        })
     }
 
-    fn process(&self, name: &str, service: &str, flags: &[(&str, &str)]) -> Process {
-        let words = flags
+    fn process(&self, name: &str, service: &str, flags: &[(&str, &str)]) -> Result<Process> {
+        let mut words = vec!["serve".to_owned(), service.to_owned()];
+        for word in flags
             .iter()
             .flat_map(|(flag, value)| [*flag, *value])
-            .filter(|word| !word.is_empty());
-        let arguments = ["serve", service]
-            .into_iter()
-            .chain(words)
-            .map(str::to_owned)
-            .collect();
-        Process::new(name, &self.program, arguments, &self.folder)
+            .filter(|word| !word.is_empty())
+        {
+            words.push(word.to_owned());
+        }
+        if let Some(keys) = &self.keys {
+            let own = match service {
+                "gateway" => keys.issue(Role::Gateway, &format!("gateways/{name}"), name)?,
+                _ => keys.issue(Role::Service, name, name)?,
+            };
+            for (flag, path) in [("--keys", keys.accepted()), ("--key-file", own)] {
+                words.extend([flag.to_owned(), path.display().to_string()]);
+            }
+        }
+        Ok(Process::new(name, &self.program, words, &self.folder))
     }
 }
 
@@ -458,13 +493,6 @@ fn databases(database: Database, folder: &Path) -> Result<(Option<Cluster>, [Str
             ))
         }
     }
-}
-
-fn operator() -> Result<Credentials> {
-    Ok(Credentials::claimed(
-        contract::Role::OperatorAdmin,
-        "people/olga",
-    )?)
 }
 
 fn loopback(port: u16) -> String {
