@@ -99,9 +99,9 @@ fn dependencies() -> Result<()> {
     let arguments = [
         "--locked",
         "--offline",
-        "check",
         "--config",
         ".cargo/deny.toml",
+        "check",
         "bans",
         "licenses",
         "sources",
