@@ -8,6 +8,7 @@ use tests::{
     api::Confirm,
     consent_page::{Choice, decide},
     http_client::{Answer, get},
+    shop,
     until::until,
     world::{Database, Part, World},
 };
@@ -22,19 +23,8 @@ async fn a_denial_counts_from_the_moment_that_the_page_says() -> Result<()> {
 }
 
 async fn denials(world: &mut World) -> Result<()> {
-    let urls = (world.upstream("1.0").await?, world.upstream("2.0").await?);
     let api = world.api.clone();
-    api.create_application("shop", "Shop").await?;
-    api.create_version("shop", "1.0", &urls.0, &[]).await?;
-    api.create_version("shop", "2.0", &urls.1, &["orders.read"])
-        .await?;
-    for tenant in ["anna", "bert"] {
-        api.create_tenant(tenant, &format!("admin@{tenant}.example"))
-            .await?;
-        api.provision(tenant, "shop", "1.0").await?;
-    }
-    api.register_to_test("shop", "1.0").await?;
-    api.switch_to(Confirm::Update, "shop", "1.0").await?;
+    shop::open(world, &["anna", "bert"]).await?;
     api.register_to_test("shop", "2.0").await?;
 
     given_up(world).await?;

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use proto::{catalog::v1::Switch, notification::v1::ListDeliveriesRequest};
 use tests::{
     api::Confirm,
+    shop,
     until::until,
     world::{Database, OPERATOR_MAIL, Part, World},
 };
@@ -21,16 +22,8 @@ async fn mail_that_cannot_be_delivered_delays_nothing_and_arrives_later_under_it
 }
 
 async fn without_mail(world: &mut World) -> Result<()> {
-    let urls = (world.upstream("1.0").await?, world.upstream("2.0").await?);
     let api = world.api.clone();
-    api.create_application("shop", "Shop").await?;
-    api.create_version("shop", "1.0", &urls.0, &[]).await?;
-    api.create_version("shop", "2.0", &urls.1, &["orders.read"])
-        .await?;
-    api.create_tenant("anna", "admin@anna.example").await?;
-    api.provision("anna", "shop", "1.0").await?;
-    api.register_to_test("shop", "1.0").await?;
-    api.switch_to(Confirm::Update, "shop", "1.0").await?;
+    shop::open(world, &["anna"]).await?;
     world.mailbox.kill().await?;
 
     api.register_to_test("shop", "2.0").await?;

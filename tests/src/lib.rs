@@ -10,6 +10,7 @@ pub mod load;
 pub mod mailbox;
 pub mod ports;
 pub mod process;
+pub mod shop;
 pub mod story;
 pub mod until;
 pub mod world;

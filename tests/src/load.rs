@@ -79,8 +79,6 @@ pub struct Record {
     pub failed: Vec<String>,
     /// Requests that broke off because their gateway was killed.
     pub cut_by_kill: u64,
-    /// When clients that could reach some gateway went without any answer for longest.
-    pub longest_wait: Duration,
 }
 
 impl Record {
@@ -108,7 +106,6 @@ impl Record {
         self.turned.extend(other.turned);
         self.failed.extend(other.failed);
         self.cut_by_kill += other.cut_by_kill;
-        self.longest_wait = self.longest_wait.max(other.longest_wait);
     }
 }
 
@@ -185,10 +182,7 @@ impl Client {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.record,
-                tick = due.tick() => {
-                    self.request().await;
-                    self.record.longest_wait = self.record.longest_wait.max(tick.elapsed());
-                }
+                _ = due.tick() => self.request().await,
             }
         }
     }

@@ -4,8 +4,6 @@
 mod figures;
 mod switching;
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use http::StatusCode;
 use proto::notification::v1::{ListDeliveriesRequest, ListEventsRequest, Tab};
@@ -295,12 +293,9 @@ async fn deliveries_done(world: &World) -> Result<u64> {
             }
         }
     };
-    let patient = Duration::from_secs(60);
-    let (sent, _) = until(
-        &format!("all mails to be sent within {patient:?}"),
-        look,
-        |(sent, open)| *sent > 0 && *open == 0,
-    )
+    let (sent, _) = until("all mails to be sent", look, |(sent, open)| {
+        *sent > 0 && *open == 0
+    })
     .await?;
     Ok(sent)
 }

@@ -1,0 +1,27 @@
+//! The application that most tests act on.
+
+use anyhow::Result;
+
+use crate::{api::Confirm, world::World};
+
+/// Brings up `shop`: 1.0 is active for these tenants, each with the contact `admin@{tenant}.example`;
+/// 2.0, which needs app credentials, is registered and reached by nobody.
+///
+/// # Errors
+/// When anything of it is refused.
+pub async fn open(world: &mut World, tenants: &[&str]) -> Result<()> {
+    let urls = (world.upstream("1.0").await?, world.upstream("2.0").await?);
+    let api = world.api.clone();
+    api.create_application("shop", "Shop").await?;
+    api.create_version("shop", "1.0", &urls.0, &[]).await?;
+    api.create_version("shop", "2.0", &urls.1, &["orders.read"])
+        .await?;
+    for tenant in tenants {
+        api.create_tenant(tenant, &format!("admin@{tenant}.example"))
+            .await?;
+        api.provision(tenant, "shop", "1.0").await?;
+    }
+    api.register_to_test("shop", "1.0").await?;
+    api.switch_to(Confirm::Update, "shop", "1.0").await?;
+    Ok(())
+}
