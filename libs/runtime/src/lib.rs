@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod fault;
 pub mod follow;
 mod process;
 pub mod request;

@@ -81,6 +81,7 @@ impl Api {
                 .collect(),
             start_time: Some(time::write(known.start_time)),
             open_connections: count(self.plane.open_connections()),
+            ..Default::default()
         })
     }
 }
@@ -109,6 +110,7 @@ fn application(
         held_total: count(seen.held_total),
         longest_hold: Some(duration::write(seen.longest_hold)),
         traffic: seen.traffic.iter().map(traffic).collect(),
+        ..Default::default()
     }
 }
 

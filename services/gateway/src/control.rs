@@ -174,7 +174,11 @@ impl Control {
                 Some(wire::follow_response::Message::Synced(synced)) => {
                     self.synced(&synced.applications);
                 }
-                None => {
+                Some(
+                    wire::follow_response::Message::Lease(_)
+                    | wire::follow_response::Message::DrainOrder(_),
+                )
+                | None => {
                     tracing::debug!("the catalog said something that this release does not know")
                 }
             },

@@ -2,6 +2,7 @@
 //! else.
 
 mod dev;
+mod prove;
 mod run;
 mod story;
 mod test;
@@ -25,6 +26,8 @@ enum Task {
     Dev(dev::Options),
     /// Installs what is missing, checks and tests everything.
     Test(test::Options),
+    /// Proves one of the promises of the switch and prints the figures.
+    Prove(prove::Options),
     /// Plays the whole story on real processes under load and prints its figures.
     Story(story::Options),
     /// Installs the programs that tests and demonstration use.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Prove(options) => prove::run(&options),
         Task::Story(options) => story::run(&options),
         Task::Tools => tools::install(),
     };

@@ -160,4 +160,32 @@ impl wire::fleet_service_server::FleetService for Fleet {
         tracing::warn!(gateway.name = %name, by, %reason, "a gateway was evicted");
         Ok(Response::new(wire::EvictGatewayResponse {}))
     }
+
+    async fn drain_gateway(
+        &self,
+        _request: Request<wire::DrainGatewayRequest>,
+    ) -> Answer<wire::DrainGatewayResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn resume_gateway(
+        &self,
+        _request: Request<wire::ResumeGatewayRequest>,
+    ) -> Answer<wire::ResumeGatewayResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn get_recovery(
+        &self,
+        _request: Request<wire::GetRecoveryRequest>,
+    ) -> Answer<wire::GetRecoveryResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn adopt_recovery(
+        &self,
+        _request: Request<wire::AdoptRecoveryRequest>,
+    ) -> Answer<wire::AdoptRecoveryResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
 }

@@ -91,6 +91,27 @@ impl wire::switch_service_server::SwitchService for Switches {
         }))
     }
 
+    async fn extend_drain(
+        &self,
+        _request: Request<wire::ExtendDrainRequest>,
+    ) -> Answer<wire::ExtendDrainResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn cut_drain(
+        &self,
+        _request: Request<wire::CutDrainRequest>,
+    ) -> Answer<wire::CutDrainResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
+    async fn get_receipt(
+        &self,
+        _request: Request<wire::GetReceiptRequest>,
+    ) -> Answer<wire::GetReceiptResponse> {
+        Err(Status::unimplemented("not built yet"))
+    }
+
     async fn confirm_update(
         &self,
         request: Request<wire::ConfirmUpdateRequest>,

@@ -243,6 +243,7 @@ async fn evict(world: &World, name: &str) -> Result<(), Problem> {
                 timeline: route.timeline.clone(),
                 revision: route.revision,
                 generation: route.generation,
+                ..Default::default()
             };
             change(&mut position);
             position
@@ -298,7 +299,7 @@ async fn evict(world: &World, name: &str) -> Result<(), Problem> {
                     application: "applications/never".to_owned(),
                     timeline: foreign.to_owned(),
                     revision: 3,
-                    generation: 0,
+                    ..Default::default()
                 },
             ],
             ..hello("f")

@@ -93,6 +93,7 @@ impl Gateway {
                 timeline: route.timeline.clone(),
                 revision: route.revision,
                 generation: route.generation,
+                ..Default::default()
             })
             .collect();
         let hello = wire::Hello {
@@ -132,6 +133,7 @@ impl Gateway {
                 self.routes.remove(&removed.application);
             }
             follow_response::Message::Synced(synced) => self.synced = Some(synced.applications),
+            follow_response::Message::Lease(_) | follow_response::Message::DrainOrder(_) => {}
         }
         Ok(())
     }
@@ -229,12 +231,14 @@ impl Gateway {
         let released = wire::Released {
             held_requests: 4,
             longest_hold,
+            ..Default::default()
         };
         self.answer(route, wire::answer::Answer::Released(released))
             .await;
         let drained = wire::Drained {
             finished_requests: 5,
             cut_requests: 1,
+            ..Default::default()
         };
         self.answer(route, wire::answer::Answer::Drained(drained))
             .await;
@@ -256,7 +260,11 @@ impl Gateway {
     }
 
     pub(super) async fn beat(&self) {
-        send(&self.outbound, follow_request::Message::Beat(wire::Beat {})).await;
+        send(
+            &self.outbound,
+            follow_request::Message::Beat(wire::Beat::default()),
+        )
+        .await;
     }
 
     pub(super) async fn leave(mut self) {

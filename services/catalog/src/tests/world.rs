@@ -111,7 +111,7 @@ impl World {
                     prepare_timeout: seconds(60),
                     hold_timeout: seconds(30),
                     drain_timeout: seconds(30),
-                    tenant_failures: 0,
+                    ..Default::default()
                 }),
                 ..wire::Application::default()
             }),

@@ -22,6 +22,7 @@ pub(super) fn position(application: &ApplicationName, position: Position) -> wir
         timeline: position.timeline.to_string(),
         revision: position.revision.get(),
         generation: position.generation.map_or(0, contract::Generation::get),
+        ..Default::default()
     }
 }
 
@@ -42,10 +43,12 @@ pub(super) fn answer(application: &ApplicationName, answer: &Answer) -> wire::An
         Report::Released(held) => wire::answer::Answer::Released(wire::Released {
             held_requests: count(held.requests),
             longest_hold: Some(duration::write(held.longest)),
+            ..Default::default()
         }),
         Report::Drained(drained) => wire::answer::Answer::Drained(wire::Drained {
             finished_requests: count(drained.finished),
             cut_requests: count(drained.cut),
+            ..Default::default()
         }),
     };
     wire::Answer {

@@ -87,7 +87,12 @@ impl Catalog {
         match request.message {
             Some(wire::follow_request::Message::Hello(hello)) => state.hellos.push(hello),
             Some(wire::follow_request::Message::Answer(answer)) => state.answers.push(answer),
-            Some(wire::follow_request::Message::Beat(_)) | None => {}
+            Some(
+                wire::follow_request::Message::Beat(_)
+                | wire::follow_request::Message::Applied(_)
+                | wire::follow_request::Message::Refused(_),
+            )
+            | None => {}
         }
     }
 }
@@ -169,6 +174,34 @@ impl FleetService for Catalog {
         &self,
         _: Request<wire::EvictGatewayRequest>,
     ) -> Result<Response<wire::EvictGatewayResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
+    async fn drain_gateway(
+        &self,
+        _: Request<wire::DrainGatewayRequest>,
+    ) -> Result<Response<wire::DrainGatewayResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
+    async fn resume_gateway(
+        &self,
+        _: Request<wire::ResumeGatewayRequest>,
+    ) -> Result<Response<wire::ResumeGatewayResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
+    async fn get_recovery(
+        &self,
+        _: Request<wire::GetRecoveryRequest>,
+    ) -> Result<Response<wire::GetRecoveryResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
+    async fn adopt_recovery(
+        &self,
+        _: Request<wire::AdoptRecoveryRequest>,
+    ) -> Result<Response<wire::AdoptRecoveryResponse>, Status> {
         Err(Status::unimplemented("no gateway asks"))
     }
 }

@@ -166,4 +166,32 @@ impl FleetService for FakeCatalog {
     ) -> Result<Response<catalog::EvictGatewayResponse>, Status> {
         unplayed()
     }
+
+    async fn drain_gateway(
+        &self,
+        _: Request<catalog::DrainGatewayRequest>,
+    ) -> Result<Response<catalog::DrainGatewayResponse>, Status> {
+        unplayed()
+    }
+
+    async fn resume_gateway(
+        &self,
+        _: Request<catalog::ResumeGatewayRequest>,
+    ) -> Result<Response<catalog::ResumeGatewayResponse>, Status> {
+        unplayed()
+    }
+
+    async fn get_recovery(
+        &self,
+        _: Request<catalog::GetRecoveryRequest>,
+    ) -> Result<Response<catalog::GetRecoveryResponse>, Status> {
+        unplayed()
+    }
+
+    async fn adopt_recovery(
+        &self,
+        _: Request<catalog::AdoptRecoveryRequest>,
+    ) -> Result<Response<catalog::AdoptRecoveryResponse>, Status> {
+        unplayed()
+    }
 }

@@ -126,6 +126,7 @@ impl Facts {
             hold_timeout: self.hold_timeout.map(Time::wire),
             drain_timeout: self.drain_timeout.map(Time::wire),
             tenant_failures: failures.into(),
+            ..SwitchPolicy::default()
         };
         (policy != SwitchPolicy::default()).then_some(policy)
     }
@@ -291,5 +292,6 @@ fn merged(present: SwitchPolicy, changes: SwitchPolicy) -> SwitchPolicy {
         hold_timeout: changes.hold_timeout.or(present.hold_timeout),
         drain_timeout: changes.drain_timeout.or(present.drain_timeout),
         tenant_failures: failures.into(),
+        ..present
     }
 }

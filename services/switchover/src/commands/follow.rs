@@ -61,6 +61,7 @@ pub fn outcome(switch: &Switch) -> Result<(), Error> {
         SwitchState::Unspecified
         | SwitchState::Provisioning
         | SwitchState::Preparing
+        | SwitchState::Fencing
         | SwitchState::ClosingConsent
         | SwitchState::Holding
         | SwitchState::Releasing

@@ -29,6 +29,7 @@ pub fn ended(switch: &Switch) -> bool {
         SwitchState::Unspecified
         | SwitchState::Provisioning
         | SwitchState::Preparing
+        | SwitchState::Fencing
         | SwitchState::ClosingConsent
         | SwitchState::Holding
         | SwitchState::Releasing
@@ -182,6 +183,7 @@ fn name(step: SwitchState) -> String {
         SwitchState::Unspecified => "unknown".to_owned(),
         SwitchState::Provisioning
         | SwitchState::Preparing
+        | SwitchState::Fencing
         | SwitchState::Holding
         | SwitchState::Releasing
         | SwitchState::Draining
@@ -257,6 +259,7 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
             Some(format!("{drained}; {finished} finished, {cut} cut").into())
         }
         SwitchState::Unspecified
+        | SwitchState::Fencing
         | SwitchState::ClosingConsent
         | SwitchState::Settling
         | SwitchState::Succeeded
@@ -272,7 +275,7 @@ fn rank(answer: GatewayAnswer) -> u8 {
         GatewayAnswer::Ready => 1,
         GatewayAnswer::Held => 2,
         GatewayAnswer::Released => 3,
-        GatewayAnswer::Drained => 4,
+        GatewayAnswer::Drained | GatewayAnswer::Fenced => 4,
     }
 }
 
@@ -377,6 +380,7 @@ fn outcome(switch: &Switch) -> Option<Vec<Word>> {
         SwitchState::Unspecified
         | SwitchState::Provisioning
         | SwitchState::Preparing
+        | SwitchState::Fencing
         | SwitchState::ClosingConsent
         | SwitchState::Holding
         | SwitchState::Releasing

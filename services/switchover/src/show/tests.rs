@@ -261,6 +261,7 @@ fn gateways_read_well() {
         join_time: at(0),
         last_seen_time: at(58_000),
         software: "0.1.0".to_owned(),
+        ..Default::default()
     }];
     insta::assert_snapshot!("fleet", plain(&gateway::fleet(&fleet, &view)));
     let status = GetStatusResponse {

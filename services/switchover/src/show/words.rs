@@ -50,6 +50,7 @@ said! {
         Unspecified: Dim "unknown",
         Provisioning: Busy "provisioning",
         Preparing: Busy "preparing",
+        Fencing: Busy "waiting for leases",
         ClosingConsent: Busy "closing consent",
         Holding: Busy "holding",
         Releasing: Busy "releasing",
@@ -66,6 +67,7 @@ said! {
         Held: Busy "held",
         Released: Good "released",
         Drained: Good "drained",
+        Fenced: Bad "fenced",
     }
     HistoryAction {
         Unspecified: Dim "unknown",
@@ -76,6 +78,9 @@ said! {
         SwitchConfirmed: Plain "switch confirmed",
         Activated: Good "activated",
         SwitchGivenUp: Bad "switch given up",
+        DrainExtended: Plain "drain extended",
+        DrainCut: Plain "drain cut",
+        Adopted: Good "adopted",
     }
     TenantFailurePolicy {
         Unspecified: Plain "stop the switch",
@@ -134,6 +139,7 @@ said! {
         Never: Dim "no active version yet",
         Open: Good "open",
         Held: Busy "held",
+        Fenced: Bad "fenced",
     }
 }
 

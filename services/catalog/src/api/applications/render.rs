@@ -34,6 +34,7 @@ pub(in crate::api) fn application(
                 TenantFailures::GoOn => wire::TenantFailurePolicy::GoOn,
             }
             .into(),
+            ..Default::default()
         }),
         active_version: application
             .serving

@@ -23,7 +23,8 @@ pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem
     use wire::follow_request::Message;
     let hello = match first.and_then(|first| first.message) {
         Some(Message::Hello(hello)) => Some(hello),
-        Some(Message::Answer(_) | Message::Beat(_)) | None => None,
+        Some(Message::Answer(_) | Message::Beat(_) | Message::Applied(_) | Message::Refused(_))
+        | None => None,
     };
     let mut v = Violations::new();
     let Some(hello) = hello else {
@@ -72,8 +73,11 @@ pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem
     })
 }
 
-/// Reads an answer to a turn.
-pub(super) fn answer(gateway: &GatewayName, answer: wire::Answer) -> Result<Answered, Problem> {
+/// Reads an answer to a turn; none if it decides nothing.
+pub(super) fn answer(
+    gateway: &GatewayName,
+    answer: wire::Answer,
+) -> Result<Option<Answered>, Problem> {
     use wire::answer::Answer as Wire;
     let mut v = Violations::new();
     let checked = v.within("answer", |v| {
@@ -99,14 +103,16 @@ pub(super) fn answer(gateway: &GatewayName, answer: wire::Answer) -> Result<Answ
             finished_requests: drained.finished_requests.max(0),
             cut_requests: drained.cut_requests.max(0),
         },
+        // Tells how far a drain is and decides nothing.
+        Wire::Draining(_) => return Ok(None),
     };
-    Ok(Answered {
+    Ok(Some(Answered {
         gateway: gateway.clone(),
         application: application.application,
         timeline,
         nonce,
         answer,
-    })
+    }))
 }
 
 /// A reason that goes into receipts and mails: bounded, and nothing in it that hides.
@@ -164,14 +170,14 @@ mod tests {
         assert_eq!(hello(first(good())).unwrap().listeners.len(), 2);
         assert_eq!(fields(hello(None)), ["hello"]);
         let beat = wire::FollowRequest {
-            message: Some(wire::follow_request::Message::Beat(wire::Beat {})),
+            message: Some(wire::follow_request::Message::Beat(wire::Beat::default())),
         };
         assert_eq!(fields(hello(Some(beat))), ["hello"]);
         let position = wire::RoutePosition {
             application: "crm".to_owned(),
             timeline: "x".to_owned(),
             revision: u64::MAX,
-            generation: 0,
+            ..Default::default()
         };
         let wrong = wire::Hello {
             gateway: "g-1".to_owned(),
@@ -211,9 +217,14 @@ mod tests {
                 answer: Some(wire::answer::Answer::Released(wire::Released {
                     held_requests: i64::MIN,
                     longest_hold,
+                    ..Default::default()
                 })),
             };
-            match answer(&"g-1".parse().unwrap(), released).unwrap().answer {
+            match answer(&"g-1".parse().unwrap(), released)
+                .unwrap()
+                .unwrap()
+                .answer
+            {
                 Answer::Released {
                     held_requests: 0,
                     longest_hold,

@@ -17,6 +17,7 @@ pub(super) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
         join_time: Some(time::write(member.joined_at)),
         last_seen_time: Some(time::write(member.last_seen_at)),
         software: member.software.clone(),
+        ..Default::default()
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) fn route(route: Route) -> wire::FollowResponse {
             .order
             .map(|(switch, order)| turn(switch.to_string(), order)),
         hold_request_timeout: Some(duration::write(route.hold_request_timeout)),
+        ..Default::default()
     }))
 }
 
@@ -78,6 +80,7 @@ fn turn(switch: String, order: Order) -> wire::route::Turn {
             target: Some(target(&to)),
             grants_revision: grants.revision.get(),
             grants_timeline: grants.timeline.to_string(),
+            ..Default::default()
         }),
         Order::Release {
             nonce,

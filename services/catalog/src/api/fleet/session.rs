@@ -142,10 +142,12 @@ impl Session {
     async fn take(&self, message: wire::FollowRequest) -> Result<(), End> {
         match message.message {
             Some(Message::Answer(answer)) => {
-                let answered = parse::answer(&self.gateway, answer).map_err(End::Told)?;
-                self.answers.send(answered).await.map_err(|_| End::Gone)
+                match parse::answer(&self.gateway, answer).map_err(End::Told)? {
+                    Some(answered) => self.answers.send(answered).await.map_err(|_| End::Gone),
+                    None => Ok(()),
+                }
             }
-            Some(Message::Beat(wire::Beat {})) => Ok(()),
+            Some(Message::Beat(_) | Message::Applied(_) | Message::Refused(_)) => Ok(()),
             Some(Message::Hello(_)) | None => {
                 let mut v = Violations::new();
                 v.add("message", Fault::Refused, "must be an answer or a beat");

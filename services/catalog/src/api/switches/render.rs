@@ -55,6 +55,7 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
             .map(|(name, progress)| gateway(GatewayRef::from(name.clone()).to_string(), progress))
             .collect(),
         etag: Etag::from(switch.revision).to_string(),
+        ..Default::default()
     }
 }
 
@@ -109,6 +110,7 @@ fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
         longest_hold: Some(duration::write(progress.longest_hold)),
         drained_requests: progress.drained_requests,
         cut_requests: progress.cut_requests,
+        ..Default::default()
     }
 }
 

@@ -105,7 +105,7 @@ async fn try_follow(
             },
             _ = beat.tick() => {
                 let beat = FollowRequest {
-                    message: Some(follow_request::Message::Beat(Beat {})),
+                    message: Some(follow_request::Message::Beat(Beat::default())),
                 };
                 if says.messages.try_send(beat).is_err() {
                     return Err(End::Broken("the catalog takes nothing more".to_owned()));

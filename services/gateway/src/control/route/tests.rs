@@ -37,6 +37,7 @@ pub(crate) fn told(application: &str, revision: u64, generation: u64) -> wire::R
             seconds: 15,
             nanos: 0,
         }),
+        ..Default::default()
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn holding(mut route: wire::Route, turn: u8, grants_revision: u64) ->
         target: Some(version(&(route.generation + 1).to_string())),
         grants_revision,
         grants_timeline: uuid(7),
+        ..Default::default()
     }));
     route
 }

@@ -86,6 +86,7 @@ fn everything_wrong_with_an_application_is_told_at_once() {
             hold_timeout: seconds(31),
             drain_timeout: seconds(-1),
             tenant_failures: 9,
+            ..Default::default()
         }),
         ..wire::Application::default()
     });

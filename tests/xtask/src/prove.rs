@@ -1,0 +1,86 @@
+//! The proofs of the switch; each is a program of the tests that prints what it measured.
+
+use anyhow::Result;
+
+use crate::{
+    run::{built, cargo, checked, command, step, target},
+    tools,
+};
+
+/// What to prove, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Which proof.
+    what: What,
+    /// Optimised programs: for longer runs.
+    #[arg(long)]
+    release: bool,
+    /// Ends with one JSON object on the last line.
+    #[arg(long)]
+    json: bool,
+    /// Handed to the proof; see `cargo xtask prove WHAT -- --help`.
+    #[arg(last = true)]
+    more: Vec<String>,
+}
+
+/// The proofs.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum What {
+    /// Every state of small fleets, and that every planted bug is found
+    Model,
+    /// Catalog, gateways and a network on one thread, from seeds
+    Simulation,
+    /// Real processes under load while they are killed and cut off
+    Fleet,
+    /// A death at every point between two persisted steps
+    CrashPoints,
+}
+
+impl What {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Model => "prove-model",
+            Self::Simulation => "prove-simulation",
+            Self::Fleet => "prove-fleet",
+            Self::CrashPoints => "prove-crash-points",
+        }
+    }
+
+    /// Tells whether it starts services, and so a database and an SMTP server.
+    fn has_processes(self) -> bool {
+        match self {
+            Self::Model | Self::Simulation => false,
+            Self::Fleet | Self::CrashPoints => true,
+        }
+    }
+}
+
+/// Builds and proves.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.what.has_processes() {
+        tools::node_programs()?;
+        tools::postgres()?;
+    }
+    // Together, so that the services have the crash points and planted bugs of the tests.
+    let build = [
+        "build",
+        "--package",
+        "switchover",
+        "--package",
+        "tests",
+        "--locked",
+    ];
+    let profile: &[&str] = if options.release { &["--release"] } else { &[] };
+    step("building", || cargo(&[&build, profile].concat()))?;
+    let name = options.what.program();
+    let program = if options.release {
+        target().join("release").join(name)
+    } else {
+        built(name)
+    };
+    let mut proof = command(program, &[]);
+    if options.json {
+        proof.arg("--json");
+    }
+    checked(proof.args(&options.more))
+}
