@@ -212,10 +212,12 @@ impl<'w> Proof<'w> {
         };
         death.until_up(self.world).await?;
         let to = if self.active == OLD { NEW } else { OLD };
+        let id = uuid::Uuid::now_v7().to_string();
         let name = death
             .over(self.world, async |world: &World| {
-                let confirm = world.api.confirm(Confirm::Reactivate, APPLICATION, to);
-                Ok(confirm.await?.name)
+                let confirm = Confirm::Reactivate;
+                let switch = world.api.confirm_as(&id, confirm, APPLICATION, to);
+                Ok(switch.await?.name)
             })
             .await?;
         if to == NEW {
