@@ -87,7 +87,11 @@ pub async fn until(
 
 /// Waits until so much monotonic time has passed, whatever happens to the wall clock, or ends early
 /// when `stop` is cancelled.
-pub async fn elapsed(time: Duration, clock: &Clock, stop: &CancellationToken) -> Result<(), Stopped> {
+pub async fn elapsed(
+    time: Duration,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<(), Stopped> {
     let mut moves = clock.moves();
     let end = clock.instant().saturating_add(time);
     loop {

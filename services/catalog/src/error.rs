@@ -108,7 +108,9 @@ pub(crate) enum Error {
     #[error("{} did not say yet what they know.", .gateways.join(", "))]
     GatewaysMissing { gateways: Vec<String> },
     /// Gateways serve what the catalog does not know.
-    #[error("Gateways report version {reported:?} of {application}, which the catalog does not know.")]
+    #[error(
+        "Gateways report version {reported:?} of {application}, which the catalog does not know."
+    )]
     VersionNeeded {
         application: ApplicationRef,
         reported: String,

@@ -65,12 +65,14 @@ pub(crate) async fn begin(tx: &mut Tx, clock: &Clock, why: &str) -> Result<(), E
         return Ok(());
     }
     gateways::nobody_reported(tx).await?;
-    tracing::error!(why, "the catalog is in recovery until what was restored is adopted");
+    tracing::error!(
+        why,
+        "the catalog is in recovery until what was restored is adopted"
+    );
     let cause = Uuid::from_bytes(clock.random());
     let notice = Notice {
         cause: format!("recovery/{cause}"),
-        request_id: runtime::request::current()
-            .unwrap_or_else(|| runtime::request::new_id(clock)),
+        request_id: runtime::request::current().unwrap_or_else(|| runtime::request::new_id(clock)),
         time: since,
         subject: None,
         body: Body::CatalogInRecovery {

@@ -92,7 +92,10 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
     let order = match switches::find_open(tx, name).await? {
         None => None,
         Some(switch) => {
-            if let Some(Turn::Adopting { predecessor: of, .. }) = switch.state.turn() {
+            if let Some(Turn::Adopting {
+                predecessor: of, ..
+            }) = switch.state.turn()
+            {
                 predecessor = Some(of);
             }
             order(tx, &application, &switch)

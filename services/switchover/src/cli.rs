@@ -11,8 +11,8 @@ use runtime::Clock;
 
 use crate::{
     commands::{
-        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings, switches,
-        tenants, versions,
+        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings,
+        switches, tenants, versions,
     },
     connect::Options,
     dev,

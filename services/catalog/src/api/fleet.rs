@@ -180,7 +180,9 @@ impl wire::fleet_service_server::FleetService for Fleet {
     ) -> Answer<wire::DrainGatewayResponse> {
         let by = caller(&request).subject();
         let request = request.into_inner();
-        let gateway = self.drain(&by, &request.name, &request.reason, true).await?;
+        let gateway = self
+            .drain(&by, &request.name, &request.reason, true)
+            .await?;
         Ok(Response::new(wire::DrainGatewayResponse {
             gateway: Some(gateway),
         }))
@@ -192,7 +194,9 @@ impl wire::fleet_service_server::FleetService for Fleet {
     ) -> Answer<wire::ResumeGatewayResponse> {
         let by = caller(&request).subject();
         let request = request.into_inner();
-        let gateway = self.drain(&by, &request.name, &request.reason, false).await?;
+        let gateway = self
+            .drain(&by, &request.name, &request.reason, false)
+            .await?;
         Ok(Response::new(wire::ResumeGatewayResponse {
             gateway: Some(gateway),
         }))

@@ -263,10 +263,13 @@ impl Ledger {
 
     /// Returns what it has refused and not applied since.
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
-        let refused = self.routes.values().filter_map(|entry| match &entry.outcome {
-            Outcome::Refused(refusal) => Some(refusal.clone()),
-            Outcome::Unanswered | Outcome::Applied | Outcome::Differs => None,
-        });
+        let refused = self
+            .routes
+            .values()
+            .filter_map(|entry| match &entry.outcome {
+                Outcome::Refused(refusal) => Some(refusal.clone()),
+                Outcome::Unanswered | Outcome::Applied | Outcome::Differs => None,
+            });
         refused.chain(self.foreign.clone()).collect()
     }
 

@@ -252,11 +252,7 @@ pub(crate) async fn mark(tx: &mut Tx, name: &GatewayName, mark: Mark) -> Result<
 }
 
 /// Notes that leases of this length have run out since a member was marked, if it still is.
-pub(crate) async fn ran_out(
-    tx: &mut Tx,
-    name: &GatewayName,
-    lease: Duration,
-) -> Result<(), Error> {
+pub(crate) async fn ran_out(tx: &mut Tx, name: &GatewayName, lease: Duration) -> Result<(), Error> {
     const SQL: &str = "update gateways set fenced_for = $2 \
         where name = $1 and mark is not null and fenced_for < $2";
     on!(tx, |conn| sqlx::query(SQL)

@@ -92,10 +92,7 @@ impl Record {
                 }
             }
             Event::Joined(gateway) => drop(self.gateways.entry(gateway.clone()).or_default()),
-            Event::Restored
-            | Event::Left(_)
-            | Event::Cancelled { .. }
-            | Event::TimePassed => {}
+            Event::Restored | Event::Left(_) | Event::Cancelled { .. } | Event::TimePassed => {}
         }
     }
 

@@ -306,9 +306,11 @@ fn tenants_moved(tenants: &Tenants, facts: &Facts<'_>, now: Timestamp) -> Step {
                 tenants.failed, tenants.total
             ),
         ),
-        TenantFailures::Stop | TenantFailures::GoOn => {
-            prepare(Roll::call(facts, now, facts.policy.prepare_timeout), facts, now)
-        }
+        TenantFailures::Stop | TenantFailures::GoOn => prepare(
+            Roll::call(facts, now, facts.policy.prepare_timeout),
+            facts,
+            now,
+        ),
     }
 }
 
@@ -357,7 +359,8 @@ fn restored(state: &State, now: Timestamp) -> State {
     let given_up = || Outcome::GivenUp {
         failure: Failure {
             why: Why::Restored,
-            message: "The catalog was restored from a backup, and another state was adopted.".to_owned(),
+            message: "The catalog was restored from a backup, and another state was adopted."
+                .to_owned(),
         },
     };
     State::Ended {

@@ -161,7 +161,11 @@ async fn one_of_two_gone(world: &World) -> Gateway {
         mute.say(Message::Beat(beat)).await;
         mute.say(Message::Hello(hello("mute"))).await;
         mute.until_ended().await;
-        assert_eq!(mute.leases, [1], "what it said after the mark gives nothing");
+        assert_eq!(
+            mute.leases,
+            [1],
+            "what it said after the mark gives nothing"
+        );
         // It comes back while its lease runs out: the switch has it prepare like the others.
         let mut mute = Gateway::join(&world, "mute").await;
         assert_eq!(state(&world, &confirmed).await, SwitchState::Preparing);
@@ -214,7 +218,13 @@ async fn one_of_two_gone(world: &World) -> Gateway {
         let refused = Problem::from(refused.unwrap_err());
         assert!(refused.is(&reason::FLEET_MODE_FIXED), "{refused:?}");
         let same = world.applications().update_application(update(30)).await;
-        let policy = same.unwrap().into_inner().application.unwrap().policy.unwrap();
+        let policy = same
+            .unwrap()
+            .into_inner()
+            .application
+            .unwrap()
+            .policy
+            .unwrap();
         assert_eq!(policy.fleet_mode(), wire::FleetMode::Fenced);
         world.finish().await;
     }

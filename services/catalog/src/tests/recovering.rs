@@ -84,12 +84,13 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
             application.restored.as_ref().unwrap(),
             application.reported.as_ref().unwrap(),
         );
+        assert_eq!((restored.generation, restored.version.as_str()), (1, "1"));
         assert_eq!(
-            (restored.generation, restored.version.as_str()),
-            (1, "1")
-        );
-        assert_eq!(
-            (reported.generation, reported.revision, reported.version.as_str()),
+            (
+                reported.generation,
+                reported.revision,
+                reported.version.as_str()
+            ),
             (4, 50, "2")
         );
         assert!(application.version_known);
@@ -151,7 +152,10 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
         for gateway in [&mut a, &mut b] {
             let route = gateway.until_releasing().await;
             assert_eq!(
-                (route.generation, route.active.as_ref().unwrap().version.as_str()),
+                (
+                    route.generation,
+                    route.active.as_ref().unwrap().version.as_str()
+                ),
                 (5, "2")
             );
             gateway.released_and_drained(&route).await;
@@ -198,7 +202,10 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
         a.held(&route).await;
         let route = a.until_releasing().await;
         assert_eq!(
-            (route.generation, route.active.as_ref().unwrap().version.as_str()),
+            (
+                route.generation,
+                route.active.as_ref().unwrap().version.as_str()
+            ),
             (5, "1")
         );
         a.released_and_drained(&route).await;

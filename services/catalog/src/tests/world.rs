@@ -235,7 +235,11 @@ impl World {
         holds: impl Fn(&wire::Gateway) -> bool,
     ) {
         soon(what, async {
-            while !self.gateway(name).await.is_some_and(|gateway| holds(&gateway)) {}
+            while !self
+                .gateway(name)
+                .await
+                .is_some_and(|gateway| holds(&gateway))
+            {}
         })
         .await;
     }

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
 use prost_types::FieldMask;
 use proto::catalog::v1::{
-    Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
-    GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest, FleetMode, SwitchPolicy,
-    TenantFailurePolicy, UpdateApplicationRequest,
+    Application, CreateApplicationRequest, DeleteApplicationRequest, FleetMode,
+    GetApplicationRequest, GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest,
+    SwitchPolicy, TenantFailurePolicy, UpdateApplicationRequest,
 };
 
 use super::{Verb, pages, present};

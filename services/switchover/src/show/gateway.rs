@@ -28,21 +28,20 @@ pub fn fleet(gateways: &[Gateway], view: &View) -> String {
             ]
         })
         .collect();
-    let mut paper = Paper::new(view)
-        .table(
-            &[
-                "GATEWAY",
-                "CONNECTED",
-                "READY",
-                "STANDING",
-                "CONNECTIONS",
-                "LAST HEARD",
-                "JOINED",
-                "SOFTWARE",
-            ],
-            rows,
-            "No gateway has joined: switchover serve gateway",
-        );
+    let mut paper = Paper::new(view).table(
+        &[
+            "GATEWAY",
+            "CONNECTED",
+            "READY",
+            "STANDING",
+            "CONNECTIONS",
+            "LAST HEARD",
+            "JOINED",
+            "SOFTWARE",
+        ],
+        rows,
+        "No gateway has joined: switchover serve gateway",
+    );
     let positions: Vec<_> = gateways.iter().flat_map(positions).collect();
     if !positions.is_empty() {
         paper = paper.gap().table(
@@ -93,7 +92,13 @@ fn positions(gateway: &Gateway) -> Vec<Vec<Word>> {
     };
     let refused = gateway.refused.iter();
     applied
-        .map(|position| row(&position.application, &position.version, position.generation))
+        .map(|position| {
+            row(
+                &position.application,
+                &position.version,
+                position.generation,
+            )
+        })
         .chain(
             refused
                 .filter(|refused| !known(&refused.application))

@@ -17,14 +17,20 @@ pub fn standing(recovery: &GetRecoveryResponse, view: &View) -> String {
             .line([good("The catalog is not in recovery.")])
             .finish();
     }
-    let missing: Vec<_> = recovery.missing_gateways.iter().map(|name| id(name)).collect();
+    let missing: Vec<_> = recovery
+        .missing_gateways
+        .iter()
+        .map(|name| id(name))
+        .collect();
     let missing = if missing.is_empty() {
         Word::from("none: it can be adopted")
     } else {
         bad(missing.join(", "))
     };
     Paper::new(view)
-        .line([bad("The catalog is in recovery: no switch begins or goes on.")])
+        .line([bad(
+            "The catalog is in recovery: no switch begins or goes on.",
+        )])
         .facts([
             ("why", recovery.message.as_str().into()),
             ("since", time(recovery.start_time, view)),
@@ -57,7 +63,9 @@ fn position(position: Option<&RoutePosition>) -> Word {
     match position {
         None => dim("–"),
         Some(position) if position.version.is_empty() => dim("never in use"),
-        Some(position) => format!("{} (generation {})", position.version, position.generation).into(),
+        Some(position) => {
+            format!("{} (generation {})", position.version, position.generation).into()
+        }
     }
 }
 
@@ -70,7 +78,9 @@ pub fn adopted(answer: &AdoptRecoveryResponse, view: &View) -> String {
         ]
     });
     Paper::new(view)
-        .line([good("Adopted: each application goes on by a switch that all gateways hold for.")])
+        .line([good(
+            "Adopted: each application goes on by a switch that all gateways hold for.",
+        )])
         .table(
             &["APPLICATION", "SWITCH"],
             rows.collect(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
+        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, SwitchKind, SwitchState,
+        TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},

@@ -10,8 +10,8 @@ use proto::catalog::v1 as wire;
 
 use crate::{
     application::{
-        AppCredentials, FleetMode, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName, Scope,
-        TenantFailures, VersionFacts,
+        AppCredentials, FleetMode, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName,
+        Scope, TenantFailures, VersionFacts,
     },
     error::Error,
     place::Place,

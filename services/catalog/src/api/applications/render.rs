@@ -6,7 +6,8 @@ use proto::catalog::v1 as wire;
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, FleetMode, HealthCheck, Icon, Role, Standing, TenantFailures, Version,
+        AppCredentials, Application, FleetMode, HealthCheck, Icon, Role, Standing, TenantFailures,
+        Version,
     },
 };
 

@@ -153,13 +153,21 @@ pub(super) fn not_ready_message(beat: &wire::Beat) -> String {
 pub(super) fn traffic(reports: &[wire::TrafficReport]) -> Vec<Traffic> {
     let read = |report: &wire::TrafficReport| {
         Some(Traffic {
-            application: report.application.parse::<ApplicationRef>().ok()?.application,
+            application: report
+                .application
+                .parse::<ApplicationRef>()
+                .ok()?
+                .application,
             generation: Generation::try_from(report.generation).ok()?,
             requests: report.requests.max(0),
             failed: report.failed.max(0),
         })
     };
-    reports.iter().take(POSITIONS_MAX).filter_map(read).collect()
+    reports
+        .iter()
+        .take(POSITIONS_MAX)
+        .filter_map(read)
+        .collect()
 }
 
 /// A reason that goes into receipts and mails: bounded, and nothing in it that hides.

@@ -73,7 +73,11 @@ pub(super) fn adopt(
         let application = version.application.clone();
         if versions.insert(application, version.version).is_some() {
             let mut v = Violations::new();
-            v.add("versions", Fault::Conflicting, "must name each application once");
+            v.add(
+                "versions",
+                Fault::Conflicting,
+                "must name each application once",
+            );
             v.finish()?;
         }
     }

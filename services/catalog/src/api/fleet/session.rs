@@ -122,7 +122,8 @@ impl Session {
         let mut routes: Listener = self.catalog.db.listen(ROUTES);
         let forget = std::mem::take(&mut self.forget);
         self.send_changes(&forget).await?;
-        self.send(render::synced(self.ledger.applications())).await?;
+        self.send(render::synced(self.ledger.applications()))
+            .await?;
         let clock = self.catalog.clock.clone();
         let (mut heard, mut said) = (clock.instant(), Said::default());
         loop {
@@ -244,12 +245,7 @@ impl Session {
     /// after the membership was written, so that no gateway knows a route that a switch without it
     /// could have left (R6). What it must forget it is told first.
     async fn send_changes(&mut self, forget: &BTreeSet<ApplicationName>) -> Result<(), End> {
-        let changes = changes(
-            &self.catalog.db,
-            &self.gateway,
-            self.stream,
-            &self.ledger,
-        );
+        let changes = changes(&self.catalog.db, &self.gateway, self.stream, &self.ledger);
         let changes = match changes.await {
             Ok(changes) => changes,
             Err(Error::Store(error)) if error.transient() && !self.ledger.is_empty() => {

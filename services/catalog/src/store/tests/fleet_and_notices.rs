@@ -58,7 +58,15 @@ fn member(name: &str, stream: Option<StreamId>) -> Member {
         assert_eq!((read.boot, read.stream), (again.boot, Some(second)));
 
         let heard = async |stream| {
-            ::store::write!(db, |tx| gateways::heard(tx, &name, stream, &Said::default(), at(12)).await).unwrap()
+            ::store::write!(db, |tx| gateways::heard(
+                tx,
+                &name,
+                stream,
+                &Said::default(),
+                at(12)
+            )
+            .await)
+            .unwrap()
         };
         let follows = async |stream| {
             ::store::read!(db, |tx| gateways::follows(tx, &name, stream).await)
