@@ -12,14 +12,16 @@ use crate::{fleet::applied::sha256, store::MIGRATIONS};
 
 /// Leases of half a minute, and the twentieth by which clocks may differ.
 const SURELY_OVER: u64 = 32;
+const STEP: u64 = 4;
 
-/// Moves the clock second by second until something has happened; returns how many it took.
+/// Moves the clock in steps of a few seconds until something has happened; returns how many seconds
+/// it took.
 async fn seconds_until(world: &World, mut happened: impl AsyncFnMut() -> bool) -> u64 {
     let mut seconds = 0;
     soon("what time brings", async {
         while !happened().await {
-            world.clock.advance(Duration::from_secs(1));
-            seconds += 1;
+            world.clock.advance(Duration::from_secs(STEP));
+            seconds += STEP;
         }
     })
     .await;
@@ -30,8 +32,16 @@ async fn state(world: &World, switch: &wire::Switch) -> SwitchState {
     let request = wire::GetSwitchRequest {
         name: switch.name.clone(),
     };
-    let got = world.switches().get_switch(request).await.unwrap();
-    got.into_inner().switch.unwrap().state()
+    let mut switches = world.switches();
+    // Many tests at once keep a database busy.
+    let got = soon("the switch", async {
+        loop {
+            if let Ok(got) = switches.get_switch(request.clone()).await {
+                return got;
+            }
+        }
+    });
+    got.await.into_inner().switch.unwrap().state()
 }
 
 async fn until_ready(world: &World, switch: &wire::Switch) {
@@ -76,6 +86,7 @@ async fn one_of_two_gone(world: &World) -> Gateway {
 
         world.evict("b").await.unwrap();
         assert!(world.gateway("b").await.is_none());
+        a.until_no_turn().await;
         let again = world.confirm(&two).await.unwrap();
         a.obey().await;
         assert_eq!(
