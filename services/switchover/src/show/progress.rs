@@ -12,9 +12,10 @@ use super::{
 };
 
 /// The steps in order, without the ends.
-const STEPS: [SwitchState; 7] = [
+const STEPS: [SwitchState; 8] = [
     SwitchState::Provisioning,
     SwitchState::Preparing,
+    SwitchState::Fencing,
     SwitchState::ClosingConsent,
     SwitchState::Holding,
     SwitchState::Releasing,
@@ -41,7 +42,7 @@ pub fn ended(switch: &Switch) -> bool {
 /// Shows the whole switch.
 pub fn whole(switch: &Switch, view: &View) -> String {
     let mut paper = Paper::new(view).line(headline(switch));
-    for step in STEPS {
+    for step in STEPS.into_iter().filter(|step| on_the_way(switch, *step)) {
         paper = paper.line(step_line(switch, step, view.now));
     }
     for gateway in &switch.gateways {
@@ -54,6 +55,11 @@ pub fn whole(switch: &Switch, view: &View) -> String {
         paper = paper.line(outcome);
     }
     paper.finish()
+}
+
+/// Nobody waits for leases but those who did.
+fn on_the_way(switch: &Switch, step: SwitchState) -> bool {
+    step != SwitchState::Fencing || switch.steps.iter().any(|begun| begun.state() == step)
 }
 
 /// Returns a line for everything that is new since `before`.
