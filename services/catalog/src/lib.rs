@@ -28,10 +28,11 @@ use std::{
     sync::Arc,
 };
 
-use ::store::{DatabaseUrl, Db};
+use ::store::Db;
 use contract::Role;
 use runtime::{Clock, Endpoint, Shell};
 
+pub use ::store::DatabaseUrl;
 pub use config::Config;
 pub use place::{Host, Place, PlaceError};
 

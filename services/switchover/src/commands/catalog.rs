@@ -1,9 +1,9 @@
 //! `switchover catalog …`: the catalog itself, after a backup of it was restored.
 
+use catalog::DatabaseUrl;
 use clap::Subcommand;
-use contract::{ApplicationRef, VersionRef};
+use contract::{NameError, VersionRef};
 use proto::catalog::v1::{AdoptRecoveryRequest, GetRecoveryRequest, GetRecoveryResponse};
-use store::DatabaseUrl;
 
 use super::Verb;
 use crate::{
@@ -42,13 +42,10 @@ fn version(text: &str) -> Result<VersionRef, String> {
     let (application, version) = text
         .split_once('/')
         .ok_or("name application and version, such as: shop/2.0")?;
-    let application = application
-        .parse()
-        .map(ApplicationRef::from)
-        .map_err(|error| format!("{error}"))?;
+    let fault = |error: NameError| error.to_string();
     Ok(VersionRef {
-        application: application.application,
-        version: version.parse().map_err(|error| format!("{error}"))?,
+        application: application.parse().map_err(fault)?,
+        version: version.parse().map_err(fault)?,
     })
 }
 
