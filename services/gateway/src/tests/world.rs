@@ -167,6 +167,8 @@ impl World {
             request_drain_seconds: 5,
             connections_max: 100,
             held_requests_max: 100,
+            held_bytes_max: 1_000_000,
+            min_generation_wait_ms: 5000,
         }
     }
 
