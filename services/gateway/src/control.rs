@@ -35,7 +35,9 @@ use grants::{GrantSet, GrantsPosition};
 use link::{Says, catalog::CatalogNews, provisioning::GrantsNews};
 use route::Route;
 use status::Status;
-use turn::{Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Standing, Step, Turn};
+use turn::{
+    Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Report, Standing, Step, Turn,
+};
 
 pub(crate) use cache::StateDirError;
 pub(crate) use route::Position;
@@ -425,14 +427,17 @@ impl Control {
             Act::Answer(answer) => {
                 let turn = self.turns.get(application);
                 let switch = turn.and_then(|turn| turn.route().order.switch());
-                tracing::info!(
-                    %application,
-                    switch.name = switch.map(tracing::field::display),
-                    revision = %answer.position.revision,
-                    nonce = %answer.nonce,
-                    report = ?answer.report,
-                    "answering the catalog"
-                );
+                // How far a drain is, is said every second.
+                if !matches!(answer.report, Report::Draining(_)) {
+                    tracing::info!(
+                        %application,
+                        switch.name = switch.map(tracing::field::display),
+                        revision = %answer.position.revision,
+                        nonce = %answer.nonce,
+                        report = ?answer.report,
+                        "answering the catalog"
+                    );
+                }
                 self.say(words::answer(application, &answer));
             }
             Act::Refuse(refusal) => {

@@ -128,7 +128,7 @@ struct EventStream {
 
 impl EventStream {
     fn new(events: Events, flight: &Flight) -> Self {
-        let place = flight.last();
+        let place = flight.lasting();
         Self {
             events,
             asked: Box::pin(place.asked().clone().cancelled_owned()),

@@ -89,7 +89,7 @@ impl Flight {
     }
 
     /// Takes a place among the long-lived connections, which are asked to end in good order.
-    pub(super) fn last(&self) -> Place {
+    pub(super) fn lasting(&self) -> Place {
         self.serving.epoch.lasting().enroll()
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn carry(
     stop: CancellationToken,
 ) {
     flight.upgrade();
-    let place = flight.last();
+    let place = flight.lasting();
     let cut = flight.cut();
     let tunnel = async {
         let (user, version) = tokio::try_join!(user, version)?;

@@ -332,6 +332,7 @@ async fn version_server(shell: &Shell, version: &'static str) -> SocketAddr {
     let says = axum::routing::get(move || async move { format!("version {version}") });
     let router = axum::Router::new()
         .route("/", says.clone())
+        .route("/hang", axum::routing::get(std::future::pending::<String>))
         .route("/health", says);
     let stop = shell.stopping();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
