@@ -4,13 +4,18 @@
 
 mod admit;
 mod body;
+mod clear;
 mod client;
 mod drain;
+mod events;
 mod fields;
 mod flight;
 mod forward;
+mod frames;
 mod gate;
 mod host;
+mod lasting;
+mod min_generation;
 mod refuse;
 mod request;
 mod resolve;
@@ -33,8 +38,9 @@ use contract::{ApplicationName, Line, OperatorName};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use clear::{Clearing, Overlap};
 pub use client::NotReady;
-pub use drain::{Drain, Drained};
+pub use drain::{Drain, DrainProgress, Drained, RunningDrain};
 pub use gate::HoldFigures;
 pub use host::{Address, AppsUrl, AppsUrlError, Scheme};
 pub use snapshot::{AppRoute, GateOrder, GrantChange, GrantDecision, RefusalReason};
@@ -42,10 +48,12 @@ pub use status::{ApplicationStatus, GateState, TenantTraffic, VersionTraffic};
 pub use target::{HealthProbe, HealthProbeError, Target, TestTarget, Upstream, UpstreamError};
 
 use client::Client;
-use gate::{Epoch, Hold};
+use gate::{Epoch, Hold, Room};
+use lasting::Pace;
 use refuse::Pages;
 use snapshot::{Gate, Route, Serving, Snapshot, TestGate};
 use tester::Tries;
+use tokio::sync::watch;
 use traffic::{Audience, Counter};
 
 /// The most characters of whom to ask.
@@ -71,6 +79,10 @@ pub struct Limits {
     pub connections: usize,
     /// Requests of one application that wait for the outcome of a switch; more are answered 503.
     pub held_requests: usize,
+    /// Bytes of the heads of those requests; more are answered 503.
+    pub held_bytes: usize,
+    /// How long a request that names the least generation it wants waits for it at most.
+    pub generation_wait: Duration,
     /// How long a connection may take to send a request's head, or stay idle.
     pub head_timeout: Duration,
     /// How long a user may send nothing of a request's body, and how long a version may take to
@@ -83,6 +95,8 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             held_requests: 10_000,
+            held_bytes: 64 * 1024 * 1024,
+            generation_wait: Duration::from_secs(5),
             head_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
         }
@@ -101,6 +115,8 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     /// Held by whoever makes a new snapshot from the present one.
     writing: Mutex<()>,
+    /// Told after each new route, for those who wait for a generation.
+    moved: watch::Sender<()>,
     /// Clients that `prepare` has warmed and no route uses yet.
     prepared: Mutex<HashMap<ApplicationName, Client>>,
     tries: Tries,
@@ -118,6 +134,7 @@ impl DataPlane {
             settings,
             snapshot: ArcSwap::default(),
             writing: Mutex::new(()),
+            moved: watch::Sender::new(()),
             prepared: Mutex::default(),
             tries: Tries::default(),
             connections: Counter::default(),
@@ -146,6 +163,7 @@ impl DataPlane {
             Gate::Never | Gate::Open(_) => None,
         };
         let leaving = before.map(|before| left(before, Some(&next)));
+        let pace = next.drain_pace;
         // Open before the snapshot says so, so that nobody is sent back; closed after it says so,
         // so that whoever is sent back sees what is new.
         if let Some(epoch) = opened {
@@ -156,10 +174,11 @@ impl DataPlane {
         if let Some(epoch) = closed {
             epoch.close();
         }
+        self.0.moved.send_replace(());
         if let Some(before) = before {
             self.end_hold(&application, before);
         }
-        leaving.and_then(|(users, testers)| Drain::of(users, testers))
+        leaving.and_then(|leaving| Drain::of(leaving, pace))
     }
 
     /// Forgets an application: its addresses are unknown from now on. Returns what has left.
@@ -170,9 +189,9 @@ impl DataPlane {
         let before = present.routes.get(application)?;
         let next = present.with_route(application, None);
         self.0.snapshot.store(Arc::new(next));
+        self.0.moved.send_replace(());
         self.end_hold(application, before);
-        let (users, testers) = left(before, None);
-        Drain::of(users, testers)
+        Drain::of(left(before, None), before.drain_pace)
     }
 
     /// Applies grants; if `full`, tenants that are not named are not provisioned. Decides about
@@ -260,7 +279,11 @@ impl DataPlane {
                 hold: match before.map(|it| &it.gate) {
                     Some(Gate::Held { hold, .. }) => Arc::clone(hold),
                     None | Some(Gate::Never | Gate::Open(_)) => {
-                        Arc::new(Hold::new(self.0.settings.limits.held_requests))
+                        let limits = &self.0.settings.limits;
+                        Arc::new(Hold::new(Room {
+                            requests: limits.held_requests,
+                            bytes: limits.held_bytes,
+                        }))
                     }
                 },
             },
@@ -295,6 +318,7 @@ impl DataPlane {
             gate,
             test,
             hold_request_timeout: route.hold_request_timeout,
+            drain_pace: Pace::Rate(route.drain_rate),
             traffic: Arc::clone(&traffic),
         };
         (next, opened)

@@ -118,6 +118,24 @@ pub struct Config {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub held_requests_max: u32,
+    /// Bytes of the heads of those requests; more are answered 503. Bodies are not read while a
+    /// request waits.
+    #[arg(
+        long,
+        env = "SWITCHOVER_HELD_BYTES_MAX",
+        default_value_t = 67_108_864,
+        value_parser = clap::value_parser!(u64).range(16_384..=17_179_869_184)
+    )]
+    pub held_bytes_max: u64,
+    /// Milliseconds that a request waits at most for the generation that its field
+    /// `X-Min-Generation` names; then it is answered 503.
+    #[arg(
+        long,
+        env = "SWITCHOVER_MIN_GENERATION_WAIT_MS",
+        default_value_t = 5000,
+        value_parser = clap::value_parser!(u64).range(0..=60_000)
+    )]
+    pub min_generation_wait_ms: u64,
 }
 
 impl Config {

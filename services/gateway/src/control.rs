@@ -15,10 +15,11 @@ use proto::catalog::v1 as wire;
 use runtime::{CancellationToken, Latch, Shell, fault::crash_point};
 use tokio::sync::{mpsc, watch};
 
-use crate::apps::{AppRoute, DataPlane, Drain};
+use crate::apps::{AppRoute, DataPlane, Drain, NotReady};
 
 mod cache;
 mod disk;
+mod drains;
 mod grants;
 mod leave;
 mod link;
@@ -29,11 +30,14 @@ mod turn;
 mod words;
 
 use disk::{GrantsWritten, RoutesWritten};
+use drains::Drains;
 use grants::{GrantSet, GrantsPosition};
 use link::{Says, catalog::CatalogNews, provisioning::GrantsNews};
 use route::Route;
 use status::Status;
-use turn::{Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Standing, Step, Turn};
+use turn::{
+    Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Report, Standing, Step, Turn,
+};
 
 pub(crate) use cache::StateDirError;
 pub(crate) use route::Position;
@@ -43,8 +47,6 @@ pub(crate) use start::{Peers, Remembered, Start, start};
 
 /// Messages that may wait for the control loop; who sends more waits.
 const MESSAGES_MAX: usize = 1024;
-/// How long what left unasked may go on: nobody named a time.
-const UNASKED_DRAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What the control loop is told.
 enum Message {
@@ -67,8 +69,9 @@ struct Control {
     catalog: Catalog,
     grants: GrantsState,
     routes_disk: RoutesDisk,
-    /// Checks and drains that run beside.
+    /// Checks that run beside.
     errands: FuturesUnordered<BoxFuture<'static, Option<Message>>>,
+    drains: Drains,
     status: watch::Sender<Arc<Status>>,
     latches: BTreeMap<String, Latch>,
     start_time: jiff::Timestamp,
@@ -124,6 +127,9 @@ impl Control {
                 biased;
                 () = ended.cancelled() => break,
                 Some(message) = self.errands.next(), if !self.errands.is_empty() => message,
+                Some((application, input)) = self.drains.next(), if !self.drains.is_empty() => {
+                    Some(Message::Turn(application, input))
+                }
                 message = messages.recv() => match message {
                     Some(message) => Some(message),
                     None => break,
@@ -238,8 +244,10 @@ impl Control {
     fn forget(&mut self, application: &ApplicationName) {
         if self.turns.remove(application).is_some() {
             tracing::info!(%application, "the application is gone");
+            self.drains.turned(application, None);
             if let Some(drain) = self.plane.remove_route(application) {
-                self.drain(application.clone(), DrainOrder::Unasked, drain);
+                self.drains
+                    .begin(application.clone(), DrainOrder::Unasked, drain);
             }
         }
     }
@@ -371,6 +379,11 @@ impl Control {
                 self.act(application, act, &mut left);
             }
         }
+        let turn = self.turns.get(application);
+        self.drains.turned(
+            application,
+            turn.and_then(|turn| turn.route().order.nonce()),
+        );
     }
 
     fn flip(&mut self, route: AppRoute) -> (Input, Option<Drain>) {
@@ -391,30 +404,40 @@ impl Control {
             Act::Flip(_) => unreachable!("done by `accept`"),
             Act::Write => self.write(),
             Act::Prepare(nonce, target) => {
-                let (plane, application) = (self.plane.clone(), application.clone());
-                let errand = async move {
-                    let result = plane.prepare(&application, &target).await;
-                    let result = result.map_err(|error| Objection::from(&error));
-                    Some(Message::Turn(application, Input::Prepared(nonce, result)))
-                };
-                self.errands.push(errand.boxed());
+                let (plane, of) = (self.plane.clone(), application.clone());
+                self.check(application, move |result| Input::Prepared(nonce, result), {
+                    async move { plane.prepare(&of, &target).await }
+                });
+            }
+            Act::Check(nonce, target) => {
+                let (plane, of) = (self.plane.clone(), application.clone());
+                self.check(application, move |result| Input::Checked(nonce, result), {
+                    async move { plane.check_again(&of, &target).await }
+                });
+            }
+            Act::Clear(nonce, overlap) => {
+                self.drains.clear(&self.plane, application, nonce, overlap);
             }
             Act::Drain(order) => {
                 if let Some(drain) = left.take() {
-                    self.drain(application.clone(), order, drain);
+                    self.drains.begin(application.clone(), order, drain);
                 }
             }
+            Act::DrainWithin(nonce, limit) => self.drains.within(application, nonce, limit),
             Act::Answer(answer) => {
                 let turn = self.turns.get(application);
                 let switch = turn.and_then(|turn| turn.route().order.switch());
-                tracing::info!(
-                    %application,
-                    switch.name = switch.map(tracing::field::display),
-                    revision = %answer.position.revision,
-                    nonce = %answer.nonce,
-                    report = ?answer.report,
-                    "answering the catalog"
-                );
+                // How far a drain is, is said every second.
+                if !matches!(answer.report, Report::Draining(_)) {
+                    tracing::info!(
+                        %application,
+                        switch.name = switch.map(tracing::field::display),
+                        revision = %answer.position.revision,
+                        nonce = %answer.nonce,
+                        report = ?answer.report,
+                        "answering the catalog"
+                    );
+                }
                 self.say(words::answer(application, &answer));
             }
             Act::Refuse(refusal) => {
@@ -431,22 +454,19 @@ impl Control {
         }
     }
 
-    fn drain(&mut self, application: ApplicationName, order: DrainOrder, drain: Drain) {
-        let errand = async move {
-            match order {
-                DrainOrder::Asked(nonce, timeout) => {
-                    let drained = drain.finish(timeout).await;
-                    Some(Input::DrainEnded(nonce, drained.into()))
-                }
-                DrainOrder::Unasked => {
-                    let drained = drain.finish(UNASKED_DRAIN).await;
-                    tracing::info!(?drained, "a generation has ended that nobody asked about");
-                    None
-                }
-            }
-        };
-        let told = errand.map(|input| input.map(|input| Message::Turn(application, input)));
-        self.errands.push(told.boxed());
+    /// Has a check run beside, and its turn told what came of it.
+    fn check(
+        &self,
+        application: &ApplicationName,
+        told: impl FnOnce(Result<(), Objection>) -> Input + Send + 'static,
+        check: impl Future<Output = Result<(), NotReady>> + Send + 'static,
+    ) {
+        let application = application.clone();
+        let errand = check.map(|result| {
+            let result = result.map_err(|error| Objection::from(&error));
+            Some(Message::Turn(application, told(result)))
+        });
+        self.errands.push(errand.boxed());
     }
 
     /// Tells the catalog. What cannot be told now is told again on the next stream.

@@ -2,7 +2,7 @@
 //! catalog's routes and provisioning's grants and keeps its promises (`control`), and it shows
 //! people the pages behind links in mails (`edge`).
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use contract::{GatewayRef, Role};
 use futures::FutureExt as _;
@@ -72,6 +72,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         limits: Limits {
             connections: config.connections_max as usize,
             held_requests: config.held_requests_max as usize,
+            held_bytes: usize::try_from(config.held_bytes_max).unwrap_or(usize::MAX),
+            generation_wait: Duration::from_millis(config.min_generation_wait_ms),
             ..Limits::default()
         },
     });

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod provisioning;
 pub(crate) mod world;
 
+mod draining;
 mod leaving;
 mod restarting;
 mod switching;

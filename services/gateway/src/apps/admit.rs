@@ -1,9 +1,10 @@
-//! What becomes of a request: a pure function of the snapshot and the request's head. There is no
-//! fourth case.
+//! What becomes of a request: a pure function of the snapshot and the request's head. It is
+//! forwarded, waits for the outcome of a switch or for a generation, or is refused; there is no
+//! other case.
 
 use std::{sync::Arc, time::Duration};
 
-use contract::TenantId;
+use contract::{Generation, TenantId};
 use subtle::ConstantTimeEq as _;
 
 use super::{
@@ -20,6 +21,8 @@ pub(super) struct Head<'a> {
     pub(super) address: &'a Address,
     /// SHA-256 of the tester token that came with it, if one did.
     pub(super) token_sha256: Option<[u8; 32]>,
+    /// The least generation that it wants, if it names one.
+    pub(super) min_generation: Option<Generation>,
 }
 
 /// What becomes of a request.
@@ -38,6 +41,9 @@ pub(super) enum Admission<'s> {
         /// How long at most.
         timeout: Duration,
     },
+    /// It wants a generation that has not come here yet: it waits for the next route, then asks
+    /// again.
+    Wait,
     /// It is answered here.
     Refuse {
         /// Why.
@@ -55,6 +61,7 @@ pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>) -> Admission<'s
     };
     match head.address {
         Address::Test { .. } => admit_tester(route, head.token_sha256),
+        Address::User { .. } if route.generation < head.min_generation => Admission::Wait,
         Address::User { tenant, .. } => {
             let grants = snapshot.grants.get(application).map(Arc::as_ref);
             admit_user(route, grants, tenant)

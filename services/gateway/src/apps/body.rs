@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::flight::Flight;
+use super::{events::Events, flight::Flight, lasting::Place};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -115,6 +115,50 @@ pub(super) struct Download {
     from: Incoming,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     flight: Option<Flight>,
+    stream: Option<EventStream>,
+}
+
+/// An event stream, which can be asked to end after an event.
+struct EventStream {
+    events: Events,
+    place: Place,
+    asked: Pin<Box<WaitForCancellationFutureOwned>>,
+    over: bool,
+}
+
+impl EventStream {
+    fn new(events: Events, flight: &Flight) -> Self {
+        let place = flight.lasting();
+        Self {
+            events,
+            asked: Box::pin(place.asked().clone().cancelled_owned()),
+            place,
+            over: false,
+        }
+    }
+
+    /// Tells whether it is to end here.
+    fn ends(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.over && self.events.at_rest() {
+            self.over = self.asked.as_mut().poll(cx).is_ready();
+        }
+        self.over
+    }
+
+    /// Follows what comes; once asked to end, lets it pass up to the end of an event only.
+    fn follow(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(mut bytes) => {
+                if self.place.asked().is_cancelled() {
+                    bytes.truncate(self.events.follow_to_rest(&bytes));
+                } else {
+                    self.events.follow(&bytes);
+                }
+                Frame::data(bytes)
+            }
+            Err(frame) => frame,
+        }
+    }
 }
 
 impl ResponseBody {
@@ -123,12 +167,13 @@ impl ResponseBody {
         Self::Own(Some(words.into()).filter(|words| !words.is_empty()))
     }
 
-    /// Returns an upstream's body.
-    pub(super) fn download(from: Incoming, flight: Flight) -> Self {
+    /// Returns an upstream's body; of an event stream, with what follows its events.
+    pub(super) fn download(from: Incoming, events: Option<Events>, flight: Flight) -> Self {
         let cut = Box::pin(flight.cut().cancelled_owned());
         Self::Download(Box::new(Download {
             from,
             cut,
+            stream: events.map(|events| EventStream::new(events, &flight)),
             flight: Some(flight),
         }))
     }
@@ -150,7 +195,18 @@ impl Body for ResponseBody {
             download.flight = None;
             return Poll::Ready(Some(Err("the version's time to drain is over".into())));
         }
-        let frame = ready!(poll_data(&mut download.from, cx));
+        if let Some(stream) = &mut download.stream
+            && stream.ends(cx)
+        {
+            if let Some(mut flight) = download.flight.take() {
+                flight.ended_in_order();
+            }
+            return Poll::Ready(None);
+        }
+        let mut frame = ready!(poll_data(&mut download.from, cx));
+        if let Some(stream) = &mut download.stream {
+            frame = frame.map(|frame| frame.map(|frame| stream.follow(frame)));
+        }
         match &frame {
             Some(Ok(_)) => {}
             Some(Err(_)) => {
@@ -167,7 +223,10 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(words) => words.is_none(),
-            Self::Download(download) => download.from.is_end_stream(),
+            Self::Download(download) => {
+                download.from.is_end_stream()
+                    || download.stream.as_ref().is_some_and(|stream| stream.over)
+            }
         }
     }
 

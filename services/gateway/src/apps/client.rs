@@ -116,6 +116,27 @@ impl Client {
             .expect("an authority is printable ASCII")
     }
 
+    /// Asks for the version's health within `limit`, over a connection from the pool if there is
+    /// one.
+    pub(super) async fn check_again(
+        &self,
+        target: &Target,
+        limit: Duration,
+    ) -> Result<(), NotReady> {
+        timeout(limit, self.check(&target.health))
+            .await
+            .unwrap_or_else(|_| {
+                Err(NotReady {
+                    reason: "HEALTH_CHECK_TIMEOUT",
+                    message: format!(
+                        "{} did not answer its health check within {} ms",
+                        self.upstream,
+                        limit.as_millis()
+                    ),
+                })
+            })
+    }
+
     /// Resolves, connects and asks for the version's health; leaves the connection in the pool.
     pub(super) async fn warm(&self, target: &Target) -> Result<(), NotReady> {
         let upstream = &self.upstream;

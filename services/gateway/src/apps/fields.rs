@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     host::{Address, HostError},
+    min_generation::MIN_GENERATION,
     refuse::Why,
     snapshot::Serving,
 };
@@ -85,6 +86,16 @@ pub(super) fn check<B: Body>(request: &Request<B>) -> Result<Passable, Why> {
         path: path.ok_or(Why::BadRequest)?,
         upgrade,
     })
+}
+
+/// Returns about how many bytes a head takes while its request waits.
+pub(super) fn head_bytes<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    let address = request.uri().path_and_query();
+    request.method().as_str().len()
+        + address.map_or(0, |address| address.as_str().len())
+        + fields.sum::<usize>()
 }
 
 /// Accepts one way only to say where a body ends; tells whether it comes in chunks.
@@ -319,6 +330,7 @@ fn strip_identity(fields: &mut HeaderMap) {
                 name,
                 "forwarded" | "x-forwarded" | "x-real-ip" | "x-request-id"
             )
+            || *name == MIN_GENERATION
     });
 }
 

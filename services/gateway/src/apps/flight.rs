@@ -7,7 +7,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::snapshot::Serving;
+use super::{lasting::Place, snapshot::Serving};
 
 /// Holds its epoch open for as long as it lives: what is admitted and what is counted in flight
 /// are the same. Dropped when the last byte of the answer is handed over, when the user goes away,
@@ -19,6 +19,8 @@ pub(super) struct Flight {
     status: Option<StatusCode>,
     upgraded: bool,
     failed: bool,
+    in_order: bool,
+    cut: CancellationToken,
     line: Option<Line>,
 }
 
@@ -62,7 +64,8 @@ impl Flight {
         }
         serving.tally.requests.up();
         serving.tally.in_flight.up();
-        line.0.send_replace(Some(serving.epoch.cut().clone()));
+        let cut = serving.epoch.cut();
+        line.0.send_replace(Some(cut.clone()));
         Some(Self {
             serving: Arc::clone(serving),
             request_id: request_id.clone(),
@@ -70,6 +73,8 @@ impl Flight {
             status: None,
             upgraded: false,
             failed: false,
+            in_order: false,
+            cut,
             line: Some(line.clone()),
         })
     }
@@ -80,7 +85,17 @@ impl Flight {
 
     /// Returns what ends this flight before its time.
     pub(super) fn cut(&self) -> CancellationToken {
-        self.serving.epoch.cut().clone()
+        self.cut.clone()
+    }
+
+    /// Takes a place among the long-lived connections, which are asked to end in good order.
+    pub(super) fn lasting(&self) -> Place {
+        self.serving.epoch.lasting().enroll()
+    }
+
+    /// Notes that the gateway has ended it in good order.
+    pub(super) fn ended_in_order(&mut self) {
+        self.in_order = true;
     }
 
     /// Notes what it was answered with.
@@ -145,6 +160,10 @@ impl Drop for Flight {
             tally.upgraded.down();
         }
         tally.in_flight.down();
+        // What was cut is counted as such already.
+        if self.in_order && !self.cut.is_cancelled() {
+            self.serving.epoch.closed_one();
+        }
         // Last: whoever waits for the end of the epoch sees all of the above.
         self.serving.epoch.leave();
     }

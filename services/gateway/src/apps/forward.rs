@@ -16,6 +16,7 @@ use super::{
     DataPlane,
     body::{Progress, RequestBody, ResponseBody, Stage},
     client::cause,
+    events::Events,
     fields::{self, Passable, Upgrade},
     flight::Flight,
     host::Address,
@@ -95,11 +96,12 @@ pub(super) async fn forward(
     }
     flight.answered(status);
     let (mut head, body) = answer.into_parts();
+    let events = Events::of(&head.headers, &body);
     fields::to_user(&mut head.headers, &serving, status);
     head.version = http::Version::HTTP_11;
     Ok(Response::from_parts(
         head,
-        ResponseBody::download(body, flight),
+        ResponseBody::download(body, events, flight),
     ))
 }
 

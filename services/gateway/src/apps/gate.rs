@@ -6,18 +6,24 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
+use arc_swap::ArcSwap;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
+
+use super::lasting::Lasting;
 
 /// The lowest bit of an epoch's state: nobody gets in.
 const CLOSED: usize = 1;
 /// What one request in flight adds to an epoch's state.
 const ONE: usize = 2;
+/// After how long what was cut is cut again: one that was counted in, but had not looked for the
+/// word yet, missed it.
+const CUT_AGAIN: Duration = Duration::from_millis(50);
 
 /// One generation of an application at this gateway, or one stay of a version in test: who is in
 /// flight, and whether anybody may still get in.
@@ -25,7 +31,20 @@ const ONE: usize = 2;
 pub(super) struct Epoch {
     state: AtomicUsize,
     emptied: Notify,
-    cut: CancellationToken,
+    /// Another one after each cut: an epoch whose switch is given up goes on.
+    cut: ArcSwap<CancellationToken>,
+    lasting: Arc<Lasting>,
+    closed: AtomicU64,
+    cut_off: AtomicU64,
+}
+
+/// What has ended before its time since the epoch was closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Long-lived connections that were ended in good order.
+    pub(super) closed: u64,
+    /// Requests and connections that were cut.
+    pub(super) cut: u64,
 }
 
 impl Epoch {
@@ -33,7 +52,10 @@ impl Epoch {
         Self {
             state: AtomicUsize::new(0),
             emptied: Notify::new(),
-            cut: CancellationToken::new(),
+            cut: ArcSwap::default(),
+            lasting: Arc::default(),
+            closed: AtomicU64::new(0),
+            cut_off: AtomicU64::new(0),
         }
     }
 
@@ -55,7 +77,12 @@ impl Epoch {
 
     /// Lets nobody in from the moment it returns (R2); returns how many are in flight.
     pub(super) fn close(&self) -> usize {
-        self.state.fetch_or(CLOSED, Ordering::SeqCst) / ONE
+        let before = self.state.fetch_or(CLOSED, Ordering::SeqCst);
+        if before & CLOSED == 0 {
+            self.closed.store(0, Ordering::SeqCst);
+            self.cut_off.store(0, Ordering::SeqCst);
+        }
+        before / ONE
     }
 
     /// Lets requests in again.
@@ -80,8 +107,39 @@ impl Epoch {
     }
 
     /// Returns what ends everything that is in flight.
-    pub(super) fn cut(&self) -> &CancellationToken {
-        &self.cut
+    pub(super) fn cut(&self) -> CancellationToken {
+        CancellationToken::clone(&self.cut.load())
+    }
+
+    /// Ends everything that is in flight, and waits until nothing is. Only of use once the epoch is
+    /// closed.
+    pub(super) async fn cut_off(&self) {
+        let left = self.in_flight() as u64;
+        self.cut_off.fetch_add(left, Ordering::SeqCst);
+        loop {
+            self.cut.swap(Arc::default()).cancel();
+            if timeout(CUT_AGAIN, self.emptied()).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the long-lived connections among what is in flight.
+    pub(super) fn lasting(&self) -> &Arc<Lasting> {
+        &self.lasting
+    }
+
+    /// Counts one long-lived connection that was ended in good order.
+    pub(super) fn closed_one(&self) {
+        self.closed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns what has ended before its time since the epoch was closed.
+    pub(super) fn ended(&self) -> Ended {
+        Ended {
+            closed: self.closed.load(Ordering::SeqCst),
+            cut: self.cut_off.load(Ordering::SeqCst),
+        }
     }
 }
 
@@ -90,13 +148,24 @@ impl Epoch {
 pub(super) struct Hold {
     waiting: Mutex<Waiting>,
     released: CancellationToken,
-    max: usize,
+    room: Room,
+}
+
+/// How much one hold has room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Requests at a time.
+    pub(super) requests: usize,
+    /// Bytes of their heads at a time.
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    since: BTreeMap<u64, Instant>,
+    since: BTreeMap<u64, (Instant, usize)>,
+    bytes: usize,
     held: u64,
+    failed: u64,
     longest: Duration,
     released: bool,
 }
@@ -104,8 +173,11 @@ struct Waiting {
 /// What one hold cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HoldFigures {
-    /// Requests that were held.
+    /// Requests that were held, or found no room.
     pub held: u64,
+    /// Of them, those that were answered 503: for want of room, or because they had waited for as
+    /// long as a request may.
+    pub failed: u64,
     /// The longest time that one was held.
     pub longest: Duration,
 }
@@ -116,7 +188,7 @@ pub(super) enum Enrolled {
     Place(Place),
     /// The hold is over: look at the gate again.
     Over,
-    /// As many wait as may.
+    /// As many wait as may, or their heads are as large as they may be.
     Full,
 }
 
@@ -127,27 +199,30 @@ pub(super) struct Place {
 }
 
 impl Hold {
-    /// Begins a hold in which at most `max` requests wait at a time.
-    pub(super) fn new(max: usize) -> Self {
+    /// Begins a hold.
+    pub(super) fn new(room: Room) -> Self {
         Self {
             waiting: Mutex::default(),
             released: CancellationToken::new(),
-            max,
+            room,
         }
     }
 
-    /// Takes one more request, come at `now`.
-    pub(super) fn enroll(self: &Arc<Self>, now: Instant) -> Enrolled {
+    /// Takes one more request, come at `now`, whose head has so many bytes.
+    pub(super) fn enroll(self: &Arc<Self>, now: Instant, bytes: usize) -> Enrolled {
         let mut waiting = self.lock();
         if waiting.released {
             return Enrolled::Over;
         }
-        if waiting.since.len() >= self.max {
-            return Enrolled::Full;
-        }
         let number = waiting.held;
         waiting.held += 1;
-        waiting.since.insert(number, now);
+        let with_it = waiting.bytes.saturating_add(bytes);
+        if waiting.since.len() >= self.room.requests || with_it > self.room.bytes {
+            waiting.failed += 1;
+            return Enrolled::Full;
+        }
+        waiting.bytes = with_it;
+        waiting.since.insert(number, (now, bytes));
         Enrolled::Place(Place {
             hold: Arc::clone(self),
             number,
@@ -170,6 +245,11 @@ impl Hold {
         self.lock().figures(now)
     }
 
+    /// Waits for its end.
+    pub(super) async fn over(&self) {
+        self.released.cancelled().await;
+    }
+
     /// Returns how many wait.
     pub(super) fn waiting(&self) -> usize {
         self.lock().since.len()
@@ -183,10 +263,11 @@ impl Hold {
 
 impl Waiting {
     fn figures(&self, now: Instant) -> HoldFigures {
-        let oldest = self.since.first_key_value().map(|(_, since)| *since);
+        let oldest = self.since.first_key_value().map(|(_, (since, _))| *since);
         let waited = oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         HoldFigures {
             held: self.held,
+            failed: self.failed,
             longest: self.longest.max(waited),
         }
     }
@@ -197,15 +278,21 @@ impl Place {
     pub(super) async fn released(&self) {
         self.hold.released.cancelled().await;
     }
+
+    /// Gives the place up without an answer from a version.
+    pub(super) fn fail(self) {
+        self.hold.lock().failed += 1;
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut waiting = self.hold.lock();
-        if let Some(since) = waiting.since.remove(&self.number)
-            && !waiting.released
-        {
-            waiting.longest = waiting.longest.max(since.elapsed());
+        if let Some((since, bytes)) = waiting.since.remove(&self.number) {
+            waiting.bytes -= bytes;
+            if !waiting.released {
+                waiting.longest = waiting.longest.max(since.elapsed());
+            }
         }
     }
 }
@@ -291,31 +378,72 @@ mod tests {
         }
     }
 
+    fn room(requests: usize, bytes: usize) -> Room {
+        Room { requests, bytes }
+    }
+
     #[tokio::test]
     async fn a_hold_knows_how_many_waited_and_how_long() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let hold = Arc::new(Hold::new(2));
-        let first = place(hold.enroll(start));
-        let second = place(hold.enroll(at(10)));
-        assert!(matches!(hold.enroll(at(11)), Enrolled::Full));
+        let hold = Arc::new(Hold::new(room(2, 200)));
+        let first = place(hold.enroll(start, 100));
+        let second = place(hold.enroll(at(10), 100));
+        assert!(matches!(hold.enroll(at(11), 0), Enrolled::Full));
         assert_eq!(hold.waiting(), 2);
         let mut released = std::pin::pin!(second.released());
         assert!(futures::poll!(&mut released).is_pending());
         let figures = hold.release(at(25));
-        assert_eq!(figures.held, 2);
+        assert_eq!((figures.held, figures.failed), (3, 1));
         assert_eq!(figures.longest, Duration::from_millis(25));
         assert!(futures::poll!(&mut released).is_ready());
-        assert!(matches!(hold.enroll(at(26)), Enrolled::Over));
+        assert!(matches!(hold.enroll(at(26), 1), Enrolled::Over));
         drop(first);
         assert_eq!(hold.waiting(), 1);
     }
 
     #[test]
     fn a_place_that_is_given_up_can_be_taken_by_another() {
-        let hold = Arc::new(Hold::new(1));
-        drop(place(hold.enroll(Instant::now())));
-        let _second = place(hold.enroll(Instant::now()));
-        assert_eq!(hold.figures(Instant::now()).held, 2);
+        let hold = Arc::new(Hold::new(room(1, 100)));
+        let now = Instant::now();
+        drop(place(hold.enroll(now, 100)));
+        let second = place(hold.enroll(now, 100));
+        let figures = hold.figures(now);
+        assert_eq!((figures.held, figures.failed), (2, 0));
+        second.fail();
+        assert_eq!(hold.figures(now).failed, 1);
+    }
+
+    #[test]
+    fn a_hold_has_room_for_so_many_bytes() {
+        let hold = Arc::new(Hold::new(room(10, 100)));
+        let now = Instant::now();
+        let first = place(hold.enroll(now, 60));
+        assert!(matches!(hold.enroll(now, 41), Enrolled::Full));
+        let _second = place(hold.enroll(now, 40));
+        assert!(matches!(hold.enroll(now, 1), Enrolled::Full));
+        drop(first);
+        let _third = place(hold.enroll(now, 60));
+        assert!(matches!(hold.enroll(now, usize::MAX), Enrolled::Full));
+        assert_eq!(hold.waiting(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_cut_epoch_can_go_on() {
+        let epoch = Arc::new(Epoch::new());
+        assert!(epoch.enter());
+        epoch.close();
+        let cut = epoch.cut();
+        let leave = async {
+            cut.cancelled().await;
+            epoch.leave();
+        };
+        tokio::join!(epoch.cut_off(), leave);
+        assert_eq!(epoch.ended().cut, 1);
+        epoch.open();
+        assert!(epoch.enter());
+        assert!(!epoch.cut().is_cancelled());
+        epoch.close();
+        assert_eq!(epoch.ended(), Ended::default(), "counted anew");
     }
 }

@@ -33,6 +33,10 @@ pub(super) enum Why {
     HeldTooLong,
     /// As many requests are held as may.
     TooManyHeld,
+    /// The least generation that the request wants is not written as one.
+    BadMinGeneration,
+    /// The generation that the request wants has not come here in time.
+    GenerationNotReached,
     /// No version is in test.
     NothingInTest,
     /// A tester has not shown the token.
@@ -109,6 +113,8 @@ impl Why {
             | Self::Refused(_)
             | Self::HeldTooLong
             | Self::TooManyHeld
+            | Self::BadMinGeneration
+            | Self::GenerationNotReached
             | Self::NothingInTest
             | Self::TokenNeeded
             | Self::TokenWrong
@@ -122,7 +128,7 @@ impl Why {
     /// Returns when trying again may help.
     fn retry_after(self) -> Option<Duration> {
         let seconds = match self {
-            Self::HeldTooLong | Self::TooManyHeld | Self::Cut => 1,
+            Self::HeldTooLong | Self::TooManyHeld | Self::GenerationNotReached | Self::Cut => 1,
             Self::UpstreamUnreachable => 5,
             Self::NotYetAvailable | Self::TooManyTries => 60,
             Self::BadHost
@@ -132,6 +138,7 @@ impl Why {
             | Self::ExpectationRefused
             | Self::UnknownAddress
             | Self::Refused(_)
+            | Self::BadMinGeneration
             | Self::NothingInTest
             | Self::TokenNeeded
             | Self::TokenWrong
@@ -255,6 +262,22 @@ impl Why {
                 "This application is being updated",
                 "Too many requests wait already. Nothing of yours has reached it; please try again \
                  in a moment.",
+                Again,
+            ),
+            Self::BadMinGeneration => words(
+                StatusCode::BAD_REQUEST,
+                "BAD_MIN_GENERATION",
+                "This request names no generation",
+                "X-Min-Generation is one whole number from 1 on: the least generation, as in \
+                 Switchover-Generation of an answer, that the request is to be answered by.",
+                Support,
+            ),
+            Self::GenerationNotReached => words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "GENERATION_NOT_REACHED",
+                "This application is not that far yet",
+                "The generation that X-Min-Generation names has not come to this gateway in time. \
+                 Nothing of your request has reached the application; please try again in a moment.",
                 Again,
             ),
             Self::NothingInTest => words(

@@ -1,11 +1,14 @@
 //! One request's way through the gateway: checked, admitted or held or refused, answered.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use contract::{ApplicationName, RequestId};
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use tokio::{sync::watch, time::timeout_at};
 
 use super::{
     DataPlane,
@@ -14,8 +17,9 @@ use super::{
     fields,
     flight::{Flight, Line},
     forward::{self, Outbound},
-    gate::Enrolled,
+    gate::{Enrolled, Place},
     host::Address,
+    min_generation,
     refuse::{Form, Refusal, Why},
     tester,
 };
@@ -105,6 +109,14 @@ async fn route(
         .map_err(named)
 }
 
+/// What a request waits for.
+enum Wait<'w> {
+    /// The outcome of a switch, so long at most.
+    Outcome(Place, Duration),
+    /// The next route.
+    Route(&'w mut watch::Receiver<()>),
+}
+
 /// Takes the request in, after waiting for the outcome of a switch if need be. The gate is looked
 /// at now, after the head has arrived, and again after each wait; never on behalf of another
 /// request of the same connection.
@@ -120,9 +132,14 @@ async fn enter(
     let head = Head {
         address,
         token_sha256: token_of(plane, peer, address, request, arrived)?,
+        min_generation: match address {
+            Address::User { .. } => min_generation::wanted(request.headers())?,
+            Address::Test { .. } => None,
+        },
     };
+    let mut moved = None;
     loop {
-        let (place, timeout) = {
+        let wait = {
             let snapshot = plane.inner().snapshot.load();
             match admit(&snapshot, &head) {
                 Admission::Forward { serving, tally } => {
@@ -146,16 +163,36 @@ async fn enter(
                     }
                     return Err(why);
                 }
-                Admission::Hold { hold, timeout } => match hold.enroll(Instant::now()) {
-                    Enrolled::Place(place) => (place, timeout),
-                    Enrolled::Over => continue,
-                    Enrolled::Full => return Err(Why::TooManyHeld),
+                Admission::Hold { hold, timeout } => {
+                    match hold.enroll(Instant::now(), fields::head_bytes(request)) {
+                        Enrolled::Place(place) => Wait::Outcome(place, timeout),
+                        Enrolled::Over => continue,
+                        Enrolled::Full => return Err(Why::TooManyHeld),
+                    }
+                }
+                Admission::Wait => match &mut moved {
+                    Some(moved) => Wait::Route(moved),
+                    None => {
+                        // Looks again first: a route may have come since the last look.
+                        moved = Some(plane.inner().moved.subscribe());
+                        continue;
+                    }
                 },
             }
         };
-        timeout_at((arrived + timeout).into(), place.released())
-            .await
-            .map_err(|_| Why::HeldTooLong)?;
+        match wait {
+            Wait::Outcome(place, timeout) => {
+                let deadline = (arrived + timeout).into();
+                if timeout_at(deadline, place.released()).await.is_err() {
+                    place.fail();
+                    return Err(Why::HeldTooLong);
+                }
+            }
+            Wait::Route(moved) => {
+                let deadline = arrived + plane.settings().limits.generation_wait;
+                min_generation::next_route(moved, deadline.into()).await?;
+            }
+        }
     }
 }
 
@@ -195,6 +232,7 @@ async fn log_in(
         address,
         // A form without a token shows a wrong one.
         token_sha256: Some(token.as_ref().map_or([0; 32], tester::Token::sha256)),
+        min_generation: None,
     };
     let snapshot = plane.inner().snapshot.load();
     match (admit(&snapshot, &head), token) {
@@ -207,7 +245,9 @@ async fn log_in(
             }
             Err(why)
         }
-        (Admission::Forward { .. } | Admission::Hold { .. }, _) => Err(Why::TokenWrong),
+        (Admission::Forward { .. } | Admission::Hold { .. } | Admission::Wait, _) => {
+            Err(Why::TokenWrong)
+        }
     }
 }
 

@@ -23,7 +23,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a connection gets to say that it was cut.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
-/// Serves until `stop`, then for at most `drain` what is under way.
+/// Serves until `stop`, then for at most `drain` what is under way; what lasts is ended in good
+/// order meanwhile.
 pub(super) async fn run(
     plane: DataPlane,
     listener: TcpListener,
@@ -63,6 +64,13 @@ pub(super) async fn run(
     let orderly = async {
         while connections.join_next().await.is_some() {}
         tunnels.wait().await;
+    };
+    let orderly = async {
+        tokio::select! {
+            biased;
+            () = orderly => {}
+            never = plane.end_long_lived() => match never {},
+        }
     };
     if timeout(drain, orderly).await.is_err() {
         tracing::warn!(

@@ -8,6 +8,7 @@ use contract::{ApplicationName, Generation, TenantId, VersionName};
 use super::{
     client::Client,
     gate::{Epoch, Hold},
+    lasting::Pace,
     target::{Target, TestTarget},
     traffic::{TenantTally, Traffic, VersionTally},
 };
@@ -30,6 +31,9 @@ pub struct AppRoute {
     pub test: Option<TestTarget>,
     /// How long a request waits at most before it is answered 503.
     pub hold_request_timeout: Duration,
+    /// Long-lived connections that are ended in good order a second, at least 1, when a generation
+    /// drains.
+    pub drain_rate: u32,
 }
 
 /// What is to become of users' requests.
@@ -95,7 +99,17 @@ pub(super) struct Route {
     pub(super) gate: Gate,
     pub(super) test: Option<TestGate>,
     pub(super) hold_request_timeout: Duration,
+    pub(super) drain_pace: Pace,
     pub(super) traffic: Arc<Traffic>,
+}
+
+impl Route {
+    /// Returns the epochs in which requests are let in or held: users', then testers'.
+    pub(super) fn epochs(&self) -> impl Iterator<Item = &Arc<Epoch>> {
+        let users = self.gate.serving();
+        let testers = self.test.as_ref().map(|test| &test.serving);
+        users.into_iter().chain(testers).map(|it| &it.epoch)
+    }
 }
 
 #[derive(Debug)]

@@ -1,9 +1,12 @@
 //! The data plane as its users see it: real sockets, real upstreams.
 
+mod ending;
 mod http1;
 mod long_lived;
+mod overlap;
 mod serving;
 mod switching;
 mod testers;
 mod upstream;
+mod waiting;
 mod world;

@@ -72,6 +72,7 @@ pub(super) struct VersionTally {
 pub(super) struct Traffic {
     versions: Mutex<Vec<Arc<VersionTally>>>,
     held: Counter,
+    failed: Counter,
     last_hold: Mutex<HoldFigures>,
     longest_hold: Mutex<Duration>,
 }
@@ -110,6 +111,7 @@ impl Traffic {
     /// Remembers what a hold cost, once it is over.
     pub(super) fn hold_ended(&self, figures: HoldFigures) {
         self.held.add(figures.held);
+        self.failed.add(figures.failed);
         *lock(&self.last_hold) = figures;
         let mut longest = lock(&self.longest_hold);
         *longest = longest.max(figures.longest);
@@ -119,6 +121,7 @@ impl Traffic {
     pub(super) fn holds(&self) -> HoldFigures {
         HoldFigures {
             held: self.held.get(),
+            failed: self.failed.get(),
             longest: *lock(&self.longest_hold),
         }
     }
@@ -178,6 +181,7 @@ mod tests {
         let traffic = Traffic::default();
         let figures = |held, ms| HoldFigures {
             held,
+            failed: held,
             longest: Duration::from_millis(ms),
         };
         traffic.hold_ended(figures(3, 9));

@@ -10,7 +10,7 @@ use contract::{
 use proto::catalog::v1 as wire;
 
 use super::{grants::GrantsPosition, turn::Objection};
-use crate::apps::{AppRoute, GateOrder, HealthProbe, Target, TestTarget, UpstreamError};
+use crate::apps::{AppRoute, GateOrder, HealthProbe, Overlap, Target, TestTarget, UpstreamError};
 
 /// Where a state stands in its application's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,7 @@ pub(crate) struct Route {
     display_name: Line<DISPLAY_NAME_CHARS_MAX>,
     test: Option<TestTarget>,
     hold_request_timeout: Duration,
+    drain_rate: u32,
     told: wire::Route,
 }
 
@@ -60,8 +61,12 @@ pub(crate) enum Order {
         nonce: Nonce,
         /// Whose turn it is.
         switch: SwitchName,
+        /// The version that follows if the switch is committed.
+        target: Target,
         /// What gateways must have before they answer.
         grants: GrantsPosition,
+        /// What becomes of requests under way on the active version.
+        overlap: Overlap,
     },
     /// Admit to the active version, which has just become it.
     Releasing {
@@ -111,6 +116,13 @@ const HOLD_REQUEST_MAX: Duration = Duration::from_secs(120);
 /// The longest drain.
 const DRAIN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Long-lived connections that are ended a second if nothing is said, and the most.
+const DRAIN_RATE: u32 = 100;
+const DRAIN_RATE_MAX: u32 = 100_000;
+/// The longest wait for requests on a version that leaves, and how long it is if nothing is said.
+const OVERLAP_MAX: Duration = Duration::from_secs(60);
+const OVERLAP_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a health check may take if nothing is said.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -138,6 +150,7 @@ impl Route {
                 display_name: parts.display_name,
                 test: parts.test,
                 hold_request_timeout: parts.hold_request_timeout,
+                drain_rate: parts.drain_rate,
                 told,
             }),
             Err(Fault(field, fault)) => Err(RouteError {
@@ -163,6 +176,7 @@ impl Route {
             gate,
             test: self.test.clone(),
             hold_request_timeout: self.hold_request_timeout,
+            drain_rate: self.drain_rate,
         }
     }
 }
@@ -175,6 +189,7 @@ struct Parts {
     display_name: Line<DISPLAY_NAME_CHARS_MAX>,
     test: Option<TestTarget>,
     hold_request_timeout: Duration,
+    drain_rate: u32,
 }
 
 /// The field, and what is wrong with it.
@@ -220,6 +235,7 @@ impl Parts {
                 told.hold_request_timeout.as_ref(),
                 HOLD_REQUEST_MAX,
             )?,
+            drain_rate: drain_rate(told.drain_rate)?,
             application,
             position,
             active,
@@ -248,27 +264,53 @@ fn order(application: &ApplicationName, told: &wire::Route) -> Result<Order, Fau
             switch: switch(&turn.switch)?,
             target: required_target("turn.target", turn.target.as_ref())?,
         },
-        Some(wire::route::Turn::Holding(turn)) => {
-            required_target("turn.target", turn.target.as_ref())?;
-            Order::Holding {
-                nonce: nonce(&turn.nonce)?,
-                switch: switch(&turn.switch)?,
-                grants: GrantsPosition {
-                    timeline: turn
-                        .grants_timeline
-                        .parse()
-                        .map_err(at::<NameError>("turn.grants_timeline"))?,
-                    revision: Revision::try_from(turn.grants_revision)
-                        .map_err(at("turn.grants_revision"))?,
-                },
-            }
-        }
+        Some(wire::route::Turn::Holding(turn)) => Order::Holding {
+            nonce: nonce(&turn.nonce)?,
+            switch: switch(&turn.switch)?,
+            target: required_target("turn.target", turn.target.as_ref())?,
+            overlap: overlap(turn)?,
+            grants: GrantsPosition {
+                timeline: turn
+                    .grants_timeline
+                    .parse()
+                    .map_err(at::<NameError>("turn.grants_timeline"))?,
+                revision: Revision::try_from(turn.grants_revision)
+                    .map_err(at("turn.grants_revision"))?,
+            },
+        },
         Some(wire::route::Turn::Releasing(turn)) => Order::Releasing {
             nonce: nonce(&turn.nonce)?,
             switch: switch(&turn.switch)?,
             drain_timeout: span("turn.drain_timeout", turn.drain_timeout.as_ref(), DRAIN_MAX)?,
         },
     })
+}
+
+fn overlap(turn: &wire::Holding) -> Result<Overlap, Fault> {
+    let timeout = || match &turn.overlap_timeout {
+        None => Ok(OVERLAP_TIMEOUT),
+        told => span("turn.overlap_timeout", told.as_ref(), OVERLAP_MAX),
+    };
+    match wire::Overlap::try_from(turn.overlap) {
+        Ok(wire::Overlap::Unspecified | wire::Overlap::Allowed) => Ok(Overlap::Allowed),
+        Ok(wire::Overlap::Abort) => Ok(Overlap::Abort(timeout()?)),
+        Ok(wire::Overlap::Cut) => Ok(Overlap::Cut(timeout()?)),
+        Err(_) => Err(Fault(
+            "turn.overlap",
+            format!("{} is not one that this release knows", turn.overlap),
+        )),
+    }
+}
+
+fn drain_rate(told: i32) -> Result<u32, Fault> {
+    match u32::try_from(told) {
+        Ok(0) => Ok(DRAIN_RATE),
+        Ok(rate @ 1..=DRAIN_RATE_MAX) => Ok(rate),
+        Ok(_) | Err(_) => Err(Fault(
+            "drain_rate",
+            format!("must be 0 to {DRAIN_RATE_MAX}"),
+        )),
+    }
 }
 
 fn required_target(

@@ -21,6 +21,7 @@ use super::{
         routes::{self, Loaded},
     },
     disk,
+    drains::Drains,
     grants::{Extent, GrantSet},
     leave::Leave,
     link,
@@ -128,6 +129,7 @@ pub(crate) fn start(
             unwritten: None,
         },
         errands: FuturesUnordered::new(),
+        drains: Drains::default(),
         status: watch::Sender::new(Arc::new(Status::starting(
             gateway.clone(),
             shell.clock().now(),

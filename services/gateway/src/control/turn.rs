@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | nothing | open to the active version | – |
 //! | preparing | open to the active version | ready: the promise is on disk, the target prepared, grants followed |
-//! | holding | held | held: the data plane has flipped, the promise is on disk, the grants are here |
+//! | holding | held | held: the data plane has flipped, the promise is on disk, the grants are here, the target is healthy, and nothing is under way if nothing may overlap |
 //! | releasing | open to the active version | released: flipped; drained: nothing is left on the generation before |
 //!
 //! Only an applied route moves the gate (I11): no input but `Arrived` leads to a `Flip`, and a route
@@ -18,13 +18,13 @@
 use contract::{Nonce, Revision};
 
 use super::route::{Order, Position, Route};
-use crate::apps::{AppRoute, GateOrder};
+use crate::apps::{AppRoute, GateOrder, Overlap};
 
 mod words;
 
 pub(crate) use words::{
-    Act, Answer, DrainFigures, DrainOrder, Grants, GrantsLink, HeldFigures, Input, Left, Objection,
-    Refusal, Report, Standing,
+    Act, Answer, DrainFigures, DrainOrder, DrainingFigures, Grants, GrantsLink, HeldFigures, Input,
+    Left, Objection, Refusal, Report, Standing,
 };
 
 /// One application as the control loop knows it.
@@ -73,6 +73,10 @@ enum Stage {
     /// Nothing may reach the active version.
     Holding {
         flip: FlipState,
+        /// The target's health.
+        check: Check,
+        /// What is under way on the active version, unless that may overlap with the next.
+        clear: Check,
         said: Option<Report>,
     },
     /// The generation before is leaving.
@@ -206,6 +210,9 @@ pub(crate) fn step(turn: &Turn, input: Input) -> Step {
             next.grants = grants;
             settle(&mut next)
         }
+        Input::Checked(nonce, result) => holding_for(&mut next, nonce, result, |check, _| check),
+        Input::Cleared(nonce, result) => holding_for(&mut next, nonce, result, |_, clear| clear),
+        Input::DrainMoved(nonce, figures) => drain_moved(&next, nonce, figures),
         Input::DrainEnded(nonce, figures) => drain_ended(&mut next, nonce, figures),
     };
     Step { turn: next, acts }
@@ -262,13 +269,13 @@ fn apply(turn: &Turn, route: Route) -> Step {
     let same_turn = turn.source == Source::Catalog
         && route.order.nonce().is_some()
         && route.order.nonce() == turn.route.order.nonce();
-    let (stage, prepare) = match (&route.order, &turn.stage) {
+    let (stage, work) = match (&route.order, &turn.stage) {
         (Order::Preparing { .. }, Stage::Preparing { .. })
         | (Order::Holding { .. }, Stage::Holding { .. })
         | (Order::Releasing { .. }, Stage::Releasing(_))
             if same_turn =>
         {
-            (turn.stage.clone(), None)
+            (turn.stage.clone(), more_time(turn, &route.order))
         }
         (Order::None, _) => (Stage::Idle, None),
         (Order::Preparing { nonce, target, .. }, _) => (
@@ -278,12 +285,25 @@ fn apply(turn: &Turn, route: Route) -> Step {
             },
             Some(Act::Prepare(*nonce, Box::new(target.clone()))),
         ),
-        (Order::Holding { .. }, _) => (
+        (
+            Order::Holding {
+                nonce,
+                target,
+                overlap,
+                ..
+            },
+            _,
+        ) => (
             Stage::Holding {
                 flip: FlipState::Ordered,
+                check: Check::Running,
+                clear: match overlap {
+                    Overlap::Allowed => Check::Passed,
+                    Overlap::Abort(_) | Overlap::Cut(_) => Check::Running,
+                },
                 said: None,
             },
-            None,
+            Some(Act::Check(*nonce, Box::new(target.clone()))),
         ),
         (Order::Releasing { .. }, _) => (Stage::Releasing(Release::Flipping), None),
     };
@@ -306,9 +326,32 @@ fn apply(turn: &Turn, route: Route) -> Step {
         Act::Flip(Box::new(next.app_route())),
         Act::Write,
     ];
-    acts.extend(prepare);
+    acts.extend(work);
     acts.extend(next.said());
     Step { turn: next, acts }
+}
+
+/// The same turn may give its drain more time, or none.
+fn more_time(turn: &Turn, told: &Order) -> Option<Act> {
+    match (&turn.stage, &turn.route.order, told) {
+        (
+            Stage::Releasing(Release::Draining(_)),
+            Order::Releasing {
+                drain_timeout: before,
+                ..
+            },
+            Order::Releasing {
+                nonce,
+                drain_timeout,
+                ..
+            },
+        ) if drain_timeout != before => Some(Act::DrainWithin(*nonce, *drain_timeout)),
+        (
+            Stage::Releasing(_) | Stage::Idle | Stage::Preparing { .. } | Stage::Holding { .. },
+            _,
+            _,
+        ) => None,
+    }
 }
 
 fn flipped(turn: &mut Turn, left: Left, held: HeldFigures) -> Vec<Act> {
@@ -339,13 +382,26 @@ fn flipped(turn: &mut Turn, left: Left, held: HeldFigures) -> Vec<Act> {
             acts.extend(drain);
             acts
         }
-        (Stage::Holding { flip, .. }, _) => {
+        (Stage::Holding { flip, .. }, order) => {
+            let first = *flip == FlipState::Ordered;
             *flip = FlipState::Done;
             let mut acts = unasked();
+            acts.extend(clear(order).filter(|_| first));
             acts.extend(settle(turn));
             acts
         }
         (Stage::Idle | Stage::Preparing { .. } | Stage::Releasing(_), _) => unasked(),
+    }
+}
+
+/// What is under way is waited for from the moment on in which nothing more can come.
+fn clear(order: &Order) -> Option<Act> {
+    match order {
+        Order::Holding { nonce, overlap, .. } => match overlap {
+            Overlap::Allowed => None,
+            Overlap::Abort(_) | Overlap::Cut(_) => Some(Act::Clear(*nonce, *overlap)),
+        },
+        Order::None | Order::Preparing { .. } | Order::Releasing { .. } => None,
     }
 }
 
@@ -387,6 +443,39 @@ fn prepared(turn: &mut Turn, nonce: Nonce, result: Result<(), Objection>) -> Vec
     }
 }
 
+/// Takes what came of one of the things that a held turn waits for.
+fn holding_for(
+    turn: &mut Turn,
+    nonce: Nonce,
+    result: Result<(), Objection>,
+    which: impl for<'c> FnOnce(&'c mut Check, &'c mut Check) -> &'c mut Check,
+) -> Vec<Act> {
+    if turn.route.order.nonce() != Some(nonce) {
+        return Vec::new();
+    }
+    match (&mut turn.stage, result) {
+        (Stage::Holding { check, clear, .. }, Ok(())) => {
+            *which(check, clear) = Check::Passed;
+            settle(turn)
+        }
+        (Stage::Holding { .. }, Err(objection)) => say(turn, Report::NotReady(objection)),
+        (Stage::Preparing { .. } | Stage::Idle | Stage::Releasing(_), _) => Vec::new(),
+    }
+}
+
+fn drain_moved(turn: &Turn, nonce: Nonce, figures: DrainingFigures) -> Vec<Act> {
+    match &turn.stage {
+        Stage::Releasing(Release::Draining(_)) if turn.route.order.nonce() == Some(nonce) => {
+            answer(&turn.route, Report::Draining(figures))
+                .into_iter()
+                .collect()
+        }
+        Stage::Releasing(_) | Stage::Idle | Stage::Preparing { .. } | Stage::Holding { .. } => {
+            Vec::new()
+        }
+    }
+}
+
 fn drain_ended(turn: &mut Turn, nonce: Nonce, figures: DrainFigures) -> Vec<Act> {
     match &turn.stage {
         Stage::Releasing(Release::Draining(held)) if turn.route.order.nonce() == Some(nonce) => {
@@ -424,6 +513,8 @@ fn settle(turn: &mut Turn) -> Vec<Act> {
         (
             Stage::Holding {
                 flip: FlipState::Done,
+                check: Check::Passed,
+                clear: Check::Passed,
                 said: None,
             },
             Order::Holding { grants, .. },

@@ -9,9 +9,9 @@ use proto::{
 use super::{
     grants::GrantsPosition,
     route::Position,
-    turn::{Answer, DrainFigures, HeldFigures, Objection, Report},
+    turn::{Answer, DrainFigures, DrainingFigures, HeldFigures, Objection, Report},
 };
-use crate::apps::{Drained, HoldFigures, NotReady};
+use crate::apps::{DrainProgress, Drained, HoldFigures, NotReady};
 
 /// The most characters of an objection's message.
 const MESSAGE_CHARS_MAX: usize = 500;
@@ -43,12 +43,16 @@ pub(super) fn answer(application: &ApplicationName, answer: &Answer) -> wire::An
         Report::Released(held) => wire::answer::Answer::Released(wire::Released {
             held_requests: count(held.requests),
             longest_hold: Some(duration::write(held.longest)),
-            ..Default::default()
+            failed_requests: count(held.failed),
+        }),
+        Report::Draining(draining) => wire::answer::Answer::Draining(wire::Draining {
+            open_requests: count(draining.open),
+            closed_connections: count(draining.closed),
         }),
         Report::Drained(drained) => wire::answer::Answer::Drained(wire::Drained {
             finished_requests: count(drained.finished),
             cut_requests: count(drained.cut),
-            ..Default::default()
+            closed_connections: count(drained.closed),
         }),
     };
     wire::Answer {
@@ -79,6 +83,7 @@ impl From<HoldFigures> for HeldFigures {
     fn from(figures: HoldFigures) -> Self {
         Self {
             requests: figures.held,
+            failed: figures.failed,
             longest: figures.longest,
         }
     }
@@ -88,9 +93,30 @@ impl From<Drained> for DrainFigures {
     fn from(drained: Drained) -> Self {
         Self {
             finished: drained.finished,
+            closed: drained.closed,
             cut: drained.cut,
         }
     }
+}
+
+impl From<DrainProgress> for DrainingFigures {
+    fn from(progress: DrainProgress) -> Self {
+        Self {
+            open: progress.open,
+            closed: progress.closed,
+        }
+    }
+}
+
+/// What is said when requests on the version that leaves do not end in time.
+pub(super) fn overlap(left: u64) -> Objection {
+    Objection::new(
+        "OVERLAP",
+        format!(
+            "The version that leaves still answers requests: {left} are under way after the time \
+             that the switch waits for them."
+        ),
+    )
 }
 
 fn count(number: u64) -> i64 {

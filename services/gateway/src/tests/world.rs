@@ -167,6 +167,8 @@ impl World {
             request_drain_seconds: 5,
             connections_max: 100,
             held_requests_max: 100,
+            held_bytes_max: 1_000_000,
+            min_generation_wait_ms: 5000,
         }
     }
 
@@ -330,6 +332,7 @@ async fn version_server(shell: &Shell, version: &'static str) -> SocketAddr {
     let says = axum::routing::get(move || async move { format!("version {version}") });
     let router = axum::Router::new()
         .route("/", says.clone())
+        .route("/hang", axum::routing::get(std::future::pending::<String>))
         .route("/health", says);
     let stop = shell.stopping();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());

@@ -51,21 +51,33 @@ fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
             tester_token_sha256: [7; 32],
         }),
         hold_request_timeout: Duration::from_secs(15),
+        drain_rate: 100,
     });
     assert!(drain.is_none());
     plane.inner().snapshot.load_full()
 }
 
 fn outcome(snapshot: &Snapshot, address: &Address, token_sha256: Option<[u8; 32]>) -> String {
+    outcome_from(snapshot, address, token_sha256, None)
+}
+
+fn outcome_from(
+    snapshot: &Snapshot,
+    address: &Address,
+    token_sha256: Option<[u8; 32]>,
+    min_generation: Option<u64>,
+) -> String {
     match admit(
         snapshot,
         &Head {
             address,
             token_sha256,
+            min_generation: min_generation.map(|it| Generation::try_from(it).unwrap()),
         },
     ) {
         Admission::Forward { serving, .. } => format!("forward to {}", serving.target.version),
         Admission::Hold { timeout, .. } => format!("hold for {} s", timeout.as_secs()),
+        Admission::Wait => "wait".to_owned(),
         Admission::Refuse { why, .. } => why.reason().to_owned(),
     }
 }
@@ -121,6 +133,36 @@ fn every_gate_and_every_grant_has_its_outcome() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn who_wants_a_later_generation_waits_for_it_whatever_the_gate_is() {
+    let user = |tenant: &str| Address::User {
+        tenant: tenant.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+    };
+    for order in [
+        GateOrder::Never,
+        GateOrder::Open(target("1")),
+        GateOrder::Held(Some(target("1"))),
+        GateOrder::Held(None),
+    ] {
+        let snapshot = snapshot(order.clone(), true);
+        for tenant in ["in", "out", "new", "who"] {
+            let address = user(tenant);
+            assert_eq!(outcome_from(&snapshot, &address, None, Some(2)), "wait");
+            assert_eq!(
+                outcome_from(&snapshot, &address, None, Some(1)),
+                outcome(&snapshot, &address, None),
+                "{order:?}: this one is here"
+            );
+        }
+        let testers = Address::Test {
+            application: "shop".parse().unwrap(),
+        };
+        let outcome = outcome_from(&snapshot, &testers, Some([7; 32]), Some(2));
+        assert_eq!(outcome, "forward to 2", "testers name a version");
     }
 }
 

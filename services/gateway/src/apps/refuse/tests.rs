@@ -3,7 +3,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 
-const ALL: [Why; 24] = [
+const ALL: [Why; 26] = [
     Why::BadHost,
     Why::BadRequest,
     Why::MethodRefused,
@@ -18,6 +18,8 @@ const ALL: [Why; 24] = [
     Why::Refused(RefusalReason::Removed),
     Why::HeldTooLong,
     Why::TooManyHeld,
+    Why::BadMinGeneration,
+    Why::GenerationNotReached,
     Why::NothingInTest,
     Why::TokenNeeded,
     Why::TokenWrong,
@@ -123,4 +125,18 @@ fn browsers_get_pages_and_programs_json() {
     check(Some("application/json, text/html;q=0"), Form::Json);
     check(Some("text/plain"), Form::Line);
     check(Some("application/json, text/plain, */*"), Form::Json);
+}
+
+#[tokio::test]
+async fn whoever_is_turned_away_for_a_while_hears_when_to_come_back() {
+    let mut seen = 0;
+    for why in ALL {
+        let (fields, _) = render(why, Form::Json).await;
+        if why.status() == StatusCode::SERVICE_UNAVAILABLE {
+            let after: u64 = fields["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!(after > 0, "{why:?}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 5);
 }

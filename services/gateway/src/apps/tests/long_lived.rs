@@ -43,7 +43,7 @@ fn post(
     Request::post(path).header("host", USER).body(body).unwrap()
 }
 
-fn get(path: &str) -> Request<BoxBody<Bytes, std::io::Error>> {
+pub(super) fn get(path: &str) -> Request<BoxBody<Bytes, std::io::Error>> {
     Request::get(path)
         .header("host", USER)
         .body(empty())
@@ -100,7 +100,7 @@ async fn a_download_goes_on_over_a_switch_and_counts_until_its_end() {
         drained.await,
         Drained {
             finished: 1,
-            cut: 0
+            ..Drained::default()
         }
     );
 }
@@ -245,7 +245,7 @@ async fn a_user_who_sends_no_more_of_an_upload_is_not_waited_for() {
     assert_eq!(status.traffic[0].failed, 0, "it is not the version's fault");
 }
 
-async fn web_socket(world: &World) -> WebSocketStream<TcpStream> {
+pub(super) async fn web_socket(world: &World) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(world.address).await.unwrap();
     let request = Request::get(format!("ws://{USER}/ws"))
         .header("host", USER)
@@ -258,7 +258,7 @@ async fn web_socket(world: &World) -> WebSocketStream<TcpStream> {
     client_async(request, stream).await.unwrap().0
 }
 
-async fn echo(socket: &mut WebSocketStream<TcpStream>, text: &str) -> String {
+pub(super) async fn echo(socket: &mut WebSocketStream<TcpStream>, text: &str) -> String {
     socket.send(Message::text(text)).await.unwrap();
     let answer = timeout(LONG, socket.next())
         .await
@@ -285,8 +285,8 @@ async fn a_web_socket_goes_on_over_a_switch_and_is_cut_at_the_deadline() {
     assert_eq!(
         drained,
         Drained {
-            finished: 0,
-            cut: 1
+            cut: 1,
+            ..Drained::default()
         }
     );
     let end = timeout(LONG, first.next()).await.unwrap();

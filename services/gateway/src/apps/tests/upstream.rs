@@ -81,6 +81,7 @@ impl Upstream {
             .route("/upload", any(upload))
             .route("/download", get(download))
             .route("/endless", get(endless))
+            .route("/events", get(events))
             .route("/hang", any(hang))
             .route("/ws", get(web_socket))
             .route(
@@ -166,6 +167,19 @@ async fn download(State(seen): State<Arc<Seen>>, request: Request) -> Body {
         Ok(Bytes::from(seen.version.clone()))
     });
     Body::from_stream(begin.chain(end))
+}
+
+/// One event and a half; the rest of it, and another one, once it is told to go on; then nothing.
+async fn events(State(seen): State<Arc<Seen>>, request: Request) -> Response {
+    seen.note(&request);
+    let begin = stream::iter(["data: 1\n\n", "data: 2\n"]);
+    let rest = stream::once(async move {
+        seen.gone_on().await;
+        "\ndata: 3\n\n"
+    });
+    let pieces = begin.chain(rest).chain(stream::pending());
+    let body = Body::from_stream(pieces.map(|it| Ok::<_, Infallible>(Bytes::from(it))));
+    ([("content-type", "text/event-stream")], body).into_response()
 }
 
 async fn endless(State(seen): State<Arc<Seen>>, request: Request) -> Body {

@@ -136,6 +136,7 @@ pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {
         gate,
         test: None,
         hold_request_timeout: LONG,
+        drain_rate: 100,
     }
 }
 

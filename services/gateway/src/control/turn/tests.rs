@@ -6,6 +6,7 @@ use crate::control::{
     route::tests::{holding, nonce, parse, preparing, releasing, told, uuid},
 };
 
+mod leaving;
 mod orders;
 
 const GRANTS_NEEDED: u64 = 5;
@@ -47,7 +48,10 @@ fn reports(acts: &[Act]) -> Vec<Report> {
             Act::Flip(_)
             | Act::Write
             | Act::Prepare(..)
+            | Act::Check(..)
+            | Act::Clear(..)
             | Act::Drain(_)
+            | Act::DrainWithin(..)
             | Act::Refuse(_)
             | Act::Accept => None,
         })
@@ -59,9 +63,11 @@ fn objections(acts: &[Act]) -> Vec<String> {
         .into_iter()
         .map(|report| match report {
             Report::NotReady(objection) => objection.reason,
-            Report::Ready | Report::Held | Report::Released(_) | Report::Drained(_) => {
-                format!("{report:?}")
-            }
+            Report::Ready
+            | Report::Held
+            | Report::Released(_)
+            | Report::Draining(_)
+            | Report::Drained(_) => format!("{report:?}"),
         })
         .collect()
 }
@@ -122,7 +128,10 @@ fn another_history_or_an_older_state_is_refused_and_asked_turns_hear_why() {
                 Act::Flip(_)
                 | Act::Write
                 | Act::Prepare(..)
+                | Act::Check(..)
+                | Act::Clear(..)
                 | Act::Drain(_)
+                | Act::DrainWithin(..)
                 | Act::Answer(_)
                 | Act::Accept => None,
             })
@@ -178,7 +187,9 @@ fn a_joiner_in_a_hold_promises_before_it_says_held() {
         },
     );
     assert_eq!(reports(&flipped.acts), []);
-    let written = step(&flipped.turn, Input::Written(hold().position));
+    let checked = step(&flipped.turn, Input::Checked(nonce(3), Ok(())));
+    assert_eq!(reports(&checked.acts), []);
+    let written = step(&checked.turn, Input::Written(hold().position));
     assert_eq!(reports(&written.acts), [Report::Held]);
 }
 
@@ -216,7 +227,9 @@ fn grants_of_another_timeline_never_count_for_a_hold() {
     });
     let turn = step(&ready(), Input::Grants(foreign)).turn;
     let (turn, acts) = applied(&turn, hold(), Left::Nothing);
-    assert_eq!(reports(&acts), []);
+    let checked = step(&turn, Input::Checked(nonce(3), Ok(())));
+    assert_eq!(reports(&[acts, checked.acts].concat()), []);
+    let turn = checked.turn;
     let told = step(&turn, Input::Grants(following()));
     assert_eq!(reports(&told.acts), [Report::Held]);
 }

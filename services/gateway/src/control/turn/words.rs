@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{Nonce, Revision, Timeline};
 
 use crate::{
-    apps::{AppRoute, Target},
+    apps::{AppRoute, Overlap, Target},
     control::{
         grants::GrantsPosition,
         route::{Position, Route},
@@ -30,8 +30,14 @@ pub(crate) enum Input {
     NotWritten(Position, String),
     /// The target of the turn is checked.
     Prepared(Nonce, Result<(), Objection>),
+    /// The target of the turn was asked for its health again, now that requests wait.
+    Checked(Nonce, Result<(), Objection>),
+    /// Nothing is under way on the version that leaves, or too much was for too long.
+    Cleared(Nonce, Result<(), Objection>),
     /// The grants moved, or the link to provisioning did.
     Grants(Grants),
+    /// How far the drain of the generation is that left with this turn.
+    DrainMoved(Nonce, DrainingFigures),
     /// The generation that left with this turn has nothing in flight.
     DrainEnded(Nonce, DrainFigures),
 }
@@ -54,8 +60,15 @@ pub(crate) enum Act {
     Write,
     /// Resolve, connect to and check the target; then tell `Prepared`.
     Prepare(Nonce, Box<Target>),
+    /// Ask for the target's health once more; then tell `Checked`.
+    Check(Nonce, Box<Target>),
+    /// Wait until nothing is under way behind the closed gate, and do as the policy says if that
+    /// takes too long; then tell `Cleared`.
+    Clear(Nonce, Overlap),
     /// Let what left with the last flip finish; then tell `DrainEnded` if a turn asked for it.
     Drain(DrainOrder),
+    /// Let the drain of this turn take so long, from its begin on.
+    DrainWithin(Nonce, Duration),
     /// Tell the catalog.
     Answer(Answer),
     /// Say loudly that the catalog's word was not taken.
@@ -95,6 +108,8 @@ pub(crate) enum Report {
     Held,
     /// New and held requests go to the new version.
     Released(HeldFigures),
+    /// Something still is on the generation before.
+    Draining(DrainingFigures),
     /// Nothing is left on the generation before.
     Drained(DrainFigures),
 }
@@ -123,8 +138,19 @@ impl Objection {
 pub(crate) struct HeldFigures {
     /// Requests that waited.
     pub(crate) requests: u64,
+    /// Of them, those that were answered 503 here.
+    pub(crate) failed: u64,
     /// The longest that one waited.
     pub(crate) longest: Duration,
+}
+
+/// How far the end of a generation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DrainingFigures {
+    /// Requests and connections that are still under way.
+    pub(crate) open: u64,
+    /// Long-lived connections that were ended in good order.
+    pub(crate) closed: u64,
 }
 
 /// How a generation ended.
@@ -132,6 +158,8 @@ pub(crate) struct HeldFigures {
 pub(crate) struct DrainFigures {
     /// Requests that finished.
     pub(crate) finished: u64,
+    /// Of them, long-lived connections that were ended in good order.
+    pub(crate) closed: u64,
     /// Requests and connections that were cut.
     pub(crate) cut: u64,
 }

@@ -97,6 +97,8 @@ struct World {
     to_write: Option<Row>,
     preparing: Option<Nonce>,
     prepared: bool,
+    checking: Option<Nonce>,
+    checked: bool,
     /// Whether this process has said that it is ready: it may say so again.
     ready_here: bool,
     draining: Option<Nonce>,
@@ -113,6 +115,7 @@ enum Event {
     Written,
     NotWritten,
     Prepared(bool),
+    Checked(bool),
     GrantsArrive,
     Link(GrantsLink),
     DrainEnds,
@@ -130,6 +133,8 @@ impl World {
             to_write: None,
             preparing: None,
             prepared: false,
+            checking: None,
+            checked: false,
             ready_here: false,
             draining: None,
             grants: grants(GrantsLink::Following, GRANTS_NEEDED - 1),
@@ -170,6 +175,9 @@ impl World {
         }
         if self.preparing.is_some() {
             events.extend([Event::Prepared(true), Event::Prepared(false)]);
+        }
+        if self.checking.is_some() {
+            events.extend([Event::Checked(true), Event::Checked(false)]);
         }
         if self.draining.is_some() {
             events.push(Event::DrainEnds);
@@ -224,6 +232,15 @@ impl World {
                 };
                 world.input(Input::Prepared(nonce, result));
             }
+            Event::Checked(fine) => {
+                let nonce = world.checking.take().unwrap();
+                world.checked = fine;
+                let result = match fine {
+                    true => Ok(()),
+                    false => Err(Objection::new("VERSION_UNHEALTHY", "500")),
+                };
+                world.input(Input::Checked(nonce, result));
+            }
             Event::GrantsArrive => {
                 world.grants = grants(world.grants.link, GRANTS_NEEDED);
                 world.input(Input::Grants(world.grants));
@@ -250,6 +267,8 @@ impl World {
         self.to_write = None;
         self.preparing = None;
         self.prepared = false;
+        self.checking = None;
+        self.checked = false;
         self.ready_here = false;
         self.draining = None;
         self.turn = None;
@@ -290,6 +309,12 @@ impl World {
                     self.preparing = Some(nonce);
                     self.prepared = false;
                 }
+                Act::Check(nonce, _) => {
+                    self.checking = Some(nonce);
+                    self.checked = false;
+                }
+                Act::Clear(..) => panic!("requests may overlap"),
+                Act::DrainWithin(..) => panic!("its time is always the same"),
                 Act::Drain(DrainOrder::Asked(nonce, _)) => self.draining = Some(nonce),
                 Act::Drain(DrainOrder::Unasked) | Act::Refuse(_) | Act::Accept => {}
                 Act::Answer(answer) => self.hear(&answer),
@@ -352,6 +377,10 @@ impl World {
             Report::Held => {
                 assert_eq!(row, Row::Holding);
                 assert!(self.promised(), "held without a promise on disk (R3)");
+                assert!(
+                    self.checked,
+                    "held for a version that was not checked again"
+                );
                 assert_eq!(self.gate, Some(Gate::Held), "held before the flip (R2)");
                 assert_eq!(
                     self.grants.durable,
@@ -364,6 +393,7 @@ impl World {
                 assert_eq!(self.gate, Some(Gate::Open(2)));
                 Said::Released
             }
+            Report::Draining(_) => panic!("nobody said how far it is"),
             Report::Drained(_) => {
                 assert!(self.said.contains(&Said::Released));
                 Said::Drained
@@ -402,7 +432,7 @@ impl World {
             )
         });
         format!(
-            "{:?} {:?} {turn:?} {:?} {:?} {:?} {:?} {} {} {:?} {:?} {:?} {} {}",
+            "{:?} {:?} {turn:?} {:?} {:?} {:?} {:?} {} {:?} {} {} {:?} {:?} {:?} {} {}",
             self.row,
             self.in_flight,
             self.gate,
@@ -410,6 +440,8 @@ impl World {
             self.to_write,
             self.preparing,
             self.prepared,
+            self.checking,
+            self.checked,
             self.ready_here,
             self.draining,
             self.grants,
