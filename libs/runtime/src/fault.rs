@@ -83,14 +83,19 @@ pub fn planted(_: Plant) -> bool {
     false
 }
 
+/// Reads from the environment at which points this process is to die and which bug is planted.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn arm() {}
+
 /// Dies here as by `kill -9` if the variable `FAILPOINTS` says so, as in
-/// `FAILPOINTS=catalog.switch.saved=2*off->return`: at the third time that it gets here.
+/// `FAILPOINTS=gateway.routes.written=2*off->return`: at the third time that it gets here.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 pub fn crash_point(_: &str) {}
 
 #[cfg(feature = "faults")]
-pub use enabled::{crash_point, plant, planted};
+pub use enabled::{arm, crash_point, plant, planted};
 
 #[cfg(feature = "faults")]
 mod enabled {
@@ -109,26 +114,33 @@ mod enabled {
 
     /// Plants one bug in this process, or none, in place of the one before.
     pub fn plant(bug: Option<Plant>) {
-        begin();
+        arm();
         PLANTED.store(bug.map_or(0, |bug| bug as u8), Ordering::SeqCst);
     }
 
     /// Tells whether a bug is planted in this process.
     pub fn planted(bug: Plant) -> bool {
-        begin();
+        arm();
         PLANTED.load(Ordering::SeqCst) == bug as u8
     }
 
     /// Dies here as by `kill -9` if the variable `FAILPOINTS` says so, as in
-    /// `FAILPOINTS=catalog.switch.saved=2*off->return`: at the third time that it gets here.
+    /// `FAILPOINTS=gateway.routes.written=2*off->return`: at the third time that it gets here.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the last words of a process that a test kills"
+    )]
     pub fn crash_point(name: &str) {
-        begin();
+        arm();
         if fail::eval(name, |_| ()).is_some() {
+            eprintln!("dying at {name}");
             std::process::abort();
         }
     }
 
-    fn begin() {
+    /// Reads from the environment at which points this process is to die, here and around commits,
+    /// and which bug is planted.
+    pub fn arm() {
         BEGUN.call_once(|| {
             // Lives as long as the process.
             std::mem::forget(fail::FailScenario::setup());

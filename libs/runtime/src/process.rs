@@ -26,6 +26,7 @@ pub fn main<T>(
     args: &ProcessArgs,
     run: impl AsyncFnOnce(Shell) -> Result<T, Error>,
 ) -> ExitCode {
+    crate::fault::arm();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name(name)

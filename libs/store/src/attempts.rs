@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::db::Mode;
+use crate::fault::{self, Side};
 use crate::retry::Retry;
 use crate::tx::Health;
 use crate::{Db, Error, Tx};
@@ -31,7 +32,7 @@ const WORK_MAX: Duration = Duration::from_secs(30);
 #[macro_export]
 macro_rules! write {
     ($db:expr, |$tx:ident| $body:expr) => {
-        $crate::attempt!($crate::Attempts::writing(&$db), |$tx| $body)
+        $crate::attempt!($crate::Attempts::writing(&$db, module_path!()), |$tx| $body)
     };
 }
 
@@ -77,15 +78,18 @@ pub struct Attempts {
     db: Db,
     mode: Mode,
     retry: Retry,
+    /// Whose transaction it is, for the last words of a process that dies in it.
+    place: &'static str,
 }
 
 impl Attempts {
     #[doc(hidden)]
-    pub fn writing(db: &Db) -> Attempts {
+    pub fn writing(db: &Db, place: &'static str) -> Attempts {
         Attempts {
             db: db.clone(),
             mode: Mode::Write,
             retry: Retry::new(),
+            place,
         }
     }
 
@@ -95,6 +99,7 @@ impl Attempts {
             db: db.clone(),
             mode: Mode::Read,
             retry: Retry::new(),
+            place: "",
         }
     }
 
@@ -131,7 +136,7 @@ impl Attempts {
         };
         match (tx.health(), result) {
             (Health::Collided, _) => tx.rollback().await,
-            (Health::Good | Health::Failed, Ok(value)) => match self.db.commit(tx).await {
+            (Health::Good | Health::Failed, Ok(value)) => match self.commit(tx).await {
                 Ok(()) => return ControlFlow::Break(Ok(value)),
                 Err(Error::Busy(_)) => {}
                 Err(error) => return ControlFlow::Break(Err(error.into())),
@@ -144,6 +149,18 @@ impl Attempts {
         match self.again().await {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Err(error.into())),
+        }
+    }
+
+    async fn commit(&self, tx: Tx) -> Result<(), Error> {
+        match self.mode {
+            Mode::Read => self.db.commit(tx).await,
+            Mode::Write => {
+                fault::point(Side::Before, self.place);
+                let done = self.db.commit(tx).await;
+                fault::point(Side::After, self.place);
+                done
+            }
         }
     }
 

@@ -52,6 +52,7 @@ mod attempts;
 mod claim;
 mod db;
 mod error;
+mod fault;
 mod retry;
 pub mod testing;
 mod tx;

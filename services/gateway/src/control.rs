@@ -12,7 +12,7 @@ use std::{
 use contract::{ApplicationName, GatewayName};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use proto::catalog::v1 as wire;
-use runtime::{CancellationToken, Latch, Shell};
+use runtime::{CancellationToken, Latch, Shell, fault::crash_point};
 use tokio::sync::{mpsc, watch};
 
 use crate::apps::{AppRoute, DataPlane, Drain, NotReady};
@@ -471,6 +471,7 @@ impl Control {
 
     /// Tells the catalog. What cannot be told now is told again on the next stream.
     fn say(&mut self, answer: wire::Answer) {
+        crash_point("gateway.answer");
         let message = wire::FollowRequest {
             message: Some(wire::follow_request::Message::Answer(answer)),
         };

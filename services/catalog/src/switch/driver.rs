@@ -7,7 +7,7 @@ use ::store::Db;
 use contract::VersionRef;
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use runtime::{CancellationToken, Clock, retry};
+use runtime::{CancellationToken, Clock, fault::crash_point, retry};
 
 use super::{Effect, Event, Switch, advance::apply, step};
 use crate::{
@@ -131,7 +131,10 @@ impl Driver {
             never = self.keep(switch) => match never {},
         };
         match answer {
-            Ok(event) => drop(apply(&self.db, &self.clock, &switch.name, &event).await?),
+            Ok(event) => {
+                crash_point("catalog.effect.done");
+                drop(apply(&self.db, &self.clock, &switch.name, &event).await?);
+            }
             Err(problem) => {
                 tracing::warn!(
                     switch.name = %switch.name,

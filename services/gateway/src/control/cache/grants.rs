@@ -13,6 +13,7 @@ use std::{
     path::Path,
 };
 
+use runtime::fault::crash_point;
 use serde::{Deserialize, Serialize};
 
 use super::{StateDir, checksum, read};
@@ -120,7 +121,9 @@ impl Open {
 
     fn append(mut self, lines: &[u8]) -> io::Result<Self> {
         self.file.write_all(lines)?;
+        crash_point("gateway.grants.appended");
         self.file.sync_data()?;
+        crash_point("gateway.grants.written");
         self.changes_bytes += lines.len() as u64;
         Ok(self)
     }
@@ -129,6 +132,7 @@ impl Open {
 fn write_anew(dir: &StateDir, known: &Known) -> io::Result<Open> {
     let full = line(known.position, Extent::Full, &known.grants);
     let new = dir.write_beside(FILE, &full)?;
+    crash_point("gateway.grants.beside");
     fs::rename(new, dir.file(FILE))?;
     dir.sync()?;
     Ok(Open {

@@ -8,6 +8,7 @@ use std::{fs, io};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost::Message as _;
 use proto::catalog::v1 as wire;
+use runtime::fault::crash_point;
 use serde::{Deserialize, Serialize};
 
 use super::{StateDir, checksum, read};
@@ -90,9 +91,12 @@ pub(crate) fn save(dir: &StateDir, state: &RouteState, copies: Copies) -> io::Re
     };
     for _ in 0..times {
         let new = dir.write_beside(NEWEST, &content)?;
+        crash_point("gateway.routes.beside");
         keep_newest(dir)?;
+        crash_point("gateway.routes.kept");
         fs::rename(new, dir.file(NEWEST))?;
         dir.sync()?;
+        crash_point("gateway.routes.written");
     }
     Ok(())
 }
