@@ -52,6 +52,8 @@ fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
         }),
         hold_request_timeout: Duration::from_secs(15),
         drain_rate: 100,
+        lease: None,
+        report_traffic: false,
     });
     assert!(drain.is_none());
     plane.inner().snapshot.load_full()
@@ -74,6 +76,7 @@ fn outcome_from(
             token_sha256,
             min_generation: min_generation.map(|it| Generation::try_from(it).unwrap()),
         },
+        Moment::at(Duration::ZERO),
     ) {
         Admission::Forward { serving, .. } => format!("forward to {}", serving.target.version),
         Admission::Hold { timeout, .. } => format!("hold for {} s", timeout.as_secs()),

@@ -3,7 +3,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 
-const ALL: [Why; 26] = [
+const ALL: [Why; 27] = [
     Why::BadHost,
     Why::BadRequest,
     Why::MethodRefused,
@@ -20,6 +20,7 @@ const ALL: [Why; 26] = [
     Why::TooManyHeld,
     Why::BadMinGeneration,
     Why::GenerationNotReached,
+    Why::Fenced,
     Why::NothingInTest,
     Why::TokenNeeded,
     Why::TokenWrong,

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::upstream::Upstream;
 use crate::apps::{
-    AppRoute, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Settings, TestTarget,
+    AppRoute, BootClock, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Settings,
+    TestTarget,
 };
 
 /// How long anything may take before a test gives up.
@@ -40,12 +41,17 @@ impl World {
     }
 
     pub(super) async fn with(limits: Limits) -> Self {
-        let plane = DataPlane::new(Settings {
+        Self::with_clock(limits, BootClock::System).await
+    }
+
+    pub(super) async fn with_clock(limits: Limits, clock: BootClock) -> Self {
+        let settings = Settings {
             operator: "acme".parse().unwrap(),
             apps_url: "http://example.com:8080".parse().unwrap(),
             support: "the help desk of ACME".parse().unwrap(),
             limits,
-        });
+        };
+        let plane = DataPlane::with_clock(settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -137,6 +143,8 @@ pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {
         test: None,
         hold_request_timeout: LONG,
         drain_rate: 100,
+        lease: None,
+        report_traffic: false,
     }
 }
 
