@@ -2,6 +2,7 @@
 
 mod ending;
 mod http1;
+mod leases;
 mod long_lived;
 mod overlap;
 mod serving;

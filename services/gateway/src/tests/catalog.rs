@@ -96,6 +96,11 @@ impl Catalog {
         self.state().left.clone()
     }
 
+    /// Returns an application's route as it was told last.
+    pub(crate) fn route(&self, name: &str) -> wire::Route {
+        self.state().routes[name].clone()
+    }
+
     /// Returns the beats, in order.
     pub(crate) fn beats(&self) -> Vec<wire::Beat> {
         self.state().beats.clone()

@@ -44,7 +44,8 @@ impl World {
         Self::with_clock(limits, BootClock::System).await
     }
 
-    pub(super) async fn with_clock(limits: Limits, clock: BootClock) -> Self {
+    /// A data plane that nobody reaches by a socket, with the same grants.
+    pub(super) fn plane(limits: Limits, clock: BootClock) -> DataPlane {
         let settings = Settings {
             operator: "acme".parse().unwrap(),
             apps_url: "http://example.com:8080".parse().unwrap(),
@@ -52,34 +53,32 @@ impl World {
             limits,
         };
         let plane = DataPlane::with_clock(settings, clock);
+        for version in ["1.0", "2.0"] {
+            for tenant in ["hall", "east"] {
+                grant(&plane, tenant, version, GrantDecision::Admitted);
+            }
+        }
+        plane
+    }
+
+    pub(super) async fn with_clock(limits: Limits, clock: BootClock) -> Self {
+        let plane = Self::plane(limits, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();
         let drain = Duration::from_millis(300);
         serving.spawn(plane.clone().serve(listener, stop.clone(), drain));
-        let world = Self {
+        Self {
             plane,
             address,
             stop,
             serving,
-        };
-        for version in ["1.0", "2.0"] {
-            for tenant in ["hall", "east"] {
-                world.grant(tenant, version, GrantDecision::Admitted);
-            }
         }
-        world
     }
 
     pub(super) fn grant(&self, tenant: &str, version: &str, decision: GrantDecision) {
-        let change = GrantChange {
-            tenant: tenant.parse().unwrap(),
-            application: "shop".parse().unwrap(),
-            version: version.parse().unwrap(),
-            decision,
-        };
-        self.plane.set_grants(false, vec![change]);
+        grant(&self.plane, tenant, version, decision);
     }
 
     pub(super) fn open(&self, generation: u64, upstream: &Upstream) -> Option<Drain> {
@@ -132,6 +131,16 @@ impl World {
             .ok();
         String::from_utf8_lossy(&back).into_owned()
     }
+}
+
+fn grant(plane: &DataPlane, tenant: &str, version: &str, decision: GrantDecision) {
+    let change = GrantChange {
+        tenant: tenant.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        version: version.parse().unwrap(),
+        decision,
+    };
+    plane.set_grants(false, vec![change]);
 }
 
 pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {

@@ -200,7 +200,10 @@ mod tests {
         assert_eq!(beat.not_ready_message, "otherwise");
         status.send_modify(|status| Arc::make_mut(status).membership = Membership::Following);
         assert_eq!(wait(&beats), Duration::ZERO);
+        assert_eq!(beats.due().await, Some(false));
+        assert_eq!(beats.due().await, Some(true));
+        beats.next_beat();
         drop(status);
-        assert_eq!(beats.due().await, Some(true), "it is due all the same");
+        assert_eq!(beats.due().await, None);
     }
 }

@@ -7,6 +7,7 @@ use crate::control::{
 };
 
 mod leaving;
+mod adoption;
 mod orders;
 
 const GRANTS_NEEDED: u64 = 5;
