@@ -252,8 +252,8 @@ impl World {
         let stream = TcpStream::connect(self.at().apps).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let request = Request::get("/").header("host", ACME);
-        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
-        let asked = async {
+        let asked = async move {
+            let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
             let (head, body) = answer.await.unwrap().into_parts();
             let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
                 format!("{name}: {}\r\n", value.to_str().unwrap())
@@ -264,10 +264,9 @@ impl World {
                 body: String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap(),
             }
         };
-        tokio::select! {
-            answer = asked => answer,
-            ended = connection => panic!("it ended before the answer: {ended:?}"),
-        }
+        let (answer, ended) = tokio::join!(asked, connection);
+        ended.unwrap();
+        answer
     }
 
     /// Tells whether a user's request waits, and is not answered.
