@@ -164,6 +164,14 @@ pub(crate) fn start(
         disk::write_grants(dir, grants, sets_to_write, messages.clone()).map(done),
     );
     shell.spawn(
+        "long-lived connections of a gateway out of use",
+        beats
+            .plane
+            .clone()
+            .empty_while_out_of_use(links.clone())
+            .map(done),
+    );
+    shell.spawn(
         "link to the catalog",
         link::catalog::follow(peers.catalogs, beats, messages.clone(), links.clone()).map(done),
     );

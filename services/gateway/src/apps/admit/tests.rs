@@ -75,7 +75,13 @@ fn outcome_from(
     token_sha256: Option<[u8; 32]>,
     min_generation: Option<u64>,
 ) -> String {
-    outcome_of(snapshot, address, token_sha256, min_generation, Duration::ZERO)
+    outcome_of(
+        snapshot,
+        address,
+        token_sha256,
+        min_generation,
+        Duration::ZERO,
+    )
 }
 
 fn outcome_at(

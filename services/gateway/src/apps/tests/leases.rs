@@ -222,6 +222,7 @@ fn ask_while_leases_end(
         let head = Head {
             address: &address,
             token_sha256: None,
+            min_generation: None,
         };
         let (request_id, line) = ("r".parse().unwrap(), Line::new());
         while !done.load(Ordering::SeqCst) {

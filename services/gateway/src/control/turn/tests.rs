@@ -6,8 +6,8 @@ use crate::control::{
     route::tests::{holding, nonce, parse, preparing, releasing, told, uuid},
 };
 
-mod leaving;
 mod adoption;
+mod leaving;
 mod orders;
 
 const GRANTS_NEEDED: u64 = 5;

@@ -39,7 +39,10 @@ fn refusal(step: &Step) -> Option<Refusal> {
         Act::Flip(_)
         | Act::Write
         | Act::Prepare(..)
+        | Act::Check(..)
+        | Act::Clear(..)
         | Act::Drain(_)
+        | Act::DrainWithin(..)
         | Act::Answer(_)
         | Act::Accept => None,
     })
@@ -90,6 +93,7 @@ fn what_was_on_disk_before_is_no_promise_of_the_new_timeline() {
     // The promise of the old timeline is kept, and its revision is no smaller in number.
     let (turn, acts) = applied(&ready(), parse(adopted(3, 1, 1)), Left::Nothing);
     assert_eq!(reports(&acts), []);
+    let turn = step(&turn, Input::Checked(nonce(9), Ok(()))).turn;
     let late = step(&turn, Input::Written(prepare().position));
     assert_eq!(reports(&late.acts), [], "the disk has the old timeline");
     let written = step(&late.turn, Input::Written(turn.route().position));
@@ -209,9 +213,16 @@ impl World {
                 }
                 Act::Write => self.to_write = Some(turn.route().clone()),
                 Act::Answer(answer) if answer.nonce == nonce(9) => self.hear(&answer),
+                Act::Check(of, _) => {
+                    let checked = step(&turn, Input::Checked(of, Ok(())));
+                    self.turn = Some(checked.turn);
+                    acts.extend(checked.acts);
+                }
                 Act::Answer(_)
                 | Act::Prepare(..)
+                | Act::Clear(..)
                 | Act::Drain(_)
+                | Act::DrainWithin(..)
                 | Act::Refuse(_)
                 | Act::Accept => {}
             }
