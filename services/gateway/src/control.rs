@@ -5,7 +5,7 @@
 //! checks and drains that run beside; each is one step of one or all turns.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -100,6 +100,8 @@ struct Catalog {
     drain_told: bool,
     /// What of the catalog's word was not taken, and why.
     refused: BTreeMap<String, String>,
+    /// What is known here and was not named, though it was not let go of.
+    unnamed: BTreeSet<ApplicationName>,
 }
 
 /// What is known of the link to provisioning, and of the grants.
@@ -182,6 +184,7 @@ impl Control {
                 self.catalog.says = Some(says);
                 self.catalog.synced = false;
                 self.catalog.refused.clear();
+                self.catalog.unnamed.clear();
                 self.catalog.drain_told = false;
             }
             CatalogNews::Down(why) => {
@@ -249,21 +252,22 @@ impl Control {
     fn synced(&mut self, applications: &[String]) {
         self.catalog.synced = true;
         self.catalog.broken = None;
+        let named: BTreeSet<ApplicationName> = applications
+            .iter()
+            .filter_map(|name| name.parse::<contract::ApplicationRef>().ok())
+            .map(|name| name.application)
+            .collect();
+        let known = self.turns.keys();
+        let gone: BTreeSet<ApplicationName> = known
+            .filter(|known| !named.contains(*known))
+            .cloned()
+            .collect();
         if self.catalog.refused.is_empty() {
-            let named: Vec<ApplicationName> = applications
-                .iter()
-                .filter_map(|name| name.parse::<contract::ApplicationRef>().ok())
-                .map(|name| name.application)
-                .collect();
-            let gone: Vec<ApplicationName> = self
-                .turns
-                .keys()
-                .filter(|known| !named.contains(known))
-                .cloned()
-                .collect();
             for application in &gone {
                 self.forget(application);
             }
+        } else {
+            self.catalog.unnamed = gone;
         }
         self.standing = Standing::Member;
         if !self.catalog.drain_told {

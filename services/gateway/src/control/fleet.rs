@@ -66,7 +66,10 @@ impl Control {
                 };
                 match taken {
                     Some(Err(refusal)) => self.tell_refused(heard, refusal),
-                    Some(Ok(())) | None => self.tell_applied(&application),
+                    Some(Ok(())) | None => {
+                        self.catalog.unnamed.remove(&application);
+                        self.tell_applied(&application);
+                    }
                 }
             }
             Err(error) => {
@@ -98,15 +101,16 @@ impl Control {
     }
 
     /// Renews leases by a beat that was sent after `beat`. An application whose newest route was
-    /// not taken may be elsewhere by now: it gets none.
+    /// not taken, or that the catalog does not name, may be elsewhere by now: it gets none.
     pub(super) fn renew(&self, beat: Moment) {
         if !self.catalog.synced {
             tracing::debug!("a lease before every route is here is not taken");
             return;
         }
-        let refused = &self.catalog.refused;
+        let catalog = &self.catalog;
         self.plane.renew_leases(beat, |application| {
-            !refused.contains_key(application.as_str())
+            !catalog.refused.contains_key(application.as_str())
+                && !catalog.unnamed.contains(application)
         });
     }
 

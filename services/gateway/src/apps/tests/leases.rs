@@ -240,7 +240,7 @@ fn ask_while_leases_end(
                     assert_eq!(why, Why::Fenced);
                     refused.fetch_add(1, Ordering::SeqCst);
                 }
-                Admission::Hold { .. } => panic!("there is no hold"),
+                Admission::Hold { .. } | Admission::Wait => panic!("there is nothing to wait for"),
             }
         }
     };

@@ -26,7 +26,10 @@ async fn what_lasts_is_ended_only_while_the_gateway_is_out_of_use() {
         world.plane.take_out_of_use(true);
         assert_eq!(closed_with(&mut socket).await, restart());
         let answer = kept.get(USER, "/").await;
-        assert_eq!((answer.field("connection"), &*answer.text), ("close", "1.0"));
+        assert_eq!(
+            (answer.field("connection"), &*answer.text),
+            ("close", "1.0")
+        );
         // A tunnel still opens, and is ended like the others.
         let mut late = web_socket(&world).await;
         assert_eq!(closed_with(&mut late).await, restart());
