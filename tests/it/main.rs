@@ -3,6 +3,7 @@
 mod access;
 mod demonstrating;
 mod denying;
+mod dying;
 mod refusing;
 mod running;
 mod switching;

@@ -228,6 +228,23 @@ impl Api {
     /// When it is refused.
     pub async fn confirm(&self, how: Confirm, application: &str, version: &str) -> Result<Switch> {
         let request_id = uuid::Uuid::now_v7().to_string();
+        self.confirm_as(&request_id, how, application, version)
+            .await
+    }
+
+    /// Confirms under a request id of the caller's, who may then ask again without beginning
+    /// another switch.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn confirm_as(
+        &self,
+        request_id: &str,
+        how: Confirm,
+        application: &str,
+        version: &str,
+    ) -> Result<Switch> {
+        let request_id = request_id.to_owned();
         let version = version_name(application, version);
         let reason = "the story goes on".to_owned();
         let ask = async || match how {

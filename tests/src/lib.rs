@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod consent_page;
+pub mod crash_points;
 pub mod history;
 pub mod http_client;
 pub mod keys;

@@ -42,12 +42,21 @@ impl Process {
     /// # Errors
     /// When the program is not there or the log cannot be written.
     pub fn start(&mut self) -> Result<()> {
+        self.start_with(&[])
+    }
+
+    /// Starts it with these variables in its environment. It dies with the test.
+    ///
+    /// # Errors
+    /// When the program is not there or the log cannot be written.
+    pub fn start_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.log)?;
         let child = Command::new(&self.program)
             .args(&self.arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

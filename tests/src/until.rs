@@ -42,6 +42,6 @@ where
     clippy::disallowed_methods,
     reason = "the one place in which tests look again after a moment"
 )]
-async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

@@ -324,6 +324,19 @@ impl World {
         self.service(part).process.start()
     }
 
+    /// Starts a killed process again with these variables in its environment, and does not wait.
+    ///
+    /// # Errors
+    /// When the program is not there.
+    pub fn relaunch_with(&mut self, part: Part, variables: &[(&str, &str)]) -> Result<()> {
+        self.service(part).process.start_with(variables)
+    }
+
+    /// Tells whether a process runs.
+    pub fn running(&mut self, part: Part) -> bool {
+        self.service(part).process.running()
+    }
+
     /// Waits until a process says that it is ready.
     ///
     /// # Errors
@@ -331,21 +344,17 @@ impl World {
     pub async fn ready(&mut self, part: Part) -> Result<()> {
         let name = format!("{part:?} to be ready");
         let url = loopback(self.service(part).port);
-        let look = || async {
-            let channel = tonic::transport::Endpoint::from_shared(url.clone())?
-                .connect()
-                .await?;
-            let request = HealthCheckRequest {
-                service: String::new(),
-            };
-            let status = HealthClient::new(channel)
-                .check(request)
-                .await?
-                .into_inner()
-                .status();
-            Ok(status == ServingStatus::Serving)
-        };
-        until(&name, look, |serving| *serving).await.map(drop)
+        until(&name, || says_ready(&url), |serving| *serving)
+            .await
+            .map(drop)
+    }
+
+    /// Tells whether a process says that it is ready.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn is_ready(&mut self, part: Part) -> Result<bool> {
+        says_ready(&loopback(self.service(part).port)).await
     }
 
     /// Adds what the processes printed last to a fault.
@@ -493,6 +502,17 @@ fn databases(database: Database, folder: &Path) -> Result<(Option<Cluster>, [Str
             ))
         }
     }
+}
+
+async fn says_ready(url: &str) -> Result<bool> {
+    let channel = tonic::transport::Endpoint::from_shared(url.to_owned())?
+        .connect()
+        .await?;
+    let request = HealthCheckRequest {
+        service: String::new(),
+    };
+    let answer = HealthClient::new(channel).check(request).await?;
+    Ok(answer.into_inner().status() == ServingStatus::Serving)
 }
 
 fn loopback(port: u16) -> String {

@@ -89,6 +89,12 @@ reasons! {
     TIMELINE_FOREIGN: "The gateway has seen another history of this application; adopt or evict it.",
     MOVED_BACKWARDS: "Something older than what is known was offered; look for a restored database.",
 
+    FLEET_MODE_FIXED: "Fleet mode and lease are chosen before the first activation; leave them as they are.",
+    IN_RECOVERY: "Look at it with `switchover catalog recovery`, then adopt what is to be true.",
+    NOT_IN_RECOVERY: "Nothing is to be adopted.",
+    GATEWAYS_MISSING: "Start the gateways that are named, or evict those that cannot come back, then adopt again.",
+    VERSION_NEEDED: "Say which version is to be active; register it anew if the catalog does not know it.",
+
     DELIVERY_SENT: "Nothing is to be done: the mail server has the mail.",
 
     STORE_BUSY: "Try again in a moment.",

@@ -85,6 +85,31 @@ pub async fn until(
     }
 }
 
+/// Waits until so much monotonic time has passed, whatever happens to the wall clock, or ends early
+/// when `stop` is cancelled.
+pub async fn elapsed(
+    time: Duration,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<(), Stopped> {
+    let mut moves = clock.moves();
+    let end = clock.instant().saturating_add(time);
+    loop {
+        let left = end.saturating_sub(clock.instant());
+        if left.is_zero() {
+            return Ok(());
+        }
+        match &mut moves {
+            None => pause(left, stop).await?,
+            Some(moves) => tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Stopped),
+                moved = moves.changed() => moved.map_err(|_| Stopped)?,
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

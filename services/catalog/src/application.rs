@@ -98,6 +98,11 @@ impl Serving {
         }
     }
 
+    /// Returns the generation as a number: 0 before the first one.
+    pub(crate) fn number(&self) -> u64 {
+        self.generation().map_or(0, contract::Generation::get)
+    }
+
     /// Returns the generation that the next commit begins.
     pub(crate) fn next_generation(&self) -> Generation {
         self.generation()
@@ -163,6 +168,34 @@ pub(crate) struct Policy {
     /// How long requests in flight may go on on the version that left.
     pub(crate) drain_timeout: Duration,
     pub(crate) tenant_failures: TenantFailures,
+    /// What becomes of a gateway that is not heard.
+    #[serde(default)]
+    pub(crate) fleet: FleetMode,
+}
+
+/// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
+/// cut off must know it too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FleetMode {
+    /// It serves what it knew last; no switch is committed without it until it is back or evicted.
+    #[default]
+    Static,
+    /// It stops to serve once its lease has run out; a switch goes on without it after that.
+    Fenced {
+        /// How long it may serve after it last reached the catalog.
+        lease: Duration,
+    },
+}
+
+impl FleetMode {
+    /// Returns the lease, if there is one.
+    pub(crate) fn lease(self) -> Option<Duration> {
+        match self {
+            Self::Static => None,
+            Self::Fenced { lease } => Some(lease),
+        }
+    }
 }
 
 /// What a tenant that cannot be moved means for the switch.
@@ -183,6 +216,7 @@ impl Default for Policy {
             hold_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),
             tenant_failures: TenantFailures::Stop,
+            fleet: FleetMode::Static,
         }
     }
 }

@@ -89,6 +89,32 @@ pub(crate) enum Error {
         gateway: GatewayRef,
         application: ApplicationRef,
     },
+    /// What a gateway that is cut off relies on does not change.
+    #[error("{application} is or was in use: its fleet mode and lease are fixed.")]
+    FleetModeFixed { application: ApplicationRef },
+    /// Nothing is decided until what was restored is adopted.
+    #[error("The catalog is in recovery: {message}")]
+    InRecovery { message: String },
+    /// Provisioning must hear of it first.
+    #[error("Provisioning did not take in how a switch ended: {0}")]
+    Provisioning(Problem),
+    /// It is what ends a recovery.
+    #[error("{switch} ends a recovery: it goes on until its target is the active version.")]
+    SwitchAdopts { switch: SwitchName },
+    /// There is nothing to adopt.
+    #[error("The catalog is not in recovery.")]
+    NotInRecovery,
+    /// Somebody may know more.
+    #[error("{} did not say yet what they know.", .gateways.join(", "))]
+    GatewaysMissing { gateways: Vec<String> },
+    /// Gateways serve what the catalog does not know.
+    #[error(
+        "Gateways report version {reported:?} of {application}, which the catalog does not know."
+    )]
+    VersionNeeded {
+        application: ApplicationRef,
+        reported: String,
+    },
     /// What the transaction read did not hold until it wrote: no database should let that happen.
     #[error("{0}")]
     Broken(&'static str),
@@ -166,6 +192,23 @@ impl From<Error> for Problem {
                 .resource(gateway)
                 .next("Say hello again.")
                 .retry_after(SOON),
+            E::FleetModeFixed { application } => {
+                Problem::failed_precondition(reason::FLEET_MODE_FIXED, &error).resource(application)
+            }
+            E::InRecovery { .. } => Problem::failed_precondition(reason::IN_RECOVERY, &error),
+            E::Provisioning(_) => {
+                Problem::unavailable(reason::PEER_UNAVAILABLE, &error).retry_after(SOON)
+            }
+            E::SwitchAdopts { switch } => {
+                Problem::failed_precondition(reason::SWITCH_COMMITTED, &error).resource(switch)
+            }
+            E::NotInRecovery => Problem::failed_precondition(reason::NOT_IN_RECOVERY, &error),
+            E::GatewaysMissing { .. } => {
+                Problem::failed_precondition(reason::GATEWAYS_MISSING, &error)
+            }
+            E::VersionNeeded { application, .. } => {
+                Problem::failed_precondition(reason::VERSION_NEEDED, &error).resource(application)
+            }
             E::TimelineForeign { gateway, application } => {
                 Problem::failed_precondition(reason::TIMELINE_FOREIGN, &error)
                     .resource(gateway)

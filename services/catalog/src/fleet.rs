@@ -2,22 +2,31 @@
 //! the rolls of open switches change in one transaction, before a gateway is told anything (R6).
 
 pub(crate) mod answers;
+pub(crate) mod applied;
+pub(crate) mod leases;
+pub(crate) mod traffic;
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use ::store::{Db, Tx};
 use contract::{
-    ApplicationName, ApplicationRef, GatewayName, GatewayRef, Line, Revision, Timeline,
+    ApplicationName, ApplicationRef, GatewayName, GatewayRef, Line, Revision, Timeline, VersionName,
 };
 use jiff::Timestamp;
-use runtime::Clock;
+use runtime::{
+    Clock,
+    fault::{Plant, planted},
+};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     error::Error,
+    recovery,
     store::{applications, gateways, switches},
-    switch::{Event, advance::advance},
+    switch::{Event, State, advance::advance},
 };
+pub(crate) use applied::Said;
 
 /// A gateway that was not heard for longer counts as silent: three beats.
 pub(crate) const SILENT: Duration = Duration::from_secs(15);
@@ -25,7 +34,7 @@ pub(crate) const SILENT: Duration = Duration::from_secs(15);
 macro_rules! uuid_name {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) struct $name(Uuid);
 
         impl fmt::Display for $name {
@@ -53,9 +62,46 @@ uuid_name! {
     StreamId
 }
 
+uuid_name! {
+    /// One marking of a gateway that is to get no more leases.
+    Mark
+}
+
 impl StreamId {
     pub(crate) fn new(clock: &Clock) -> Self {
         Self(Uuid::from_bytes(clock.random()))
+    }
+}
+
+impl Mark {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self(Uuid::from_bytes(clock.random()))
+    }
+}
+
+/// Whether a member's leases are renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leases {
+    /// They are.
+    Renewed,
+    /// It is marked: it gets none until it says hello again (R8).
+    Refused {
+        mark: Mark,
+        /// Leases up to this length have run out since the mark was durable. A length, not a time:
+        /// nobody's clock is believed but that of who waited.
+        ran_out: Duration,
+        /// It is evicted once they all have.
+        evicting: bool,
+    },
+}
+
+impl Leases {
+    /// Tells whether a lease of this length has surely run out.
+    pub(crate) fn ran_out(self, lease: Duration) -> bool {
+        match self {
+            Self::Renewed => false,
+            Self::Refused { ran_out, .. } => ran_out >= lease,
+        }
     }
 }
 
@@ -69,6 +115,10 @@ pub(crate) struct Member {
     pub(crate) stream: Option<StreamId>,
     pub(crate) joined_at: Timestamp,
     pub(crate) last_seen_at: Timestamp,
+    pub(crate) leases: Leases,
+    /// The operator takes it out of use.
+    pub(crate) draining: bool,
+    pub(crate) said: Said,
 }
 
 impl Member {
@@ -95,19 +145,24 @@ pub(crate) struct Hello {
 }
 
 /// A gateway's last known state of one application.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
     pub(crate) application: ApplicationName,
     pub(crate) timeline: Timeline,
     pub(crate) revision: Revision,
     pub(crate) generation: u64,
+    /// The version that users get; none before the first activation.
+    pub(crate) version: Option<VersionName>,
 }
 
 /// Makes the gateway a member that follows on `stream`. Returns the applications whose earlier
 /// lives it must forget: deleted before they were ever in use, and created again.
 ///
 /// A gateway that knows more than the catalog is a member too, so that no switch goes on without
-/// it, and is told nothing.
+/// it, and is told nothing: what is here was restored, and the catalog is in recovery from then on.
+/// In recovery nobody follows; what each knows is written down.
+///
+/// One that was marked gets leases again, and the rolls of open switches have it again.
 pub(crate) async fn join(
     db: &Db,
     clock: &Clock,
@@ -126,6 +181,15 @@ pub(crate) async fn join(
             });
         }
         let judged = judge(tx, hello).await?;
+        let told = match (judged, recovery::now(tx).await?) {
+            (Err(error), None) => {
+                recovery::begin(tx, clock, &error.to_string()).await?;
+                Err(error)
+            }
+            (Err(error), Some(_)) => Err(error),
+            (Ok(_), Some(recovery)) => Err(recovery.refusal()),
+            (Ok(forget), None) => Ok(forget),
+        };
         let member = Member {
             name: hello.gateway.clone(),
             boot: hello.boot,
@@ -135,21 +199,29 @@ pub(crate) async fn join(
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             listeners: hello.listeners.clone(),
-            stream: judged.is_ok().then_some(stream),
+            stream: told.is_ok().then_some(stream),
             joined_at: before.as_ref().map_or(now, |before| before.joined_at),
             last_seen_at: now,
+            leases: Leases::Renewed,
+            draining: before.as_ref().is_some_and(|before| before.draining),
+            said: Said {
+                positions: hello.positions.clone(),
+                ..Said::default()
+            },
         };
         gateways::put(tx, &member).await?;
-        if before.is_none() {
+        recovery::note(tx, &member).await?;
+        let back = before.is_none_or(|before| before.leases != Leases::Renewed);
+        if back {
             tell_switches(tx, clock, &Event::Joined(hello.gateway.clone())).await?;
         }
-        Ok(judged)
+        Ok(told)
     })?;
     judged.inspect_err(|error| {
-        tracing::error!(
+        tracing::warn!(
             gateway.name = %hello.gateway,
             error = %error,
-            "a gateway knows what the catalog does not; it is told nothing"
+            "a gateway is told nothing"
         );
     })
 }
@@ -161,6 +233,9 @@ async fn judge(
 ) -> Result<Result<BTreeSet<ApplicationName>, Error>, Error> {
     let gateway = || GatewayRef::from(hello.gateway.clone());
     let mut forget = BTreeSet::new();
+    if planted(Plant::RestoreSilently) {
+        return Ok(Ok(forget));
+    }
     for position in &hello.positions {
         let application = || ApplicationRef::from(position.application.clone());
         let moved_backwards = || {
@@ -174,7 +249,14 @@ async fn judge(
             None if position.generation > 0 => return Ok(moved_backwards()),
             None => {}
             Some(known) if known.timeline != position.timeline => {
-                if position.generation > 0 {
+                let ended = applications::ended(tx, &known.name, position.timeline).await?;
+                if ended && position.generation > known.serving.number() {
+                    return Ok(moved_backwards());
+                }
+                if ended && adopts(tx, position).await? {
+                    continue;
+                }
+                if position.generation > 0 && !ended {
                     return Ok(Err(Error::TimelineForeign {
                         gateway: gateway(),
                         application: application(),
@@ -183,7 +265,7 @@ async fn judge(
                 forget.insert(position.application.clone());
             }
             Some(known) => {
-                let generation = known.serving.generation().map_or(0, |g| g.get());
+                let generation = known.serving.number();
                 let ahead = position.revision > known.route_revision
                     || position.generation > generation
                     || (position.revision == known.route_revision
@@ -197,6 +279,24 @@ async fn judge(
     Ok(Ok(forget))
 }
 
+/// Tells whether the application is just being brought from this timeline to another: then its route
+/// says so itself.
+async fn adopts(tx: &mut Tx, position: &Position) -> Result<bool, Error> {
+    let open = switches::find_open(tx, &position.application).await?;
+    Ok(open.is_some_and(|switch| match switch.state {
+        State::Adopting { predecessor, .. } => predecessor == position.timeline,
+        State::Provisioning
+        | State::Preparing { .. }
+        | State::Fencing { .. }
+        | State::ClosingConsent { .. }
+        | State::Holding { .. }
+        | State::Releasing { .. }
+        | State::Draining { .. }
+        | State::Settling { .. }
+        | State::Ended { .. } => false,
+    }))
+}
+
 /// Ends a gateway's own membership. Doing it twice is fine.
 pub(crate) async fn leave(db: &Db, clock: &Clock, gateway: &GatewayName) -> Result<(), Error> {
     ::store::write!(db, |tx| {
@@ -207,22 +307,43 @@ pub(crate) async fn leave(db: &Db, clock: &Clock, gateway: &GatewayName) -> Resu
     })
 }
 
-/// Ends the membership of a gateway that is silent.
+/// Ends the membership of a gateway that is silent. If a lease of it could still hold, it is marked
+/// here, durably, and its membership ends once the longest lease of any application has run out: it
+/// could serve until then, and no switch must go on without it before. A hello undoes that.
 pub(crate) async fn evict(db: &Db, clock: &Clock, gateway: &GatewayName) -> Result<(), Error> {
     ::store::write!(db, |tx| {
         let now = clock.now();
         let name = GatewayRef::from(gateway.clone());
         let member = gateways::find(tx, gateway).await?;
         let member = member.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        if member.heard_lately(now) {
+        if member.heard_lately(now) && !planted(Plant::EvictLive) {
             let seconds = now.duration_since(member.last_seen_at).as_secs().max(0);
             return Err(Error::GatewayAlive {
                 gateway: name,
                 seconds,
             });
         }
-        gateways::delete(tx, gateway).await?;
-        tell_switches(tx, clock, &Event::Left(gateway.clone())).await
+        match applications::longest_lease(tx).await? {
+            Some(longest) if !member.leases.ran_out(longest) => {
+                gateways::mark(tx, gateway, Mark::new(clock)).await?;
+                Ok(gateways::evicting(tx, gateway).await?)
+            }
+            Some(_) | None => {
+                gateways::delete(tx, gateway).await?;
+                tell_switches(tx, clock, &Event::Left(gateway.clone())).await
+            }
+        }
+    })
+}
+
+/// Takes a gateway out of use, or into use again; returns it as it is then.
+pub(crate) async fn drain(db: &Db, gateway: &GatewayName, drain: bool) -> Result<Member, Error> {
+    ::store::write!(db, |tx| {
+        let missing = || Error::NotFound(GatewayRef::from(gateway.clone()).to_string());
+        if !gateways::drain(tx, gateway, drain).await? {
+            return Err(missing());
+        }
+        gateways::find(tx, gateway).await?.ok_or_else(missing)
     })
 }
 

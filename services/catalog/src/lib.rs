@@ -12,6 +12,7 @@ mod health;
 mod notice;
 mod peers;
 mod place;
+mod recovery;
 mod registration;
 mod routes;
 mod store;
@@ -27,7 +28,7 @@ use std::{
     sync::Arc,
 };
 
-use ::store::Db;
+use ::store::{DatabaseUrl, Db};
 use contract::Role;
 use runtime::{Clock, Endpoint, Shell};
 
@@ -50,6 +51,7 @@ struct Catalog {
     clock: Clock,
     health: Health,
     addresses: Addresses,
+    peers: Peers,
 }
 
 impl Catalog {
@@ -117,6 +119,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         clock: clock.clone(),
         health: Health::new(Arc::new(rules)),
         addresses,
+        peers: peers.clone(),
     });
     let driver = Driver {
         db: db.clone(),
@@ -125,10 +128,31 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     };
     shell.spawn("switches", driver.run(shell.stopping()));
     shell.spawn(
+        "evictions",
+        fleet::leases::evictions(db.clone(), clock.clone(), shell.stopping()),
+    );
+    shell.spawn(
         "notices",
         notice::publish(db, clock, peers, shell.stopping()),
     );
     api::serve(catalog, &shell, access, config.service.reflection, listen).await
+}
+
+/// Sets a catalog in recovery whose database was put back from a backup: until what is to be true is
+/// adopted, it decides nothing. The catalog need not run.
+///
+/// # Errors
+/// A database that is not there, or does not do it.
+pub async fn restore(database: &DatabaseUrl) -> Result<(), runtime::Error> {
+    let what = || database.to_string();
+    let db = Db::open(database, &crate::store::MIGRATIONS)
+        .await
+        .map_err(|error| runtime::Error::unavailable(what(), error))?;
+    recovery::restore(&db, &Clock::real())
+        .await
+        .map_err(|error| runtime::Error::unavailable(what(), error))?;
+    db.close().await;
+    Ok(())
 }
 
 /// A service that is named by its address cannot be an upstream.

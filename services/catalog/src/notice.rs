@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    application::Application,
     error::Error,
     peers::Peers,
     store::{NOTICES, notices},
@@ -33,9 +34,26 @@ pub(crate) struct Notice {
     pub(crate) cause: String,
     pub(crate) request_id: RequestId,
     pub(crate) time: Timestamp,
+    /// None if it is about the catalog as a whole.
+    #[serde(flatten)]
+    pub(crate) subject: Option<Subject>,
+    pub(crate) body: Body,
+}
+
+/// Which application it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
     pub(crate) application: ApplicationName,
     pub(crate) display_name: Line<50>,
-    pub(crate) body: Body,
+}
+
+impl Subject {
+    pub(crate) fn of(application: &Application) -> Self {
+        Self {
+            application: application.name.clone(),
+            display_name: application.display_name.clone(),
+        }
+    }
 }
 
 /// What happened.
@@ -60,6 +78,8 @@ pub(crate) enum Body {
         version: VersionName,
         test_address: String,
     },
+    /// What the catalog has was restored and is not the truth yet.
+    CatalogInRecovery { message: String },
 }
 
 impl Notice {
@@ -71,9 +91,9 @@ impl Notice {
 
     fn render(self) -> wire::Notice {
         use wire::notice::Body as B;
-        let subject = Some(wire::Subject {
-            application: format!("applications/{}", self.application),
-            application_display_name: self.display_name.to_string(),
+        let subject = self.subject.map(|subject| wire::Subject {
+            application: format!("applications/{}", subject.application),
+            application_display_name: subject.display_name.to_string(),
             tenant: String::new(),
             tenant_display_name: String::new(),
         });
@@ -108,6 +128,9 @@ impl Notice {
                 version: version.to_string(),
                 test_address,
             }),
+            Body::CatalogInRecovery { message } => {
+                B::CatalogInRecovery(wire::CatalogInRecovery { message })
+            }
         };
         wire::Notice {
             cause: self.cause,

@@ -12,7 +12,7 @@ use proto::{
 };
 use runtime::Client;
 
-use crate::switch::{Effect, Event, Grants, Switch, Tenants};
+use crate::switch::{Effect, Event, Grants, Outcome, Switch, Tenants};
 
 /// How long an answer is waited for; whoever waits renews its claim meanwhile.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -32,6 +32,8 @@ pub(crate) struct Move {
     pub(crate) display_name: Line<50>,
     /// Either version needs app credentials: tenants are told how to deny.
     pub(crate) notice: bool,
+    /// How long a lease of the application is; none if it has none.
+    pub(crate) lease: Option<Duration>,
 }
 
 impl Peers {
@@ -52,6 +54,7 @@ impl Peers {
         match effect {
             Effect::MoveTenants => self.move_tenants(switch, how).await,
             Effect::CloseConsent => self.close_consent(switch).await,
+            Effect::AwaitLeases => Err(Problem::broken("leases are no concern of provisioning")),
             Effect::SettleCommitted => {
                 self.settle(switch, provisioning::SwitchOutcome::Committed)
                     .await
@@ -142,6 +145,22 @@ impl Peers {
         Ok(Event::ConsentSettled {
             denied: settled.denied,
         })
+    }
+
+    /// Tells provisioning how a switch ended that came with a restored backup. It may know better by
+    /// now, or nothing at all: then nothing is to be told.
+    pub(crate) async fn end(&self, switch: &Switch) -> Result<(), Problem> {
+        let outcome = match switch.state.outcome() {
+            Some(Outcome::Committed) => provisioning::SwitchOutcome::Committed,
+            Some(Outcome::GivenUp { .. }) | None => provisioning::SwitchOutcome::GivenUp,
+        };
+        match self.settle(switch, outcome).await {
+            Err(problem) => match problem.code() {
+                Code::NotFound | Code::FailedPrecondition | Code::Aborted => Ok(()),
+                _ => Err(problem),
+            },
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Tells notification.

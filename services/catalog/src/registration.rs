@@ -142,6 +142,12 @@ pub(crate) async fn update_application(
             changed.summary = summary.clone();
         }
         if let Some(policy) = &change.policy {
+            let fixed = changed.serving != Serving::Never || changed.open_switch.is_some();
+            if fixed && policy.fleet != changed.policy.fleet {
+                return Err(Error::FleetModeFixed {
+                    application: changed.resource(),
+                });
+            }
             changed.policy = policy.clone();
         }
         applications::save(tx, &changed).await?;

@@ -30,6 +30,10 @@ pub(crate) struct Route {
     pub(crate) test: Option<(Target, TokenHash)>,
     pub(crate) order: Option<(SwitchName, Order)>,
     pub(crate) hold_request_timeout: Duration,
+    /// In fleet mode fenced: how long a gateway may serve after it last reached the catalog.
+    pub(crate) lease: Option<Duration>,
+    /// The timeline that this one follows on, while that is being brought about.
+    pub(crate) predecessor: Option<Timeline>,
 }
 
 /// A version as a gateway needs it.
@@ -84,22 +88,33 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
             test.token.clone(),
         )),
     };
+    let mut predecessor = None;
     let order = match switches::find_open(tx, name).await? {
         None => None,
-        Some(switch) => order(tx, &application, &switch)
-            .await?
-            .map(|order| (switch.name, order)),
+        Some(switch) => {
+            if let Some(Turn::Adopting {
+                predecessor: of, ..
+            }) = switch.state.turn()
+            {
+                predecessor = Some(of);
+            }
+            order(tx, &application, &switch)
+                .await?
+                .map(|order| (switch.name, order))
+        }
     };
     Ok(Some(Route {
         application: application.resource(),
         display_name: application.display_name.to_string(),
         timeline: application.timeline,
         revision: application.route_revision,
-        generation: application.serving.generation().map_or(0, |g| g.get()),
+        generation: application.serving.number(),
         active,
         test,
         order,
         hold_request_timeout: application.policy.hold_timeout + LONGER_THAN_ANY_HOLD,
+        lease: application.policy.fleet.lease(),
+        predecessor,
     }))
 }
 
@@ -118,6 +133,15 @@ async fn order(
             nonce,
             target: target(tx, application, &switch.target).await?,
             grants: grants.clone(),
+        }),
+        Some(Turn::Adopting { nonce, grants, .. }) => Some(Order::Hold {
+            nonce,
+            target: target(tx, application, &switch.target).await?,
+            // No gateway has grants of this timeline: it holds, and cannot say so yet.
+            grants: grants.cloned().unwrap_or(Grants {
+                timeline: Timeline::new([0; 16]),
+                revision: Revision::ZERO,
+            }),
         }),
         Some(Turn::Releasing(nonce)) => Some(Order::Release {
             nonce,

@@ -4,10 +4,12 @@ pub(crate) mod applications;
 pub(crate) mod gateways;
 pub(crate) mod history;
 pub(crate) mod notices;
+pub(crate) mod recovery;
 pub(crate) mod switches;
+pub(crate) mod traffic;
 pub(crate) mod versions;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use ::store::Error;
 use jiff::Timestamp;
@@ -58,6 +60,14 @@ fn json(value: &impl Serialize) -> String {
 
 fn time(table: &'static str, column: &'static str, micros: i64) -> Result<Timestamp, Error> {
     Timestamp::from_microsecond(micros).map_err(|error| Error::damaged(table, column, error))
+}
+
+fn span(table: &'static str, column: &'static str, micros: i64) -> Result<Duration, Error> {
+    number(table, column, micros).map(Duration::from_micros)
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Rounds up, so that nothing is looked at before its time has come.

@@ -63,10 +63,26 @@ pub(crate) enum State {
     Provisioning,
     /// Every gateway promises, resolves, connects to and checks the target.
     Preparing { roll: Roll },
+    /// The leases of gateways that were silent run out; they are marked and get no others. The
+    /// promises of the rest stand under the nonce of Preparing. `wait` names this wait: one that was
+    /// for others does not count.
+    Fencing {
+        nonce: Nonce,
+        leaving: BTreeSet<GatewayName>,
+        wait: Nonce,
+    },
     /// Provisioning fixes which denies count. The promises stand under the nonce of Preparing.
     ClosingConsent { nonce: Nonce, until: Timestamp },
     /// Gateways hold new requests until they hear more.
     Holding { roll: Roll, grants: Grants },
+    /// A restored catalog is adopted: gateways hold from the first state of the new timeline on. No
+    /// time ends it, and nobody can cancel it: what was before is known to be wrong.
+    Adopting {
+        nonce: Nonce,
+        /// The timeline that gateways know.
+        predecessor: Timeline,
+        adoption: Adoption,
+    },
     /// Committed: gateways let requests on to the target. `draining` have not finished the
     /// requests of the generation before.
     Releasing {
@@ -79,6 +95,21 @@ pub(crate) enum State {
     Settling { outcome: Outcome },
     /// Nothing changes any more.
     Ended { outcome: Outcome, at: Timestamp },
+}
+
+/// What an adoption waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "adoption", rename_all = "snake_case")]
+pub(crate) enum Adoption {
+    /// Provisioning moves the tenants.
+    Moving,
+    /// Provisioning fixes which denies count.
+    Closing,
+    /// These gateways do not hold yet.
+    Holding {
+        silent: BTreeSet<GatewayName>,
+        grants: Grants,
+    },
 }
 
 /// Who has not answered a turn yet, and until when we wait.
@@ -129,6 +160,8 @@ pub(crate) enum Why {
     GatewaySilent,
     /// Provisioning did not fix the denies in time.
     ConsentNotClosed,
+    /// It came with a backup, and is none of what was adopted.
+    Restored,
 }
 
 impl Why {
@@ -140,6 +173,7 @@ impl Why {
             Self::GatewayNotReady => "GATEWAY_NOT_READY",
             Self::GatewaySilent => "GATEWAY_SILENT",
             Self::ConsentNotClosed => "CONSENT_NOT_CLOSED",
+            Self::Restored => "RESTORED",
         }
     }
 }
@@ -159,6 +193,14 @@ pub(crate) enum Event {
         nonce: Nonce,
         answer: Answer,
     },
+    /// Every lease that the gateways which are left out may have had has run out, since a moment
+    /// after they were marked.
+    LeasesEnded {
+        wait: Nonce,
+        gateways: BTreeSet<GatewayName>,
+    },
+    /// A restored catalog is adopted, and this switch came with the backup.
+    Restored,
     /// A gateway has become a member of the fleet.
     Joined(GatewayName),
     /// A gateway has left, or was evicted.
@@ -195,6 +237,8 @@ pub(crate) enum Answer {
 pub(crate) enum Effect {
     /// Ask provisioning to move a further part of the tenants.
     MoveTenants,
+    /// Wait until the leases of those that are left out have run out.
+    AwaitLeases,
     /// Ask provisioning to fix which denies count.
     CloseConsent,
     /// Tell provisioning that the target is the active version.
@@ -206,8 +250,10 @@ pub(crate) enum Effect {
 /// What a step needs to know beside state and event.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'a> {
-    /// Every member of the fleet, as of this transaction.
+    /// Every member of the fleet, as of this transaction, but those whose leases have run out.
     pub(crate) fleet: &'a BTreeSet<GatewayName>,
+    /// Of them, those that do not follow now, and those that get no leases.
+    pub(crate) away: &'a BTreeSet<GatewayName>,
     pub(crate) policy: &'a Policy,
     /// Names the turn that begins, if one does.
     pub(crate) nonce: Nonce,
@@ -219,6 +265,7 @@ pub(crate) struct Facts<'a> {
 pub(crate) enum Phase {
     Provisioning,
     Preparing,
+    Fencing,
     ClosingConsent,
     Holding,
     Releasing,
@@ -235,8 +282,9 @@ impl State {
         match self {
             Self::Provisioning => Phase::Provisioning,
             Self::Preparing { .. } => Phase::Preparing,
+            Self::Fencing { .. } => Phase::Fencing,
             Self::ClosingConsent { .. } => Phase::ClosingConsent,
-            Self::Holding { .. } => Phase::Holding,
+            Self::Holding { .. } | Self::Adopting { .. } => Phase::Holding,
             Self::Releasing { .. } => Phase::Releasing,
             Self::Draining { .. } => Phase::Draining,
             Self::Settling { .. } => Phase::Settling,
@@ -247,7 +295,8 @@ impl State {
                     Why::TenantsNotMoved
                     | Why::GatewayNotReady
                     | Why::GatewaySilent
-                    | Why::ConsentNotClosed => Phase::Failed,
+                    | Why::ConsentNotClosed
+                    | Why::Restored => Phase::Failed,
                 },
             },
         }
@@ -261,7 +310,11 @@ impl State {
             | Self::Releasing { roll, .. }
             | Self::Draining { roll } => Some(roll.until),
             Self::ClosingConsent { until, .. } => Some(*until),
-            Self::Provisioning | Self::Settling { .. } | Self::Ended { .. } => None,
+            Self::Provisioning
+            | Self::Fencing { .. }
+            | Self::Adopting { .. }
+            | Self::Settling { .. }
+            | Self::Ended { .. } => None,
         }
     }
 
@@ -271,8 +324,10 @@ impl State {
             Self::Ended { at, .. } => Some(*at),
             Self::Provisioning
             | Self::Preparing { .. }
+            | Self::Fencing { .. }
             | Self::ClosingConsent { .. }
             | Self::Holding { .. }
+            | Self::Adopting { .. }
             | Self::Releasing { .. }
             | Self::Draining { .. }
             | Self::Settling { .. } => None,
@@ -286,8 +341,10 @@ impl State {
             Self::Releasing { .. } | Self::Draining { .. } => Some(&Outcome::Committed),
             Self::Provisioning
             | Self::Preparing { .. }
+            | Self::Fencing { .. }
             | Self::ClosingConsent { .. }
-            | Self::Holding { .. } => None,
+            | Self::Holding { .. }
+            | Self::Adopting { .. } => None,
         }
     }
 
@@ -303,8 +360,22 @@ impl State {
     pub(crate) fn turn(&self) -> Option<Turn<'_>> {
         match self {
             Self::Preparing { roll } => Some(Turn::Preparing(roll.nonce)),
-            Self::ClosingConsent { nonce, .. } => Some(Turn::Preparing(*nonce)),
+            Self::Fencing { nonce, .. } | Self::ClosingConsent { nonce, .. } => {
+                Some(Turn::Preparing(*nonce))
+            }
             Self::Holding { roll, grants } => Some(Turn::Holding(roll.nonce, grants)),
+            Self::Adopting {
+                nonce,
+                predecessor,
+                adoption,
+            } => Some(Turn::Adopting {
+                nonce: *nonce,
+                predecessor: *predecessor,
+                grants: match adoption {
+                    Adoption::Moving | Adoption::Closing => None,
+                    Adoption::Holding { grants, .. } => Some(grants),
+                },
+            }),
             Self::Releasing { roll, .. } | Self::Draining { roll } => {
                 Some(Turn::Releasing(roll.nonce))
             }
@@ -320,15 +391,23 @@ pub(crate) enum Turn<'a> {
     Preparing(Nonce),
     /// Admit nothing to the active version.
     Holding(Nonce, &'a Grants),
+    /// The same, on the timeline that follows `predecessor`. Nobody can answer before the grants are
+    /// known.
+    Adopting {
+        nonce: Nonce,
+        predecessor: Timeline,
+        grants: Option<&'a Grants>,
+    },
     /// Admit to the active version, which has just become it.
     Releasing(Nonce),
 }
 
 impl Phase {
     /// Every phase, in the order of life.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Provisioning,
         Self::Preparing,
+        Self::Fencing,
         Self::ClosingConsent,
         Self::Holding,
         Self::Releasing,
@@ -344,6 +423,7 @@ impl Phase {
         match self {
             Self::Provisioning => "provisioning",
             Self::Preparing => "preparing",
+            Self::Fencing => "fencing",
             Self::ClosingConsent => "closing_consent",
             Self::Holding => "holding",
             Self::Releasing => "releasing",

@@ -6,7 +6,7 @@ use crate::{
     Catalog,
     application::{Act, Application, Standing, Test, Version},
     error::Error,
-    notice::{Body, Notice},
+    notice::{Body, Notice, Subject},
     registration,
     store::{
         applications::{self, Touch},
@@ -145,8 +145,7 @@ fn notice(catalog: &Catalog, application: &Application, version: &Version, act: 
         cause: format!("{}:{}", version.name, version.revision),
         request_id: act.request_id.clone(),
         time: act.at,
-        application: application.name.clone(),
-        display_name: application.display_name.clone(),
+        subject: Some(Subject::of(application)),
         body: Body::VersionInTest {
             version: version.name.version.clone(),
             test_address: catalog.addresses.testers(&application.name),

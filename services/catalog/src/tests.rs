@@ -2,10 +2,12 @@
 //! notification played by small servers, and gateways played by hand.
 
 mod crashing;
+mod fencing;
 mod fleet;
 mod gateway;
 mod giving_up;
 mod peers;
+mod recovering;
 mod refusing;
 mod registering;
 mod switching;

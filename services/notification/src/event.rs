@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     SwitchGivenUp,
     /// A version is in test.
     VersionInTest,
+    /// A backup of the catalog was restored.
+    CatalogInRecovery,
     /// An application was taken away from a tenant.
     AccessRemoved,
     /// A mail was refused for good.
@@ -80,6 +82,7 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
         (K::SwitchSucceeded, Operator, Applications,  Some(L::SwitchSucceeded)),
         (K::SwitchGivenUp,   Operator, Applications,  Some(L::SwitchGivenUp)),
         (K::VersionInTest,   Operator, Applications,  None),
+        (K::CatalogInRecovery, Operator, Events,      Some(L::CatalogInRecovery)),
         (K::AccessRemoved,   Tenant,   Events,        Some(L::AccessRemoved)),
         (K::MailFailed,      Operator, Events,        None),
         (K::MailDead,        Operator, Events,        None),
@@ -89,7 +92,7 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
 impl Kind {
     /// Every kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DenyOffered,
         Self::AcceptOffered,
         Self::VersionDenied,
@@ -97,6 +100,7 @@ impl Kind {
         Self::SwitchSucceeded,
         Self::SwitchGivenUp,
         Self::VersionInTest,
+        Self::CatalogInRecovery,
         Self::AccessRemoved,
         Self::MailFailed,
         Self::MailDead,
@@ -112,6 +116,7 @@ impl Kind {
             Self::SwitchSucceeded => "switch_succeeded",
             Self::SwitchGivenUp => "switch_given_up",
             Self::VersionInTest => "version_in_test",
+            Self::CatalogInRecovery => "catalog_in_recovery",
             Self::AccessRemoved => "access_removed",
             Self::MailFailed => "mail_failed",
             Self::MailDead => "mail_dead",
@@ -312,6 +317,14 @@ pub(crate) fn tell(notice: &Notice) -> Told {
                 about: about(application, None, Some(version)),
             }
         }
+        Body::CatalogInRecovery { message } => Told {
+            title: "The catalog is in recovery".to_owned(),
+            text: with_reason(
+                "A backup of its database was restored. Users are served as before; no switch begins or goes on until you adopt what is to be true: switchover catalog recovery",
+                message.as_str(),
+            ),
+            about: About::default(),
+        },
         Body::AccessRemoved {
             application,
             tenant,

@@ -162,6 +162,11 @@ pub(crate) enum Body {
         /// Where testers reach it.
         test_address: Line<300>,
     },
+    /// A backup of the catalog was restored.
+    CatalogInRecovery {
+        /// Why, as the catalog says it.
+        message: Prose<2000>,
+    },
     /// An application was taken away from a tenant.
     AccessRemoved {
         /// Which application.
@@ -238,6 +243,7 @@ impl Body {
             Self::SwitchSucceeded { .. } => Kind::SwitchSucceeded,
             Self::SwitchGivenUp { .. } => Kind::SwitchGivenUp,
             Self::VersionInTest { .. } => Kind::VersionInTest,
+            Self::CatalogInRecovery { .. } => Kind::CatalogInRecovery,
             Self::AccessRemoved { .. } => Kind::AccessRemoved,
         }
     }
@@ -252,7 +258,8 @@ impl Body {
             | Self::AccessRemoved { tenant, .. } => Some(tenant),
             Self::SwitchSucceeded { .. }
             | Self::SwitchGivenUp { .. }
-            | Self::VersionInTest { .. } => None,
+            | Self::VersionInTest { .. }
+            | Self::CatalogInRecovery { .. } => None,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Letter {
     SwitchSucceeded,
     /// To the operator: a switch was given up.
     SwitchGivenUp,
+    /// To the operator: a backup of the catalog was restored.
+    CatalogInRecovery,
     /// To a tenant: an application was taken away.
     AccessRemoved,
 }
@@ -76,6 +78,7 @@ letters! {
     AcceptanceConfirmed: "acceptance_confirmed",
     SwitchSucceeded: "switch_succeeded",
     SwitchGivenUp: "switch_given_up",
+    CatalogInRecovery: "catalog_in_recovery",
     AccessRemoved: "access_removed",
 }
 
@@ -254,6 +257,9 @@ impl Renderer {
                 application => application.display_name.as_str(),
                 version => version.as_str(),
                 test_address => test_address.as_str(),
+            },
+            Body::CatalogInRecovery { message } => context! {
+                message => message.as_str().trim(),
             },
             Body::AccessRemoved {
                 application,

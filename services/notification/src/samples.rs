@@ -140,6 +140,14 @@ pub(crate) fn notices() -> Vec<Notice> {
             },
         ),
         (
+            Recipient::Operator,
+            Body::CatalogInRecovery {
+                message: "gateways/g-2 knows more of applications/crm than the catalog."
+                    .parse()
+                    .unwrap(),
+            },
+        ),
+        (
             to_tenant(),
             removed("The contract ended.\nWrite to us if that is wrong."),
         ),

@@ -11,8 +11,8 @@ use runtime::Clock;
 
 use crate::{
     commands::{
-        apps, completions, credentials, deliveries, gateways, inbox, keys, provisionings, switches,
-        tenants, versions,
+        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings,
+        switches, tenants, versions,
     },
     connect::Options,
     dev,
@@ -121,6 +121,8 @@ pub enum Command {
     /// Gateways of the installation
     #[command(visible_alias = "gateway")]
     Gateways(Client<gateways::Command>),
+    /// The catalog itself: what to do once its database was restored from a backup
+    Catalog(Client<catalog::Command>),
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),

@@ -36,6 +36,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Inbox(noun) => ask(noun, before),
         Command::Deliveries(noun) => ask(noun, before),
         Command::Gateways(noun) => ask(noun, before),
+        Command::Catalog(noun) => ask(noun, before),
         Command::Keys(verb) => {
             let screen = match verb.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),

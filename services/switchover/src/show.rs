@@ -13,6 +13,7 @@ pub mod preview;
 pub mod problem;
 pub mod progress;
 pub mod provisioning;
+pub mod recovery;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod words;

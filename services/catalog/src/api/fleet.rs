@@ -1,6 +1,7 @@
 //! The fleet: gateways join, follow and answer; the operator sees and evicts.
 
 mod parse;
+mod recover;
 mod render;
 mod session;
 
@@ -10,7 +11,10 @@ use contract::{
     Checked, GatewayName, GatewayRef, Page, PageSize, Problem, Prose, Violations, reason,
 };
 use proto::catalog::v1 as wire;
-use runtime::Shell;
+use runtime::{
+    Shell,
+    fault::{Plant, planted},
+};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -22,7 +26,9 @@ use crate::{
     fleet::{
         self, StreamId,
         answers::{self, Answered},
+        applied::Ledger,
     },
+    recovery,
     store::gateways,
 };
 use session::Session;
@@ -84,6 +90,10 @@ impl wire::fleet_service_server::FleetService for Fleet {
         caller.may_touch(&GatewayRef::from(hello.gateway.clone()))?;
         let (db, clock) = (&self.catalog.db, &self.catalog.clock);
         let stream = StreamId::new(clock);
+        let early = match planted(Plant::JoinReadsBeforeMember) {
+            true => Some(session::all_routes(db).await.map_err(Problem::from)?),
+            false => None,
+        };
         let forget = fleet::join(db, clock, &hello, stream)
             .await
             .map_err(Problem::from)?;
@@ -96,6 +106,9 @@ impl wire::fleet_service_server::FleetService for Fleet {
             outbound,
             answers: self.answers.clone(),
             forget,
+            ledger: Ledger::new(&hello.positions),
+            early,
+            drained: false,
         };
         self.sessions.send(session).await.map_err(|_| {
             Problem::unavailable(reason::PEER_UNAVAILABLE, "The service is stopping.")
@@ -163,29 +176,71 @@ impl wire::fleet_service_server::FleetService for Fleet {
 
     async fn drain_gateway(
         &self,
-        _request: Request<wire::DrainGatewayRequest>,
+        request: Request<wire::DrainGatewayRequest>,
     ) -> Answer<wire::DrainGatewayResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let by = caller(&request).subject();
+        let request = request.into_inner();
+        let gateway = self
+            .drain(&by, &request.name, &request.reason, true)
+            .await?;
+        Ok(Response::new(wire::DrainGatewayResponse {
+            gateway: Some(gateway),
+        }))
     }
 
     async fn resume_gateway(
         &self,
-        _request: Request<wire::ResumeGatewayRequest>,
+        request: Request<wire::ResumeGatewayRequest>,
     ) -> Answer<wire::ResumeGatewayResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let by = caller(&request).subject();
+        let request = request.into_inner();
+        let gateway = self
+            .drain(&by, &request.name, &request.reason, false)
+            .await?;
+        Ok(Response::new(wire::ResumeGatewayResponse {
+            gateway: Some(gateway),
+        }))
     }
 
     async fn get_recovery(
         &self,
         _request: Request<wire::GetRecoveryRequest>,
     ) -> Answer<wire::GetRecoveryResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let standing = ::store::read!(self.catalog.db, |tx| recovery::standing(tx).await);
+        let standing = standing.map_err(Problem::from)?;
+        Ok(Response::new(recover::standing(standing)))
     }
 
     async fn adopt_recovery(
         &self,
-        _request: Request<wire::AdoptRecoveryRequest>,
+        request: Request<wire::AdoptRecoveryRequest>,
     ) -> Answer<wire::AdoptRecoveryResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let adopt = recover::adopt(&self.catalog.clock, request)?;
+        let switches = recovery::adopt(&self.catalog, &adopt)
+            .await
+            .map_err(Problem::from)?;
+        Ok(Response::new(wire::AdoptRecoveryResponse {
+            switches: switches.iter().map(ToString::to_string).collect(),
+        }))
+    }
+}
+
+impl Fleet {
+    async fn drain(
+        &self,
+        by: &str,
+        name: &str,
+        reason: &str,
+        drain: bool,
+    ) -> Result<wire::Gateway, Problem> {
+        let mut v = Violations::new();
+        let name = v.parse::<GatewayRef>("name", name);
+        let reason = v.parse::<Prose<500>>("reason", reason);
+        let (name, reason) = v.all((name, reason))?;
+        let member = fleet::drain(&self.catalog.db, &name.gateway, drain)
+            .await
+            .map_err(Problem::from)?;
+        tracing::info!(gateway.name = %name, by, %reason, drain, "a gateway is taken out of use, or into use");
+        Ok(render::gateway(&member, self.catalog.clock.now()))
     }
 }

@@ -1,13 +1,15 @@
 //! Applications, with what is active, in test and open; their icons.
 
+use std::time::Duration;
+
 use ::store::{Error, Tx, on};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::{ApplicationName, Revision, Timeline, VersionName};
+use contract::{ApplicationName, Generation, Revision, Timeline, VersionName};
 use jiff::Timestamp;
 
-use super::{ROUTES, from_json, json, number, parsed, time};
+use super::{ROUTES, from_json, json, micros, number, parsed, span, time};
 use crate::{
-    application::{Application, Creation, Icon, Serving, Test},
+    application::{Application, Creation, Icon, Policy, Serving, Test},
     tester_token::TokenHash,
 };
 
@@ -161,8 +163,8 @@ pub(crate) async fn route_revisions(
 /// Inserts one that has no version yet. Returns false if the name is taken.
 pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<bool, Error> {
     const SQL: &str = "insert into applications (name, display_name, abstract, policy, timeline, \
-        route_revision, revision, creation_request_id, creation_digest, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (name) do nothing";
+        route_revision, revision, creation_request_id, creation_digest, created_at, updated_at, lease) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (name) do nothing";
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
         .bind(application.display_name.as_str())
@@ -181,6 +183,7 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
         .bind(application.creation.digest.as_str())
         .bind(application.created_at.as_microsecond())
         .bind(application.updated_at.as_microsecond())
+        .bind(lease(&application.policy))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -190,16 +193,29 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
 
 /// Saves what an operator may change. The caller marks the change; see [`touch`].
 pub(crate) async fn save(tx: &mut Tx, application: &Application) -> Result<(), Error> {
-    const SQL: &str = "update applications set display_name = $2, abstract = $3, policy = $4 \
+    const SQL: &str = "update applications set display_name = $2, abstract = $3, policy = $4, lease = $5 \
         where name = $1";
     on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
         .bind(application.display_name.as_str())
         .bind(application.summary.as_str())
         .bind(json(&application.policy))
+        .bind(lease(&application.policy))
         .execute(conn)
         .await
         .map(drop))
+}
+
+/// In microseconds; none in fleet mode static.
+fn lease(policy: &Policy) -> Option<i64> {
+    policy.fleet.lease().map(micros)
+}
+
+/// Returns the longest lease of an application in fleet mode fenced; none if there is no such one.
+pub(crate) async fn longest_lease(tx: &mut Tx) -> Result<Option<Duration>, Error> {
+    const SQL: &str = "select cast(max(lease) as bigint) from applications";
+    let (lease,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await)?;
+    lease.map(|lease| span(TABLE, "lease", lease)).transpose()
 }
 
 /// What a change of an application touches.
@@ -236,9 +252,84 @@ pub(crate) async fn touch(
         .map(drop))
 }
 
+/// Tells whether a timeline ended when a restored catalog was adopted.
+pub(crate) async fn ended(
+    tx: &mut Tx,
+    name: &ApplicationName,
+    timeline: Timeline,
+) -> Result<bool, Error> {
+    const SQL: &str = "select cast(count(*) as bigint) from ended_timelines \
+        where application = $1 and timeline = $2";
+    let (count,): (i64,) = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(name.as_str())
+        .bind(timeline.to_string())
+        .fetch_one(conn)
+        .await)?;
+    Ok(count == 1)
+}
+
+/// Notes that a timeline has ended.
+pub(crate) async fn end_timeline(
+    tx: &mut Tx,
+    name: &ApplicationName,
+    timeline: &str,
+) -> Result<(), Error> {
+    const SQL: &str = "insert into ended_timelines (application, timeline) values ($1, $2) \
+        on conflict (application, timeline) do nothing";
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .bind(timeline)
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Brings an application to another timeline, from this route revision on; its own has ended.
+pub(crate) async fn take_over(
+    tx: &mut Tx,
+    application: &Application,
+    timeline: Timeline,
+    revision: Revision,
+    now: Timestamp,
+) -> Result<(), Error> {
+    const SQL: &str = "update applications set timeline = $2, route_revision = $3, \
+        revision = revision + 1, updated_at = $4 where name = $1";
+    let ended = application.timeline.to_string();
+    end_timeline(tx, &application.name, &ended).await?;
+    tx.wake(ROUTES);
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(application.name.as_str())
+        .bind(timeline.to_string())
+        .bind(revision.as_i64())
+        .bind(now.as_microsecond())
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Sets version and generation from which a restored application goes on.
+pub(crate) async fn put_active(
+    tx: &mut Tx,
+    name: &ApplicationName,
+    version: &VersionName,
+    generation: Generation,
+) -> Result<(), Error> {
+    const SQL: &str = "insert into active_versions (application, version, generation) \
+        values ($1, $2, $3) on conflict (application) do update \
+        set version = excluded.version, generation = excluded.generation";
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .bind(version.as_str())
+        .bind(generation.as_i64())
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
 /// Deletes one with all that belongs to it. The schema refuses one that has an active version.
 pub(crate) async fn delete(tx: &mut Tx, name: &ApplicationName) -> Result<(), Error> {
-    const SQL: [&str; 6] = [
+    const SQL: [&str; 7] = [
+        "delete from ended_timelines where application = $1",
         "delete from tests where application = $1",
         "delete from switches where application = $1",
         "delete from history where application = $1",

@@ -1,13 +1,13 @@
-//! Gateways: who is a member of the fleet.
+//! Gateways: who is a member of the fleet, who gets leases, and what each has last said.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use ::store::{Error, Tx, on};
 use contract::GatewayName;
 use jiff::Timestamp;
 
-use super::{ROUTES, from_json, json, parsed, time};
-use crate::fleet::{Member, StreamId};
+use super::{ROUTES, from_json, json, micros, parsed, span, time};
+use crate::fleet::{Leases, Mark, Member, Said, StreamId};
 
 const TABLE: &str = "gateways";
 
@@ -20,6 +20,27 @@ struct Row {
     stream: Option<String>,
     joined_at: i64,
     last_seen_at: i64,
+    ready: i64,
+    not_ready_message: String,
+    open_connections: i64,
+    positions: String,
+    refused: String,
+    diverged: i64,
+    mark: Option<String>,
+    fenced_for: i64,
+    evicting: i64,
+    draining: i64,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select name, boot, software, listeners, stream, joined_at, last_seen_at, ready, \
+             not_ready_message, open_connections, positions, refused, diverged, mark, fenced_for, \
+             evicting, draining from gateways ",
+            $rest
+        )
+    };
 }
 
 impl TryFrom<Row> for Member {
@@ -37,14 +58,30 @@ impl TryFrom<Row> for Member {
                 .transpose()?,
             joined_at: time(TABLE, "joined_at", row.joined_at)?,
             last_seen_at: time(TABLE, "last_seen_at", row.last_seen_at)?,
+            leases: match row.mark {
+                None => Leases::Renewed,
+                Some(mark) => Leases::Refused {
+                    mark: parsed(TABLE, "mark", &mark)?,
+                    ran_out: span(TABLE, "fenced_for", row.fenced_for)?,
+                    evicting: row.evicting == 1,
+                },
+            },
+            draining: row.draining == 1,
+            said: Said {
+                ready: row.ready == 1,
+                not_ready_message: row.not_ready_message,
+                open_connections: row.open_connections,
+                positions: from_json(TABLE, "positions", &row.positions)?,
+                refused: from_json(TABLE, "refused", &row.refused)?,
+                diverged: row.diverged == 1,
+            },
         })
     }
 }
 
 /// Finds one.
 pub(crate) async fn find(tx: &mut Tx, name: &GatewayName) -> Result<Option<Member>, Error> {
-    const SQL: &str = "select name, boot, software, listeners, stream, joined_at, last_seen_at \
-        from gateways where name = $1";
+    const SQL: &str = select!("where name = $1");
     let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(name.as_str())
         .fetch_optional(conn)
@@ -58,8 +95,7 @@ pub(crate) async fn list(
     after: Option<&GatewayName>,
     limit: i64,
 ) -> Result<Vec<Member>, Error> {
-    const SQL: &str = "select name, boot, software, listeners, stream, joined_at, last_seen_at \
-        from gateways where name > $1 order by name limit $2";
+    const SQL: &str = select!("where name > $1 order by name limit $2");
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(after.map_or("", GatewayName::as_str))
         .bind(limit)
@@ -68,13 +104,9 @@ pub(crate) async fn list(
     rows.into_iter().map(Member::try_from).collect()
 }
 
-/// Returns the name of every member.
-pub(crate) async fn fleet(tx: &mut Tx) -> Result<BTreeSet<GatewayName>, Error> {
-    const SQL: &str = "select name from gateways";
-    let rows: Vec<(String,)> = on!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
-    rows.iter()
-        .map(|(name,)| parsed(TABLE, "name", name))
-        .collect()
+/// Returns every member.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Member>, Error> {
+    list(tx, None, i64::MAX).await
 }
 
 /// Returns where all members listen.
@@ -92,12 +124,27 @@ pub(crate) async fn listeners(tx: &mut Tx) -> Result<Vec<SocketAddr>, Error> {
     Ok(all)
 }
 
-/// Inserts a member, or changes it: boot, software, listeners, stream, last seen.
+/// Inserts a member, or changes all of it but since when it is one and whether it is being drained.
 pub(crate) async fn put(tx: &mut Tx, member: &Member) -> Result<(), Error> {
     const SQL: &str = "insert into gateways (name, boot, software, listeners, stream, joined_at, \
-        last_seen_at) values ($1, $2, $3, $4, $5, $6, $7) on conflict (name) do update \
+        last_seen_at, ready, not_ready_message, open_connections, positions, refused, diverged, mark, \
+        fenced_for, evicting) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+        on conflict (name) do update \
         set boot = excluded.boot, software = excluded.software, listeners = excluded.listeners, \
-        stream = excluded.stream, last_seen_at = excluded.last_seen_at";
+        stream = excluded.stream, last_seen_at = excluded.last_seen_at, ready = excluded.ready, \
+        not_ready_message = excluded.not_ready_message, open_connections = excluded.open_connections, \
+        positions = excluded.positions, refused = excluded.refused, diverged = excluded.diverged, \
+        mark = excluded.mark, fenced_for = excluded.fenced_for, evicting = excluded.evicting";
+    let (mark, ran_out, evicting) = match member.leases {
+        Leases::Renewed => (None, Duration::ZERO, false),
+        Leases::Refused {
+            mark,
+            ran_out,
+            evicting,
+        } => (Some(mark.to_string()), ran_out, evicting),
+    };
+    let said = &member.said;
     tx.wake(ROUTES);
     on!(tx, |conn| sqlx::query(SQL)
         .bind(member.name.as_str())
@@ -107,43 +154,73 @@ pub(crate) async fn put(tx: &mut Tx, member: &Member) -> Result<(), Error> {
         .bind(member.stream.map(|stream| stream.to_string()))
         .bind(member.joined_at.as_microsecond())
         .bind(member.last_seen_at.as_microsecond())
+        .bind(i64::from(said.ready))
+        .bind(said.not_ready_message.as_str())
+        .bind(said.open_connections)
+        .bind(json(&said.positions))
+        .bind(json(&said.refused))
+        .bind(i64::from(said.diverged))
+        .bind(mark.as_deref())
+        .bind(micros(ran_out))
+        .bind(i64::from(evicting))
         .execute(conn)
         .await
         .map(drop))
 }
 
-/// Notes that a member was heard on a stream. Returns false if that stream counts no more.
+/// Notes what a member said on a stream, and that it was heard. Returns false if that stream counts
+/// no more.
 pub(crate) async fn heard(
     tx: &mut Tx,
     name: &GatewayName,
     stream: StreamId,
+    said: &Said,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    const SQL: &str = "update gateways set last_seen_at = $3 where name = $1 and stream = $2";
+    const SQL: &str = "update gateways set last_seen_at = $3, ready = $4, not_ready_message = $5, \
+        open_connections = $6, positions = $7, refused = $8, diverged = $9 \
+        where name = $1 and stream = $2";
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(name.as_str())
         .bind(stream.to_string())
         .bind(now.as_microsecond())
+        .bind(i64::from(said.ready))
+        .bind(said.not_ready_message.as_str())
+        .bind(said.open_connections)
+        .bind(json(&said.positions))
+        .bind(json(&said.refused))
+        .bind(i64::from(said.diverged))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
     Ok(done == 1)
 }
 
-/// Tells whether a member still follows on this stream.
+/// What the catalog thinks of a member that follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// It gets no leases.
+    pub(crate) marked: bool,
+    /// The operator takes it out of use.
+    pub(crate) draining: bool,
+}
+
+/// Returns what is thought of a member if it still follows on this stream.
 pub(crate) async fn follows(
     tx: &mut Tx,
     name: &GatewayName,
     stream: StreamId,
-) -> Result<bool, Error> {
-    const SQL: &str =
-        "select cast(count(*) as bigint) from gateways where name = $1 and stream = $2";
-    let (count,): (i64,) = on!(tx, |conn| sqlx::query_as(SQL)
+) -> Result<Option<Followed>, Error> {
+    const SQL: &str = "select mark, draining from gateways where name = $1 and stream = $2";
+    let row: Option<(Option<String>, i64)> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(name.as_str())
         .bind(stream.to_string())
-        .fetch_one(conn)
+        .fetch_optional(conn)
         .await)?;
-    Ok(count == 1)
+    Ok(row.map(|(mark, draining)| Followed {
+        marked: mark.is_some(),
+        draining: draining == 1,
+    }))
 }
 
 /// Notes that a stream ended, if it still is the member's.
@@ -161,9 +238,84 @@ pub(crate) async fn stream_ended(
         .map(drop))
 }
 
-/// Deletes a member. Returns false if there is none of this name.
+/// Marks a member: it gets no leases from here on. One that is marked already stays so.
+pub(crate) async fn mark(tx: &mut Tx, name: &GatewayName, mark: Mark) -> Result<(), Error> {
+    const SQL: &str =
+        "update gateways set mark = $2, fenced_for = 0 where name = $1 and mark is null";
+    tx.wake(ROUTES);
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .bind(mark.to_string())
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Notes that leases of this length have run out since a member was marked, if it still is.
+pub(crate) async fn ran_out(tx: &mut Tx, name: &GatewayName, lease: Duration) -> Result<(), Error> {
+    const SQL: &str = "update gateways set fenced_for = $2 \
+        where name = $1 and mark is not null and fenced_for < $2";
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .bind(micros(lease))
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Notes that the eviction of a marked member waits for its leases alone.
+pub(crate) async fn evicting(tx: &mut Tx, name: &GatewayName) -> Result<(), Error> {
+    const SQL: &str = "update gateways set evicting = 1 where name = $1 and mark is not null";
+    tx.wake(ROUTES);
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Notes whether the operator takes a member out of use. Returns false if there is none of this name.
+pub(crate) async fn drain(tx: &mut Tx, name: &GatewayName, drain: bool) -> Result<bool, Error> {
+    const SQL: &str = "update gateways set draining = $2 where name = $1";
+    tx.wake(ROUTES);
+    let done = on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .bind(i64::from(drain))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(done == 1)
+}
+
+/// Notes that nobody has said in a recovery what it knows.
+pub(crate) async fn nobody_reported(tx: &mut Tx) -> Result<(), Error> {
+    const SQL: &str = "update gateways set reported = 0";
+    on!(tx, |conn| sqlx::query(SQL).execute(conn).await.map(drop))
+}
+
+/// Notes that a member has said in the present recovery what it knows.
+pub(crate) async fn reported(tx: &mut Tx, name: &GatewayName) -> Result<(), Error> {
+    const SQL: &str = "update gateways set reported = 1 where name = $1";
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(name.as_str())
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
+/// Returns the members that have not, by name.
+pub(crate) async fn unreported(tx: &mut Tx) -> Result<BTreeSet<GatewayName>, Error> {
+    const SQL: &str = "select name from gateways where reported = 0";
+    let rows: Vec<(String,)> = on!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    rows.iter()
+        .map(|(name,)| parsed(TABLE, "name", name))
+        .collect()
+}
+
+/// Deletes a member, with what it counted. Returns false if there is none of this name.
 pub(crate) async fn delete(tx: &mut Tx, name: &GatewayName) -> Result<bool, Error> {
     const SQL: &str = "delete from gateways where name = $1";
+    super::traffic::forget(tx, name).await?;
     tx.wake(ROUTES);
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(name.as_str())

@@ -1,18 +1,22 @@
 //! One event of one switch, as one transaction: step, save, and, if it commits, the commit.
 
+use std::time::Duration;
+
 use ::store::{Db, Tx};
 use contract::{Nonce, Prose, SwitchName};
 use jiff::Timestamp;
 use runtime::Clock;
 
 use super::{
-    Commit, Event, Facts, Failure, Outcome, Phase, Switch,
+    Commit, Event, Facts, Failure, Outcome, Phase, State, Switch,
     step::{Step, step},
 };
 use crate::{
     application::{Act, Application},
     error::Error,
-    notice::{Body, Notice},
+    fleet::{Leases, Mark, Member},
+    notice::{Body, Notice, Subject},
+    recovery,
     store::{
         applications::{self, Touch},
         gateways,
@@ -48,9 +52,21 @@ pub(crate) async fn advance(
     let now = clock.now();
     let application = applications::find(tx, &switch.name.application).await?;
     let application = application.ok_or(Error::Broken("a switch has no application"))?;
-    let fleet = gateways::fleet(tx).await?;
+    if recovery::now(tx).await?.is_some() && *event != Event::Restored {
+        return Ok(switch);
+    }
+    let members = gateways::all(tx).await?;
+    let lease = application.policy.fleet.lease();
+    let waited_for = |member: &&Member| lease.is_none_or(|lease| !member.leases.ran_out(lease));
+    let named = |member: &Member| member.name.clone();
+    let fleet = members.iter().filter(waited_for).map(named).collect();
+    let is_away = |member: &&Member| {
+        !member.connected(now) || matches!(member.leases, Leases::Refused { .. })
+    };
+    let away = members.iter().filter(is_away).map(named).collect();
     let facts = Facts {
         fleet: &fleet,
+        away: &away,
         policy: &application.policy,
         nonce: Nonce::new(clock.random()),
     };
@@ -61,6 +77,7 @@ pub(crate) async fn advance(
         Step::Commits(next) => (next, true),
     };
     let routed = commits || switch.state.turn() != next.turn();
+    leases(tx, clock, &switch.state, &next, event, lease).await?;
     switch.record.note(event, now);
     switch.record.enter(&next, now);
     switch.state = next;
@@ -87,7 +104,7 @@ pub(crate) async fn advance(
             "a switch goes on"
         );
     }
-    if after == Phase::Settling
+    if (after == Phase::Settling || *event == Event::Restored)
         && let Some(failure) = switch.state.failure()
     {
         note_given_up(tx, &switch, failure, event, now).await?;
@@ -98,6 +115,31 @@ pub(crate) async fn advance(
             .await?;
     }
     Ok(switch)
+}
+
+/// Marks who is left out with the transition that leaves them out, so that the wait for their leases
+/// begins after the mark is durable; and notes, with the one that ends it, that it is over.
+async fn leases(
+    tx: &mut Tx,
+    clock: &Clock,
+    state: &State,
+    next: &State,
+    event: &Event,
+    lease: Option<Duration>,
+) -> Result<(), Error> {
+    if let (State::Fencing { leaving, .. }, Event::LeasesEnded { .. }, Some(lease)) =
+        (state, event, lease)
+    {
+        for gateway in leaving {
+            gateways::ran_out(tx, gateway, lease).await?;
+        }
+    }
+    if let State::Fencing { leaving, .. } = next {
+        for gateway in leaving {
+            gateways::mark(tx, gateway, Mark::new(clock)).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn commit(
@@ -153,6 +195,8 @@ async fn note_given_up(
         | Event::ConsentClosed { .. }
         | Event::ConsentSettled { .. }
         | Event::Answered { .. }
+        | Event::LeasesEnded { .. }
+        | Event::Restored
         | Event::Joined(_)
         | Event::Left(_)
         | Event::TimePassed => CATALOG.to_owned(),
@@ -202,8 +246,7 @@ fn notice(application: &Application, switch: &Switch, outcome: &Outcome, now: Ti
         cause: switch.name.to_string(),
         request_id: switch.request_id.clone(),
         time: now,
-        application: application.name.clone(),
-        display_name: application.display_name.clone(),
+        subject: Some(Subject::of(application)),
         body,
     }
 }

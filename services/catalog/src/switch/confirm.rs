@@ -7,6 +7,7 @@ use crate::{
     Catalog,
     application::{Act, Application, Standing, Version},
     error::Error,
+    recovery,
     store::{
         applications::{self, Touch},
         gateways,
@@ -129,6 +130,7 @@ async fn may_begin(
     tx: &mut ::store::Tx,
     confirm: &Confirm,
 ) -> Result<(Application, Version), Error> {
+    recovery::refuse(tx).await?;
     let application = applications::find(tx, &confirm.version.application).await?;
     let application = application.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
     let version = versions::find(tx, &confirm.version).await?;
@@ -171,6 +173,7 @@ pub(crate) async fn cancel(
     ::store::write!(catalog.db, |tx| {
         let switch = switches::find(tx, name).await?;
         let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        recovery::refuse(tx).await?;
         match &switch.state {
             State::Ended { .. } => Err(Error::SwitchEnded {
                 switch: name.clone(),
@@ -187,8 +190,12 @@ pub(crate) async fn cancel(
             }),
             State::Provisioning
             | State::Preparing { .. }
+            | State::Fencing { .. }
             | State::ClosingConsent { .. }
             | State::Holding { .. } => advance(tx, &catalog.clock, switch, &event).await,
+            State::Adopting { .. } => Err(Error::SwitchAdopts {
+                switch: name.clone(),
+            }),
         }
     })
 }

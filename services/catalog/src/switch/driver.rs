@@ -4,16 +4,21 @@
 use std::{convert::Infallible, time::Duration};
 
 use ::store::Db;
-use contract::VersionRef;
+use contract::{Problem, VersionRef};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use runtime::{CancellationToken, Clock, fault::crash_point, retry};
+use runtime::{
+    CancellationToken, Clock,
+    fault::{Plant, crash_point, planted},
+    retry,
+};
 
-use super::{Effect, Event, Switch, advance::apply, step};
+use super::{Effect, Event, State, Switch, advance::apply, step};
 use crate::{
     error::Error,
+    fleet::leases::surely,
     peers::{Move, Peers, later},
-    store::{SWITCHES, applications, switches, versions},
+    store::{SWITCHES, applications, recovery, switches, versions},
 };
 
 /// How long a claimed switch is left to its claimer, who renews the claim while it waits for an
@@ -88,7 +93,13 @@ impl Driver {
             return Ok((Vec::new(), None));
         }
         // A write transaction is worth it only if something is due.
-        let next = ::store::read!(self.db, |tx| switches::next_due(tx).await)?;
+        let next = ::store::read!(self.db, |tx| {
+            // In recovery nothing goes on.
+            match recovery::find(tx).await? {
+                Some(_) => Ok(None),
+                None => switches::next_due(tx).await,
+            }
+        })?;
         if next.is_none_or(|next| next > now) {
             return Ok((Vec::new(), next));
         }
@@ -127,7 +138,7 @@ impl Driver {
         };
         let how = self.how(effect, switch).await?;
         let answer = tokio::select! {
-            answer = self.peers.perform(effect, switch, &how) => answer,
+            answer = self.perform(effect, switch, &how) => answer,
             never = self.keep(switch) => match never {},
         };
         match answer {
@@ -148,6 +159,28 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Does what a switch owes; what came of it is an event.
+    async fn perform(&self, effect: Effect, switch: &Switch, how: &Move) -> Result<Event, Problem> {
+        match (effect, &switch.state) {
+            (Effect::AwaitLeases, State::Fencing { leaving, wait, .. }) => {
+                // From now on, whoever began to wait before: the mark is durable, and no clock but
+                // this one's is believed (R8).
+                let lease = match how.lease.map(surely) {
+                    Some(lease) if !planted(Plant::FenceWithoutWait) => lease,
+                    Some(_) | None => Duration::ZERO,
+                };
+                let forever = CancellationToken::new();
+                let ended = retry::elapsed(lease, &self.clock, &forever).await;
+                ended.map_err(Problem::broken)?;
+                Ok(Event::LeasesEnded {
+                    wait: *wait,
+                    gateways: leaving.clone(),
+                })
+            }
+            (effect, _) => self.peers.perform(effect, switch, how).await,
+        }
     }
 
     /// Renews the claim for as long as it is asked to. Should it fail, another replica does the
@@ -178,7 +211,8 @@ impl Driver {
             let application = applications::find(tx, name).await?;
             let application = application.ok_or(Error::Broken("a switch has no application"))?;
             let mut notice = false;
-            if effect == Effect::MoveTenants {
+            let adopts = matches!(switch.state, State::Adopting { .. });
+            if effect == Effect::MoveTenants && !adopts {
                 for version in switch.source.iter().chain([&switch.target]) {
                     let version = VersionRef {
                         application: name.clone(),
@@ -191,6 +225,7 @@ impl Driver {
             Ok(Move {
                 display_name: application.display_name,
                 notice,
+                lease: application.policy.fleet.lease(),
             })
         })
     }

@@ -59,6 +59,8 @@ pub(crate) enum Answered {
     Held,
     Released,
     Drained,
+    /// Nothing: its leases have run out.
+    Fenced,
 }
 
 impl Record {
@@ -83,13 +85,19 @@ impl Record {
                     .or_default()
                     .note(answer, now);
             }
+            Event::LeasesEnded { gateways, .. } => {
+                for gateway in gateways {
+                    let progress = self.gateways.entry(gateway.clone()).or_default();
+                    progress.answered = Some((Answered::Fenced, now));
+                }
+            }
             Event::Joined(gateway) => drop(self.gateways.entry(gateway.clone()).or_default()),
-            Event::Left(_) | Event::Cancelled { .. } | Event::TimePassed => {}
+            Event::Restored | Event::Left(_) | Event::Cancelled { .. } | Event::TimePassed => {}
         }
     }
 
     /// Notes the state that follows. Phases on the way that had nothing to wait for began and
-    /// ended at the same moment.
+    /// ended at the same moment; fencing is only on the way of those that did it.
     pub(crate) fn enter(&mut self, next: &State, now: Timestamp) {
         let phase = next.phase();
         let last = self.steps.last().map(|(phase, _)| *phase);
@@ -99,6 +107,7 @@ impl Record {
         if next.failure().is_none() {
             let passed = Phase::ALL
                 .into_iter()
+                .filter(|between| *between != Phase::Fencing)
                 .filter(|between| last.is_some_and(|last| last < *between) && *between < phase)
                 .map(|between| (between, now));
             self.steps.extend(passed);
@@ -162,7 +171,11 @@ mod tests {
         );
         record.enter(&State::Ended { outcome, at: now }, now);
         let phases: Vec<_> = record.steps.iter().map(|(phase, _)| *phase).collect();
-        assert_eq!(phases, Phase::ALL[..8]);
+        let expected = Phase::ALL[..9]
+            .iter()
+            .copied()
+            .filter(|phase| *phase != Phase::Fencing);
+        assert_eq!(phases, expected.collect::<Vec<_>>());
 
         let failure = Failure {
             why: Why::Cancelled,

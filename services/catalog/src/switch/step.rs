@@ -5,23 +5,30 @@
 //! |---|---|---|
 //! | provisioning | every tenant is moved | cancelled; tenants failed and the policy says stop |
 //! | preparing | every gateway is ready | cancelled; one is not ready; one is silent until the deadline |
+//! | fencing | the leases of those that were silent have run out | cancelled; one is not ready |
 //! | closing consent | the denies are fixed | cancelled; they are not until the deadline |
 //! | holding | every gateway holds: **commit** | cancelled; one is not ready; one is silent until the deadline |
+//! | adopting | every gateway holds: **commit** | never: what was before is known to be wrong |
 //! | releasing | every gateway has released, or the deadline | never: there is no way back |
 //! | draining | every gateway has drained, or the deadline | never |
 //! | settling | provisioning has heard the outcome | |
 //!
 //! A gateway that joins must answer the present turn like all others; one that leaves is waited for no
-//! more. A fleet of none is a fleet: it has nothing to wait for.
+//! more. A fleet of none is a fleet: it has nothing to wait for. In fleet mode fenced, gateways that
+//! are silent while all prepare are left out once their leases have run out; one that comes back
+//! before that prepares like all others, and those that stay away are waited for anew.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{GatewayName, Nonce};
 use jiff::Timestamp;
+use runtime::fault::{Plant, planted};
 
-use super::{Answer, Effect, Event, Facts, Failure, Grants, Outcome, Roll, State, Tenants, Why};
-use crate::application::TenantFailures;
+use super::{
+    Adoption, Answer, Effect, Event, Facts, Failure, Grants, Outcome, Roll, State, Tenants, Why,
+};
+use crate::application::{FleetMode, TenantFailures};
 
 /// How long provisioning may take to fix the denies while the gateways' promises stand.
 const CLOSE_CONSENT_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +61,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
         (
             S::Provisioning
             | S::Preparing { .. }
+            | S::Fencing { .. }
             | S::ClosingConsent { .. }
             | S::Holding { .. },
             E::Cancelled { message, .. },
@@ -61,14 +69,41 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
 
         (S::Preparing { roll }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
             match answer {
-                Answer::Ready => prepare(roll.without(gateway), now),
+                Answer::Ready => prepare(roll.without(gateway), facts, now),
                 Answer::NotReady(why) => not_ready(gateway, why),
                 Answer::Held | Answer::Released { .. } | Answer::Drained { .. } => Step::Stays,
             }
         }
-        (S::Preparing { roll }, E::Joined(gateway)) if roll.lacks(gateway) => prepare(roll.with(gateway), now),
-        (S::Preparing { roll }, E::Left(gateway)) if !roll.lacks(gateway) => prepare(roll.without(gateway), now),
-        (S::Preparing { roll }, E::TimePassed) if roll.until <= now => silent(roll, "get ready"),
+        (S::Preparing { roll }, E::Joined(gateway)) if roll.lacks(gateway) => prepare(roll.with(gateway), facts, now),
+        (S::Preparing { roll }, E::Left(gateway)) if !roll.lacks(gateway) => prepare(roll.without(gateway), facts, now),
+        (S::Preparing { roll }, E::TimePassed) if roll.until <= now => match facts.policy.fleet {
+            FleetMode::Static => silent(roll, "get ready"),
+            FleetMode::Fenced { .. } => fence(roll, facts),
+        },
+
+        (S::Fencing { nonce, wait, .. }, E::LeasesEnded { wait: ended, .. }) if wait == ended => {
+            Step::Goes(close(*nonce, now))
+        }
+        (S::Fencing { nonce, leaving, .. }, E::Joined(gateway)) => {
+            let roll = Roll {
+                nonce: *nonce,
+                silent: leaving.clone(),
+                until: after(now, facts.policy.prepare_timeout),
+            };
+            Step::Goes(S::Preparing { roll: roll.with(gateway) })
+        }
+        (S::Fencing { nonce, leaving, wait }, E::Left(gateway)) if leaving.contains(gateway) => {
+            let leaving = without(leaving, gateway);
+            Step::Goes(if leaving.is_empty() {
+                close(*nonce, now)
+            } else {
+                S::Fencing { nonce: *nonce, leaving, wait: *wait }
+            })
+        }
+        (
+            S::Fencing { nonce, leaving, .. },
+            E::Answered { gateway, nonce: of, answer: Answer::NotReady(why) },
+        ) if nonce == of && leaving.contains(gateway) => not_ready(gateway, why),
 
         (S::ClosingConsent { .. }, E::ConsentClosed { grants, .. }) => {
             let roll = Roll::call(facts, now, facts.policy.hold_timeout);
@@ -93,6 +128,58 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             hold(roll.without(gateway), grants, facts, now)
         }
         (S::Holding { roll, .. }, E::TimePassed) if roll.until <= now => silent(roll, "hold its requests"),
+
+        (S::Adopting { nonce, predecessor, adoption }, event) => {
+            let next = |nonce, adoption| {
+                Step::Goes(S::Adopting { nonce, predecessor: *predecessor, adoption })
+            };
+            match (adoption, event) {
+                (_, E::Restored) => Step::Goes(restored(state, now)),
+                (Adoption::Moving, E::TenantsMoved(tenants)) => {
+                    let moved = if tenants.done { Adoption::Closing } else { Adoption::Moving };
+                    next(*nonce, moved)
+                }
+                (Adoption::Closing, E::ConsentClosed { grants, .. }) => {
+                    let (silent, grants) = (facts.fleet.clone(), grants.clone());
+                    adopt(silent, facts, now, |silent| next(facts.nonce, Adoption::Holding { silent, grants }))
+                }
+                (Adoption::Holding { silent, grants }, E::Answered { gateway, nonce: of, answer: Answer::Held })
+                    if of == nonce && silent.contains(gateway) =>
+                {
+                    adopt(without(silent, gateway), facts, now, |silent| {
+                        next(*nonce, Adoption::Holding { silent, grants: grants.clone() })
+                    })
+                }
+                (Adoption::Holding { silent, .. }, E::Answered { gateway, nonce: of, answer: Answer::NotReady(_) })
+                    if of == nonce && silent.contains(gateway) =>
+                {
+                    // Written down for the operator, who mends or evicts it.
+                    Step::Goes(state.clone())
+                }
+                (Adoption::Holding { silent, grants }, E::Joined(gateway)) if !silent.contains(gateway) => {
+                    let mut silent = silent.clone();
+                    silent.insert(gateway.clone());
+                    next(*nonce, Adoption::Holding { silent, grants: grants.clone() })
+                }
+                (Adoption::Holding { silent, grants }, E::Left(gateway)) if silent.contains(gateway) => {
+                    adopt(without(silent, gateway), facts, now, |silent| {
+                        next(*nonce, Adoption::Holding { silent, grants: grants.clone() })
+                    })
+                }
+                (
+                    Adoption::Moving | Adoption::Closing | Adoption::Holding { .. },
+                    E::TenantsMoved(_)
+                    | E::ConsentClosed { .. }
+                    | E::ConsentSettled { .. }
+                    | E::Answered { .. }
+                    | E::LeasesEnded { .. }
+                    | E::Joined(_)
+                    | E::Left(_)
+                    | E::Cancelled { .. }
+                    | E::TimePassed,
+                ) => Step::Stays,
+            }
+        }
 
         (S::Releasing { roll, draining }, E::Answered { gateway, nonce, answer }) if roll.nonce == *nonce => {
             match answer {
@@ -137,31 +224,47 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             Step::Goes(S::Ended { outcome: outcome.clone(), at: now })
         }
 
+        (
+            S::Provisioning
+            | S::Preparing { .. }
+            | S::Fencing { .. }
+            | S::ClosingConsent { .. }
+            | S::Holding { .. }
+            | S::Releasing { .. }
+            | S::Draining { .. }
+            | S::Settling { .. },
+            E::Restored,
+        ) => Step::Goes(restored(state, now)),
+
         // What is late, doubled or foreign.
         (
             S::Provisioning,
-            E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
         )
         | (
             S::Preparing { .. } | S::Holding { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+        )
+        | (
+            S::Fencing { .. },
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Left(_) | E::TimePassed,
         )
         // A gateway that joins or leaves here is on, or not on, the roll that Holding begins with.
         | (
             S::ClosingConsent { .. },
-            E::TenantsMoved(_) | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
         )
         | (
             S::Releasing { .. } | S::Draining { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
         )
         | (
             S::Settling { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
         )
         | (
             S::Ended { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::Restored | E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
         ) => Step::Stays,
     }
 }
@@ -170,7 +273,13 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
 pub(crate) fn owed(state: &State) -> Option<Effect> {
     match state {
         State::Provisioning => Some(Effect::MoveTenants),
+        State::Fencing { .. } => Some(Effect::AwaitLeases),
         State::ClosingConsent { .. } => Some(Effect::CloseConsent),
+        State::Adopting { adoption, .. } => match adoption {
+            Adoption::Moving => Some(Effect::MoveTenants),
+            Adoption::Closing => Some(Effect::CloseConsent),
+            Adoption::Holding { .. } => None,
+        },
         State::Settling {
             outcome: Outcome::Committed,
         } => Some(Effect::SettleCommitted),
@@ -197,25 +306,72 @@ fn tenants_moved(tenants: &Tenants, facts: &Facts<'_>, now: Timestamp) -> Step {
                 tenants.failed, tenants.total
             ),
         ),
-        TenantFailures::Stop | TenantFailures::GoOn => {
-            prepare(Roll::call(facts, now, facts.policy.prepare_timeout), now)
-        }
+        TenantFailures::Stop | TenantFailures::GoOn => prepare(
+            Roll::call(facts, now, facts.policy.prepare_timeout),
+            facts,
+            now,
+        ),
     }
 }
 
-fn prepare(roll: Roll, now: Timestamp) -> Step {
-    Step::Goes(if roll.silent.is_empty() {
-        State::ClosingConsent {
-            nonce: roll.nonce,
-            until: after(now, CLOSE_CONSENT_MAX),
-        }
-    } else {
-        State::Preparing { roll }
+fn prepare(roll: Roll, facts: &Facts<'_>, now: Timestamp) -> Step {
+    if roll.silent.is_empty() {
+        return Step::Goes(close(roll.nonce, now));
+    }
+    match facts.policy.fleet {
+        // Nobody is left of whom an answer is to be expected.
+        FleetMode::Fenced { .. } if roll.silent.is_subset(facts.away) => fence(&roll, facts),
+        FleetMode::Fenced { .. } | FleetMode::Static => Step::Goes(State::Preparing { roll }),
+    }
+}
+
+fn close(nonce: Nonce, now: Timestamp) -> State {
+    State::ClosingConsent {
+        nonce,
+        until: after(now, CLOSE_CONSENT_MAX),
+    }
+}
+
+fn fence(roll: &Roll, facts: &Facts<'_>) -> Step {
+    Step::Goes(State::Fencing {
+        nonce: roll.nonce,
+        leaving: roll.silent.clone(),
+        wait: facts.nonce,
     })
 }
 
+fn adopt(
+    silent: BTreeSet<GatewayName>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+    waits: impl FnOnce(BTreeSet<GatewayName>) -> Step,
+) -> Step {
+    if !silent.is_empty() {
+        return waits(silent);
+    }
+    let roll = Roll::call(facts, now, RELEASE_MAX);
+    let draining = roll.silent.clone();
+    Step::Commits(release(roll, draining, facts, now))
+}
+
+/// What came with a backup has no say in what is adopted; what was committed stays so.
+fn restored(state: &State, now: Timestamp) -> State {
+    let given_up = || Outcome::GivenUp {
+        failure: Failure {
+            why: Why::Restored,
+            message: "The catalog was restored from a backup, and another state was adopted."
+                .to_owned(),
+        },
+    };
+    State::Ended {
+        outcome: state.outcome().cloned().unwrap_or_else(given_up),
+        at: now,
+    }
+}
+
 fn hold(roll: Roll, grants: &Grants, facts: &Facts<'_>, now: Timestamp) -> Step {
-    if roll.silent.is_empty() {
+    let enough = planted(Plant::QuorumInsteadOfAll) && roll.silent.len() * 2 < facts.fleet.len();
+    if roll.silent.is_empty() || enough {
         let roll = Roll::call(facts, now, RELEASE_MAX);
         let draining = roll.silent.clone();
         Step::Commits(release(roll, draining, facts, now))
@@ -305,7 +461,7 @@ impl Roll {
     }
 
     fn awaits(&self, gateway: &GatewayName, nonce: Nonce) -> bool {
-        self.nonce == nonce && !self.lacks(gateway)
+        (self.nonce == nonce || planted(Plant::AckNotBoundToRev)) && !self.lacks(gateway)
     }
 
     fn lacks(&self, gateway: &GatewayName) -> bool {

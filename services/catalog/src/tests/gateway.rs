@@ -26,6 +26,12 @@ pub(crate) struct Gateway {
     /// Every route of every application, in order, until the end.
     pub(super) seen: Vec<wire::Route>,
     pub(super) synced: Option<Vec<String>>,
+    /// The beats that were answered with a lease.
+    pub(super) leases: Vec<u64>,
+    /// What the operator last said of taking it out of use.
+    pub(super) drain: Option<bool>,
+    /// How many messages have come.
+    pub(super) messages: usize,
 }
 
 /// What a gateway says first.
@@ -76,6 +82,9 @@ impl Gateway {
             routes: BTreeMap::new(),
             seen: Vec::new(),
             synced: None,
+            leases: Vec::new(),
+            drain: None,
+            messages: 0,
         };
         while gateway.synced.is_none() {
             gateway.next().await?;
@@ -93,7 +102,11 @@ impl Gateway {
                 timeline: route.timeline.clone(),
                 revision: route.revision,
                 generation: route.generation,
-                ..Default::default()
+                version: route
+                    .active
+                    .as_ref()
+                    .map(|active| active.version.clone())
+                    .unwrap_or_default(),
             })
             .collect();
         let hello = wire::Hello {
@@ -115,11 +128,15 @@ impl Gateway {
         let Some(message) = message else {
             return Err(tonic::Status::unavailable("the stream ended").into());
         };
+        self.messages += 1;
         match message.message.unwrap() {
             follow_response::Message::Route(route) => {
                 if let Some(before) = self.routes.get(&route.application) {
-                    // I3, R4: what a gateway is told never goes backwards.
-                    assert!(route.revision > before.revision, "{before:?}\n{route:?}");
+                    // I3, R4: what a gateway is told never goes backwards. The same may come again.
+                    assert!(
+                        route.revision > before.revision || route == *before,
+                        "{before:?}\n{route:?}"
+                    );
                     assert!(
                         route.generation >= before.generation,
                         "{before:?}\n{route:?}"
@@ -133,7 +150,8 @@ impl Gateway {
                 self.routes.remove(&removed.application);
             }
             follow_response::Message::Synced(synced) => self.synced = Some(synced.applications),
-            follow_response::Message::Lease(_) | follow_response::Message::DrainOrder(_) => {}
+            follow_response::Message::Lease(lease) => self.leases.push(lease.sequence),
+            follow_response::Message::DrainOrder(order) => self.drain = Some(order.drain),
         }
         Ok(())
     }
@@ -265,6 +283,45 @@ impl Gateway {
             follow_request::Message::Beat(wire::Beat::default()),
         )
         .await;
+    }
+
+    /// Says a beat, and waits for the lease that answers it.
+    pub(super) async fn beat_for_lease(&mut self, sequence: u64) {
+        let beat = wire::Beat {
+            sequence,
+            ready: true,
+            ..wire::Beat::default()
+        };
+        self.say(follow_request::Message::Beat(beat)).await;
+        soon("a lease", async {
+            while !self.leases.contains(&sequence) {
+                self.next().await.unwrap();
+            }
+        })
+        .await;
+    }
+
+    /// Says that a route was applied, as one with this hash.
+    pub(super) async fn applied(&self, route: &wire::Route, hash: &str) {
+        let applied = wire::Applied {
+            application: route.application.clone(),
+            timeline: route.timeline.clone(),
+            revision: route.revision,
+            hash: hash.to_owned(),
+        };
+        self.say(follow_request::Message::Applied(applied)).await;
+    }
+
+    /// Takes messages in until the stream ends, and returns why it did.
+    pub(super) async fn until_ended(&mut self) -> Problem {
+        soon("the end of the stream", async {
+            loop {
+                if let Err(problem) = self.next().await {
+                    return problem;
+                }
+            }
+        })
+        .await
     }
 
     pub(super) async fn leave(mut self) {

@@ -261,6 +261,38 @@ use crate::store::MIGRATIONS;
 
 ::store::on_both!(
     MIGRATIONS,
+    async fn of_two_operators_who_confirm_different_versions_at_once_one_wins(db: TestDb) {
+        let world = World::start(&db).await;
+        let (one, two) = world.crm_on_one().await;
+        let begun = world.confirm(&two).await.unwrap();
+        world.ended(&begun.name).await;
+        let three = world.create_version("3").await;
+        world.register(&three).await;
+        world.peers.direct(|script| script.provisioning_down = true);
+        let back = wire::ConfirmReactivateRequest {
+            version: one.clone(),
+            reason: "no good".to_owned(),
+            ..wire::ConfirmReactivateRequest::default()
+        };
+        let mut other = world.switches();
+        let (a, b) = tokio::join!(world.confirm(&three), other.confirm_reactivate(back));
+        let b = b
+            .map(|confirmed| confirmed.into_inner().switch.unwrap())
+            .map_err(contract::Problem::from);
+        let (begun, refused) = match (a, b) {
+            (Ok(begun), Err(refused)) | (Err(refused), Ok(begun)) => (begun, refused),
+            other => panic!("{other:?}"),
+        };
+        assert!(refused.is(&reason::SWITCH_OPEN), "{refused:?}");
+        assert_eq!(refused.about(), Some(begun.name.as_str()));
+        assert!([&one, &three].contains(&&begun.target_version));
+        world.cancel(&begun.name).await.unwrap();
+        world.finish().await;
+    }
+);
+
+::store::on_both!(
+    MIGRATIONS,
     async fn of_two_confirms_at_once_one_begins_a_switch_and_the_other_is_told_of_it(db: TestDb) {
         let world = World::start(&db).await;
         let (_, two) = world.crm_on_one().await;

@@ -17,7 +17,7 @@ use crate::Config;
 pub(crate) struct World {
     around: Shell,
     pub(super) shell: Shell,
-    url: DatabaseUrl,
+    pub(super) url: DatabaseUrl,
     pub(super) clock: Clock,
     pub(super) address: SocketAddr,
     pub(super) peers: Peers,
@@ -102,6 +102,10 @@ impl World {
 
     /// Creates `applications/crm` with a hold of half a minute: a slow machine is no reason to give up.
     pub(super) async fn create_crm(&self) {
+        self.create_crm_with(wire::SwitchPolicy::default()).await;
+    }
+
+    async fn create_crm_with(&self, policy: wire::SwitchPolicy) {
         let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
         let request = wire::CreateApplicationRequest {
             application_id: "crm".to_owned(),
@@ -111,7 +115,7 @@ impl World {
                     prepare_timeout: seconds(60),
                     hold_timeout: seconds(30),
                     drain_timeout: seconds(30),
-                    ..Default::default()
+                    ..policy
                 }),
                 ..wire::Application::default()
             }),
@@ -183,6 +187,20 @@ impl World {
     /// gateway has joined; returns their names.
     pub(super) async fn crm_on_one(&self) -> (String, String) {
         self.create_crm().await;
+        self.on_one().await
+    }
+
+    /// The same in fleet mode fenced, with leases of half a minute.
+    pub(super) async fn fenced_crm_on_one(&self) -> (String, String) {
+        let policy = wire::SwitchPolicy {
+            fleet_mode: wire::FleetMode::Fenced.into(),
+            ..wire::SwitchPolicy::default()
+        };
+        self.create_crm_with(policy).await;
+        self.on_one().await
+    }
+
+    async fn on_one(&self) -> (String, String) {
         let (one, two) = (
             self.create_version("1").await,
             self.create_version("2").await,
@@ -193,6 +211,46 @@ impl World {
         assert_eq!(ended.state(), wire::SwitchState::Succeeded);
         self.register(&two).await;
         (one, two)
+    }
+
+    /// Returns the members of the fleet, by name.
+    pub(super) async fn gateways(&self) -> Vec<wire::Gateway> {
+        let request = wire::ListGatewaysRequest::default();
+        let listed = self.fleet().list_gateways(request).await.unwrap();
+        listed.into_inner().gateways
+    }
+
+    /// Returns a member as it is listed.
+    pub(super) async fn gateway(&self, name: &str) -> Option<wire::Gateway> {
+        let name = format!("gateways/{name}");
+        let all = self.gateways().await;
+        all.into_iter().find(|gateway| gateway.name == name)
+    }
+
+    /// Waits until a member is listed in some way.
+    pub(super) async fn until_gateway(
+        &self,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&wire::Gateway) -> bool,
+    ) {
+        soon(what, async {
+            while !self
+                .gateway(name)
+                .await
+                .is_some_and(|gateway| holds(&gateway))
+            {}
+        })
+        .await;
+    }
+
+    pub(super) async fn evict(&self, name: &str) -> Result<(), Problem> {
+        let request = wire::EvictGatewayRequest {
+            name: format!("gateways/{name}"),
+            reason: "burnt".to_owned(),
+        };
+        self.fleet().evict_gateway(request).await?;
+        Ok(())
     }
 
     pub(super) async fn application(&self) -> wire::Application {

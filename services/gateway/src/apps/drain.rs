@@ -226,6 +226,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_lasts_ends_spread_over_time_and_has_finished() {
+        let epoch = epoch(31);
+        let places: Vec<_> = (0..30).map(|_| epoch.lasting().enroll()).collect();
+        let began = Instant::now();
+        let (running, ended) = drain(&epoch).start(Duration::from_secs(60));
+        let users = async {
+            // One request that is not long-lived ends whenever it ends.
+            epoch.leave();
+            for (number, place) in places.into_iter().enumerate() {
+                place.asked().cancelled().await;
+                let fair = Duration::from_millis(100) * u32::try_from(number).unwrap();
+                assert!(began.elapsed() >= fair, "{number} was asked too early");
+                assert!(began.elapsed() <= fair + Duration::from_millis(5));
+                assert_eq!(running.progress().closed, number as u64);
+                drop(place);
+                epoch.closed_one();
+                epoch.leave();
+            }
+        };
+        let (drained, ()) = tokio::join!(ended, users);
+        let expected = Drained {
+            finished: 31,
+            closed: 30,
+            cut: 0,
+        };
+        assert_eq!(drained, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_running_drain_gets_more_time_or_none() {
         let secs = Duration::from_secs;
         for (changed, expected) in [
@@ -241,7 +270,8 @@ mod tests {
             let began = Instant::now();
             let operator = async {
                 for (at, limit) in changed {
-                    tokio::time::sleep_until(began + secs(at)).await;
+                    let never = std::future::pending::<()>();
+                    timeout_at(began + secs(at), never).await.unwrap_err();
                     assert_eq!(running.progress().open, 1);
                     running.limit(limit);
                 }

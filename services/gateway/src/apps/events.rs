@@ -132,7 +132,7 @@ mod tests {
             Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
         >());
         let kind = (header::CONTENT_TYPE, "Text/Event-Stream; charset=utf-8");
-        assert!(Events::of(&fields(&[kind.clone()]), &endless).is_some());
+        assert!(Events::of(&fields(std::slice::from_ref(&kind)), &endless).is_some());
         let none = [
             fields(&[]),
             fields(&[(header::CONTENT_TYPE, "text/plain")]),
@@ -144,7 +144,7 @@ mod tests {
         }
         assert!(
             Events::of(
-                &fields(&[kind.clone()]),
+                &fields(std::slice::from_ref(&kind)),
                 &Full::new(bytes::Bytes::from("x"))
             )
             .is_none()

@@ -190,7 +190,7 @@ pub(super) fn restart_for_version(key: [u8; 4]) -> Vec<u8> {
 fn restart(mask: u8) -> [u8; 4 + REASON.len()] {
     let mut frame = [0; 4 + REASON.len()];
     frame[0] = FINAL | CLOSE;
-    frame[1] = mask | (2 + REASON.len()) as u8;
+    frame[1] = mask | u8::try_from(2 + REASON.len()).expect("a control frame is short");
     frame[2..4].copy_from_slice(&SERVICE_RESTART.to_be_bytes());
     frame[4..].copy_from_slice(REASON);
     frame

@@ -229,7 +229,7 @@ mod tests {
         let traffic = Traffic::default();
         let figures = |held, ms| HoldFigures {
             held,
-            failed: held / 2,
+            failed: held,
             longest: Duration::from_millis(ms),
         };
         traffic.hold_ended(figures(3, 9));

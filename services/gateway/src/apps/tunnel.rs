@@ -205,7 +205,13 @@ async fn down(
     loop {
         let read = tokio::select! {
             biased;
-            () = asked.cancelled(), if may_end(&frames) => return Ok(Said::Enough),
+            () = asked.cancelled(), if may_end(&frames) => {
+                // The user's frames may have been lost since.
+                if may_end(&frames) {
+                    return Ok(Said::Enough);
+                }
+                continue;
+            }
             read = from.read(&mut piece) => read?,
         };
         if read == 0 {

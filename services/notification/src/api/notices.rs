@@ -213,6 +213,10 @@ fn body(v: &mut Violations, body: wire::notice::Body) -> Checked<Body> {
                 },
             )
         }),
+        Wire::CatalogInRecovery(m) => v.within("catalog_in_recovery", |v| {
+            v.parse::<Prose<2000>>("message", &m.message)
+                .map(|message| Body::CatalogInRecovery { message })
+        }),
         Wire::AccessRemoved(m) => v.within("access_removed", |v| {
             let (application, tenant) = of_tenant(v, m.subject);
             let message = v.parse::<Prose<2000>>("message", &m.message);

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
 use prost_types::FieldMask;
 use proto::catalog::v1::{
-    Application, CreateApplicationRequest, DeleteApplicationRequest, GetApplicationRequest,
-    GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest, SwitchPolicy,
-    TenantFailurePolicy, UpdateApplicationRequest,
+    Application, CreateApplicationRequest, DeleteApplicationRequest, FleetMode,
+    GetApplicationRequest, GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest,
+    SwitchPolicy, TenantFailurePolicy, UpdateApplicationRequest,
 };
 
 use super::{Verb, pages, present};
@@ -101,6 +101,12 @@ struct Facts {
     /// How long requests may go on on the version that left
     #[arg(long, value_name = "TIME")]
     drain_timeout: Option<Time>,
+    /// What becomes of a gateway that is not heard; fixed from the first activation on
+    #[arg(long, value_name = "MODE")]
+    fleet_mode: Option<FleetModeArg>,
+    /// In fleet mode fenced: how long a gateway may serve after it last reached the catalog
+    #[arg(long, value_name = "TIME")]
+    lease: Option<Time>,
     /// What a tenant that cannot be moved means for a switch
     #[arg(long, value_name = "POLICY")]
     tenant_failures: Option<TenantFailures>,
@@ -112,6 +118,14 @@ enum TenantFailures {
     Stop,
     /// It goes on without them
     GoOn,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FleetModeArg {
+    /// It serves what it knew last; switches wait for it until it is evicted
+    Static,
+    /// It stops to serve once its lease has run out; switches go on without it
+    Fenced,
 }
 
 impl Facts {
@@ -126,6 +140,13 @@ impl Facts {
             hold_timeout: self.hold_timeout.map(Time::wire),
             drain_timeout: self.drain_timeout.map(Time::wire),
             tenant_failures: failures.into(),
+            fleet_mode: match self.fleet_mode {
+                None => FleetMode::Unspecified,
+                Some(FleetModeArg::Static) => FleetMode::Static,
+                Some(FleetModeArg::Fenced) => FleetMode::Fenced,
+            }
+            .into(),
+            lease: self.lease.map(Time::wire),
             ..SwitchPolicy::default()
         };
         (policy != SwitchPolicy::default()).then_some(policy)

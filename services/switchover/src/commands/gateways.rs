@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 use proto::{
-    catalog::v1::{EvictGatewayRequest, ListGatewaysRequest},
+    catalog::v1::{
+        DrainGatewayRequest, EvictGatewayRequest, ListGatewaysRequest, ResumeGatewayRequest,
+    },
     gateway::v1::GetStatusRequest,
 };
 
@@ -31,6 +33,34 @@ pub enum Command {
         /// Also the counts of every tenant
         #[arg(long)]
         tenants: bool,
+    },
+    /// Takes a gateway out of use without losing a request
+    Drain {
+        /// The gateway
+        #[arg(value_name = "GATEWAY")]
+        name: GatewayArg,
+        /// Why
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            value_name = "TEXT"
+        )]
+        reason: String,
+    },
+    /// Takes a gateway into use again that is being drained
+    Resume {
+        /// The gateway
+        #[arg(value_name = "GATEWAY")]
+        name: GatewayArg,
+        /// Why
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            value_name = "TEXT"
+        )]
+        reason: String,
     },
     /// Ends the membership of a gateway that can no longer serve
     Evict {
@@ -76,6 +106,28 @@ impl Verb for Command {
                     .await?;
                 screen.answer(&answer, |view| gateway::status(&answer, view))
             }
+            Self::Drain { name, reason } => {
+                let request = DrainGatewayRequest {
+                    name: name.full(),
+                    reason,
+                };
+                let answer = session
+                    .ask(Catalog, session.fleet().drain_gateway(request))
+                    .await?;
+                screen.answer(&answer, |_| {
+                    format!("{name} is being taken out of use: it reports not ready, and ends its long-lived connections.\n")
+                })
+            }
+            Self::Resume { name, reason } => {
+                let request = ResumeGatewayRequest {
+                    name: name.full(),
+                    reason,
+                };
+                let answer = session
+                    .ask(Catalog, session.fleet().resume_gateway(request))
+                    .await?;
+                screen.answer(&answer, |_| format!("{name} is in use again.\n"))
+            }
             Self::Evict { name, reason } => {
                 let request = EvictGatewayRequest {
                     name: name.full(),
@@ -85,7 +137,7 @@ impl Verb for Command {
                     .ask(Catalog, session.fleet().evict_gateway(request))
                     .await?;
                 screen.answer(&answer, |_| {
-                    format!("{name} is evicted: no switch waits for it.\n")
+                    format!("{name} is evicted: no switch waits for it, once the leases that it may still have have run out.\n")
                 })
             }
         }

@@ -44,6 +44,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ("hold timeout", within(policy.hold_timeout)),
             ("drain timeout", within(policy.drain_timeout)),
             ("if a tenant fails", policy.tenant_failures().said()),
+            ("fleet mode", policy.fleet_mode().said()),
             ("created", time(application.create_time, view)),
             ("changed", time(application.update_time, view)),
             ("etag", quiet(&application.etag)),

@@ -21,19 +21,92 @@ pub fn fleet(gateways: &[Gateway], view: &View) -> String {
             vec![
                 strong(id(&gateway.name)),
                 yes_no(gateway.connected),
+                readiness(gateway),
+                standing(gateway),
+                gateway.open_connections.to_string().into(),
                 ago(gateway.last_seen_time, view),
                 dim_time(gateway.join_time, view),
                 or_nothing(&gateway.software),
             ]
         })
         .collect();
-    Paper::new(view)
-        .table(
-            &["GATEWAY", "CONNECTED", "LAST HEARD", "JOINED", "SOFTWARE"],
-            rows,
-            "No gateway has joined: switchover serve gateway",
+    let mut paper = Paper::new(view).table(
+        &[
+            "GATEWAY",
+            "CONNECTED",
+            "READY",
+            "STANDING",
+            "CONNECTIONS",
+            "LAST HEARD",
+            "JOINED",
+            "SOFTWARE",
+        ],
+        rows,
+        "No gateway has joined: switchover serve gateway",
+    );
+    let positions: Vec<_> = gateways.iter().flat_map(positions).collect();
+    if !positions.is_empty() {
+        paper = paper.gap().table(
+            &["GATEWAY", "APPLICATION", "VERSION", "GENERATION", "REFUSED"],
+            positions,
+            "",
+        );
+    }
+    paper.finish()
+}
+
+fn readiness(gateway: &Gateway) -> Word {
+    match (gateway.ready, gateway.not_ready_message.as_str()) {
+        (true, _) => good("yes"),
+        (false, "") => busy("no"),
+        (false, why) => busy(format!("no: {why}")),
+    }
+}
+
+fn standing(gateway: &Gateway) -> Word {
+    match gateway.diverged {
+        true => bad("diverged"),
+        false => gateway.standing().said(),
+    }
+}
+
+/// What a gateway has of each application, and what it has refused.
+fn positions(gateway: &Gateway) -> Vec<Vec<Word>> {
+    let why = |application: &str| {
+        let refused = gateway.refused.iter();
+        let mut of = refused.filter(|refused| refused.application == application);
+        of.next()
+            .map(|refused| bad(format!("{}: {}", refused.reason, refused.message)))
+    };
+    let row = |application: &str, version: &str, generation: u64| {
+        vec![
+            id(&gateway.name).into(),
+            strong(id(application)),
+            or_nothing(version),
+            generation.to_string().into(),
+            why(application).unwrap_or_else(|| dim("–")),
+        ]
+    };
+    let applied = gateway.positions.iter();
+    let known = |application: &str| {
+        let mut applied = gateway.positions.iter();
+        applied.any(|position| position.application == application)
+    };
+    let refused = gateway.refused.iter();
+    applied
+        .map(|position| {
+            row(
+                &position.application,
+                &position.version,
+                position.generation,
+            )
+        })
+        .chain(
+            refused
+                .filter(|refused| !known(&refused.application))
+                .map(|refused| row(&refused.application, "", 0)),
         )
-        .finish()
+        .collect()
 }
 
 /// One gateway from inside.

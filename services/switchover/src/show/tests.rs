@@ -1,8 +1,9 @@
 use contract::{Fault, FieldViolation, Problem, reason};
 use proto::{
     catalog::v1::{
-        AppCredentialsNeed, Gateway, HealthCheck, HistoryAction, HistoryEntry,
-        RegisterToTestResponse, Role, StatusRange, SwitchKind, Version, VersionState,
+        AppCredentialsNeed, Gateway, GatewayStanding, GetRecoveryResponse, HealthCheck,
+        HistoryAction, HistoryEntry, RecoveringApplication, Refused, RegisterToTestResponse, Role,
+        RoutePosition, StatusRange, SwitchKind, Version, VersionState,
     },
     gateway::v1::{
         ApplicationStatus, Gate, GetStatusResponse, GrantsStatus, Membership, TenantTraffic,
@@ -261,6 +262,21 @@ fn gateways_read_well() {
         join_time: at(0),
         last_seen_time: at(58_000),
         software: "0.1.0".to_owned(),
+        ready: true,
+        standing: GatewayStanding::Member.into(),
+        open_connections: 12,
+        positions: vec![RoutePosition {
+            application: "applications/shop".to_owned(),
+            generation: 2,
+            version: "2.0".to_owned(),
+            ..RoutePosition::default()
+        }],
+        refused: vec![Refused {
+            application: "applications/crm".to_owned(),
+            reason: "UPSTREAM_REFUSED".to_owned(),
+            message: "It leads here.".to_owned(),
+            ..Refused::default()
+        }],
         ..Default::default()
     }];
     insta::assert_snapshot!("fleet", plain(&gateway::fleet(&fleet, &view)));
@@ -300,6 +316,32 @@ fn gateways_read_well() {
         ..GetStatusResponse::default()
     };
     insta::assert_snapshot!("status", plain(&gateway::status(&status, &view)));
+}
+
+#[test]
+fn a_recovery_says_who_is_missing_and_what_gateways_serve() {
+    let view = view();
+    let position = |generation, version: &str| RoutePosition {
+        application: "applications/shop".to_owned(),
+        generation,
+        version: version.to_owned(),
+        ..RoutePosition::default()
+    };
+    let standing = GetRecoveryResponse {
+        recovering: true,
+        start_time: at(0),
+        message: "gateways/gateway-1 knows more of applications/shop than the catalog.".to_owned(),
+        applications: vec![RecoveringApplication {
+            application: "applications/shop".to_owned(),
+            restored: Some(position(1, "1.0")),
+            reported: Some(position(4, "2.0")),
+            version_known: true,
+        }],
+        missing_gateways: vec!["gateways/gateway-2".to_owned()],
+    };
+    insta::assert_snapshot!("recovery", plain(&recovery::standing(&standing, &view)));
+    let none = GetRecoveryResponse::default();
+    assert!(plain(&recovery::standing(&none, &view)).contains("not in recovery"));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        GatewayAnswer, HistoryAction, SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
+        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, SwitchKind, SwitchState,
+        TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},
@@ -68,6 +69,18 @@ said! {
         Released: Good "released",
         Drained: Good "drained",
         Fenced: Bad "fenced",
+    }
+    GatewayStanding {
+        Unspecified: Dim "unknown",
+        Member: Good "member",
+        Fencing: Busy "fencing: its leases run out",
+        Fenced: Bad "fenced",
+        Draining: Busy "draining",
+    }
+    FleetMode {
+        Unspecified: Plain "static",
+        Static: Plain "static",
+        Fenced: Plain "fenced",
     }
     HistoryAction {
         Unspecified: Dim "unknown",

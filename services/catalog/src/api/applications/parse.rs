@@ -10,8 +10,8 @@ use proto::catalog::v1 as wire;
 
 use crate::{
     application::{
-        AppCredentials, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName, Scope,
-        TenantFailures, VersionFacts,
+        AppCredentials, FleetMode, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName,
+        Scope, TenantFailures, VersionFacts,
     },
     error::Error,
     place::Place,
@@ -22,6 +22,7 @@ use crate::{
 const ROLES_MAX: usize = 100;
 const SCOPES_MAX: usize = 50;
 const STATUS_RANGES_MAX: usize = 20;
+const LEASE_DEFAULT: Duration = Duration::from_secs(30);
 
 pub(super) fn new_application(
     request: wire::CreateApplicationRequest,
@@ -256,12 +257,14 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
                 "is not one of STOP and GO_ON",
             ),
         };
-        v.join((prepare, hold, drain, failures)).map(
-            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures)| Policy {
+        let fleet = fleet_mode(v, policy.fleet_mode, policy.lease);
+        v.join((prepare, hold, drain, failures, fleet)).map(
+            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures, fleet)| Policy {
                 prepare_timeout,
                 hold_timeout,
                 drain_timeout,
                 tenant_failures,
+                fleet,
             },
         )
     })
@@ -326,6 +329,30 @@ fn roles(v: &mut Violations, roles: &[wire::Role]) -> Checked<Vec<Role>> {
         let description = v.parse::<Line<500>>("description", &role.description);
         v.join((name, description))
             .map(|(name, description)| Role { name, description })
+    })
+}
+
+/// A lease is read in either mode, so that a wrong one never goes unnoticed.
+fn fleet_mode(
+    v: &mut Violations,
+    mode: i32,
+    lease: Option<prost_types::Duration>,
+) -> Checked<FleetMode> {
+    use wire::FleetMode as Wire;
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(600);
+    let lease = duration::field(v, "lease", lease, bounds, LEASE_DEFAULT);
+    let fenced = match Wire::try_from(mode) {
+        Ok(Wire::Unspecified | Wire::Static) => Checked::right(false),
+        Ok(Wire::Fenced) => Checked::right(true),
+        Err(_) => v.wrong(
+            "fleet_mode",
+            Fault::Unknown,
+            "is not one of STATIC and FENCED",
+        ),
+    };
+    v.join((lease, fenced)).map(|(lease, fenced)| match fenced {
+        true => FleetMode::Fenced { lease },
+        false => FleetMode::Static,
     })
 }
 

@@ -6,7 +6,8 @@ use proto::catalog::v1 as wire;
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, HealthCheck, Icon, Role, Standing, TenantFailures, Version,
+        AppCredentials, Application, FleetMode, HealthCheck, Icon, Role, Standing, TenantFailures,
+        Version,
     },
 };
 
@@ -34,6 +35,12 @@ pub(in crate::api) fn application(
                 TenantFailures::GoOn => wire::TenantFailurePolicy::GoOn,
             }
             .into(),
+            fleet_mode: match policy.fleet {
+                FleetMode::Static => wire::FleetMode::Static,
+                FleetMode::Fenced { .. } => wire::FleetMode::Fenced,
+            }
+            .into(),
+            lease: policy.fleet.lease().map(duration::write),
             ..Default::default()
         }),
         active_version: application

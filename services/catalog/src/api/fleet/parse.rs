@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use contract::{
-    ApplicationRef, Fault, GatewayName, GatewayRef, Line, Nonce, Problem, Revision, Timeline,
-    Violations, duration,
+    ApplicationName, ApplicationRef, Fault, GatewayName, GatewayRef, Generation, Line, Nonce,
+    Problem, Revision, Timeline, VersionName, Violations, duration,
 };
 use proto::catalog::v1 as wire;
 
 use crate::{
-    fleet::{Boot, Hello, Position, answers::Answered},
+    fleet::{Boot, Hello, Position, answers::Answered, applied::Refusal, traffic::Traffic},
     switch::Answer,
 };
 
@@ -45,12 +45,14 @@ pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem
                 let timeline = v.parse::<Timeline>("timeline", &position.timeline);
                 let revision = v.convert::<Revision, _>("revision", position.revision);
                 let generation = position.generation;
-                v.join((application, timeline, revision)).map(
-                    |(application, timeline, revision)| Position {
+                let version = v.optional::<VersionName>("version", &position.version);
+                v.join((application, timeline, revision, version)).map(
+                    |(application, timeline, revision, version)| Position {
                         application: application.application,
                         timeline,
                         revision,
                         generation,
+                        version,
                     },
                 )
             },
@@ -115,6 +117,59 @@ pub(super) fn answer(
     }))
 }
 
+/// Reads that a route was applied: application, timeline, revision, hash.
+pub(super) fn applied(
+    applied: wire::Applied,
+) -> Result<(ApplicationName, Timeline, Revision, String), Problem> {
+    let mut v = Violations::new();
+    let checked = v.within("applied", |v| {
+        let application = v.parse::<ApplicationRef>("application", &applied.application);
+        let timeline = v.parse::<Timeline>("timeline", &applied.timeline);
+        let revision = v.convert::<Revision, _>("revision", applied.revision);
+        v.join((application, timeline, revision))
+    });
+    let (application, timeline, revision) = v.all(checked)?;
+    Ok((application.application, timeline, revision, applied.hash))
+}
+
+/// Takes a refusal as it was said: it may be about what cannot be read.
+pub(super) fn refused(refused: &wire::Refused) -> Refusal {
+    let told = |text: &str| line(text).unwrap_or_default();
+    Refusal {
+        application: told(&refused.application),
+        timeline: told(&refused.timeline),
+        revision: refused.revision,
+        reason: told(&refused.reason),
+        message: told(&refused.message),
+    }
+}
+
+/// Why a gateway is not ready: one line, or nothing.
+pub(super) fn not_ready_message(beat: &wire::Beat) -> String {
+    line(&beat.not_ready_message).unwrap_or_default()
+}
+
+/// Reads what a gateway counted. What cannot be is left out: a gateway is not sent away for it.
+pub(super) fn traffic(reports: &[wire::TrafficReport]) -> Vec<Traffic> {
+    let read = |report: &wire::TrafficReport| {
+        Some(Traffic {
+            application: report
+                .application
+                .parse::<ApplicationRef>()
+                .ok()?
+                .application,
+            generation: Generation::try_from(report.generation).ok()?,
+            requests: report.requests.max(0),
+            failed: report.failed.max(0),
+        })
+    };
+    reports
+        .iter()
+        .take(POSITIONS_MAX)
+        .filter_map(read)
+        .collect()
+}
+
 /// A reason that goes into receipts and mails: bounded, and nothing in it that hides.
 fn sentence(why: &wire::NotReady) -> String {
     let text = if why.message.is_empty() {
@@ -122,16 +177,19 @@ fn sentence(why: &wire::NotReady) -> String {
     } else {
         &why.message
     };
+    line(text).unwrap_or_else(|| "it does not say why".to_owned())
+}
+
+/// One line of at most 500 characters; none if there is nothing to be seen in it.
+fn line(text: &str) -> Option<String> {
     let seen: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .filter(|c| !c.is_control())
         .take(MESSAGE_CHARS_MAX)
         .collect();
-    match seen.parse::<Line<MESSAGE_CHARS_MAX>>() {
-        Ok(line) => line.to_string(),
-        Err(_) => "it does not say why".to_owned(),
-    }
+    let line = seen.parse::<Line<MESSAGE_CHARS_MAX>>().ok()?;
+    Some(line.to_string())
 }
 
 #[cfg(test)]

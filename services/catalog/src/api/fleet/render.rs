@@ -6,7 +6,7 @@ use proto::catalog::v1::{self as wire, follow_response::Message};
 
 use crate::{
     api::applications::render::health,
-    fleet::Member,
+    fleet::{Leases, Member, Position, applied::Refusal},
     routes::{Order, Route, Target},
 };
 
@@ -17,11 +17,58 @@ pub(super) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
         join_time: Some(time::write(member.joined_at)),
         last_seen_time: Some(time::write(member.last_seen_at)),
         software: member.software.clone(),
-        ..Default::default()
+        ready: member.said.ready,
+        not_ready_message: member.said.not_ready_message.clone(),
+        standing: standing(member).into(),
+        open_connections: member.said.open_connections,
+        positions: member.said.positions.iter().map(position).collect(),
+        refused: member.said.refused.iter().map(refused).collect(),
+        diverged: member.said.diverged,
     }
 }
 
-fn response(message: Message) -> wire::FollowResponse {
+fn standing(member: &Member) -> wire::GatewayStanding {
+    match (member.leases, member.draining) {
+        (Leases::Refused { ran_out, .. }, _) if ran_out.is_zero() => wire::GatewayStanding::Fencing,
+        (Leases::Refused { .. }, _) => wire::GatewayStanding::Fenced,
+        (Leases::Renewed, true) => wire::GatewayStanding::Draining,
+        (Leases::Renewed, false) => wire::GatewayStanding::Member,
+    }
+}
+
+pub(super) fn position(position: &Position) -> wire::RoutePosition {
+    wire::RoutePosition {
+        application: ApplicationRef::from(position.application.clone()).to_string(),
+        timeline: position.timeline.to_string(),
+        revision: position.revision.get(),
+        generation: position.generation,
+        version: position
+            .version
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    }
+}
+
+fn refused(refusal: &Refusal) -> wire::Refused {
+    wire::Refused {
+        application: refusal.application.clone(),
+        timeline: refusal.timeline.clone(),
+        revision: refusal.revision,
+        reason: refusal.reason.clone(),
+        message: refusal.message.clone(),
+    }
+}
+
+pub(super) fn lease(sequence: u64) -> wire::FollowResponse {
+    response(Message::Lease(wire::Lease { sequence }))
+}
+
+pub(super) fn drain_order(drain: bool) -> wire::FollowResponse {
+    response(Message::DrainOrder(wire::DrainOrder { drain }))
+}
+
+pub(super) fn response(message: Message) -> wire::FollowResponse {
     wire::FollowResponse {
         message: Some(message),
     }
@@ -43,8 +90,8 @@ pub(super) fn synced<'a>(
     }))
 }
 
-pub(super) fn route(route: Route) -> wire::FollowResponse {
-    response(Message::Route(wire::Route {
+pub(super) fn route(route: Route) -> wire::Route {
+    wire::Route {
         application: route.application.to_string(),
         display_name: route.display_name,
         timeline: route.timeline.to_string(),
@@ -59,8 +106,13 @@ pub(super) fn route(route: Route) -> wire::FollowResponse {
             .order
             .map(|(switch, order)| turn(switch.to_string(), order)),
         hold_request_timeout: Some(duration::write(route.hold_request_timeout)),
+        lease: route.lease.map(duration::write),
+        predecessor_timeline: route
+            .predecessor
+            .map(|predecessor| predecessor.to_string())
+            .unwrap_or_default(),
         ..Default::default()
-    }))
+    }
 }
 
 fn turn(switch: String, order: Order) -> wire::route::Turn {

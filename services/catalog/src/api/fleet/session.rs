@@ -1,16 +1,12 @@
 //! One gateway's stream: every route from the membership on, then the latest of each that changed;
-//! its answers and beats. Ends when another stream of the gateway, or its eviction, takes its place.
+//! its answers and beats, and what each is answered with. Ends when another stream of the gateway, or its eviction, takes its place.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::{Db, Listener};
-use contract::{ApplicationName, Fault, GatewayName, Problem, Revision, Timeline, Violations};
-use proto::catalog::v1::{self as wire, follow_request::Message};
+use contract::{ApplicationName, Fault, GatewayName, Problem, Violations};
+use prost::Message as _;
+use proto::catalog::v1::{self as wire, follow_request::Message, follow_response};
 use runtime::CancellationToken;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tonic::{Status, Streaming};
@@ -19,7 +15,14 @@ use super::{parse, render};
 use crate::{
     Catalog,
     error::Error,
-    fleet::{StreamId, answers::Answered},
+    fleet::{
+        Said, StreamId,
+        answers::Answered,
+        applied::{Ledger, Sent, Verdict, sha256},
+        leases::{Renewal, renew},
+        traffic::traffic,
+    },
+    recovery,
     routes::{self, Route},
     store::{ROUTES, applications, gateways},
 };
@@ -41,6 +44,12 @@ pub(super) struct Session {
     pub(super) answers: mpsc::Sender<Answered>,
     /// Applications whose earlier lives the gateway must forget.
     pub(super) forget: BTreeSet<ApplicationName>,
+    /// What it has applied, and what it has last said.
+    pub(super) ledger: Ledger,
+    /// Routes that were read before it was a member: only ever there with a planted bug.
+    pub(super) early: Option<Vec<Route>>,
+    /// Whether it was told that it is being drained.
+    pub(super) drained: bool,
 }
 
 /// Serves streams as they arrive until `stop`.
@@ -81,9 +90,6 @@ impl From<Error> for End {
     }
 }
 
-/// What was sent last of each application.
-type Sent = BTreeMap<ApplicationName, (Timeline, Revision)>;
-
 impl Session {
     async fn run(mut self, stop: CancellationToken) {
         let gateway = self.gateway.clone();
@@ -114,32 +120,32 @@ impl Session {
 
     async fn follow(&mut self, stop: &CancellationToken) -> Result<Infallible, End> {
         let mut routes: Listener = self.catalog.db.listen(ROUTES);
-        let mut sent = Sent::new();
-        for application in std::mem::take(&mut self.forget) {
-            self.send(render::removed(&application)).await?;
-        }
-        self.send_changes(&mut sent).await?;
-        self.send(render::synced(sent.keys())).await?;
+        let forget = std::mem::take(&mut self.forget);
+        self.send_changes(&forget).await?;
+        self.send(render::synced(self.ledger.applications()))
+            .await?;
         let clock = self.catalog.clock.clone();
-        let mut heard = clock.instant();
+        let (mut heard, mut said) = (clock.instant(), Said::default());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Err(End::Gone),
                 () = self.outbound.closed() => return Err(End::Gone),
                 message = self.inbound.message() => {
                     let Ok(Some(message)) = message else { return Err(End::Gone) };
-                    self.take(message).await?;
-                    if clock.instant().saturating_sub(heard) >= HEARD_EVERY {
+                    let first = said == Said::default();
+                    self.take(message, &mut said).await?;
+                    let due = clock.instant().saturating_sub(heard) >= HEARD_EVERY;
+                    if due || (first && said != Said::default()) {
                         heard = clock.instant();
-                        self.hear().await?;
+                        self.hear(&said).await?;
                     }
                 }
-                () = routes.changed_or(POLL) => self.send_changes(&mut sent).await?,
+                () = routes.changed_or(POLL) => self.send_changes(&BTreeSet::new()).await?,
             }
         }
     }
 
-    async fn take(&self, message: wire::FollowRequest) -> Result<(), End> {
+    async fn take(&mut self, message: wire::FollowRequest, said: &mut Said) -> Result<(), End> {
         match message.message {
             Some(Message::Answer(answer)) => {
                 match parse::answer(&self.gateway, answer).map_err(End::Told)? {
@@ -147,7 +153,19 @@ impl Session {
                     None => Ok(()),
                 }
             }
-            Some(Message::Beat(_) | Message::Applied(_) | Message::Refused(_)) => Ok(()),
+            Some(Message::Beat(beat)) => self.beat(beat, said).await,
+            Some(Message::Applied(applied)) => {
+                let (application, timeline, revision, hash) =
+                    parse::applied(applied).map_err(End::Told)?;
+                let verdict = self.ledger.applied(&application, timeline, revision, &hash);
+                self.judged(verdict).await
+            }
+            Some(Message::Refused(refused)) => {
+                let refusal = parse::refused(&refused);
+                tracing::warn!(gateway.name = %self.gateway, application = refusal.application, revision = refusal.revision, reason = refusal.reason, message = refusal.message, "a gateway refuses a route");
+                self.ledger.refused(refusal);
+                Ok(())
+            }
             Some(Message::Hello(_)) | None => {
                 let mut v = Violations::new();
                 v.add("message", Fault::Refused, "must be an answer or a beat");
@@ -156,12 +174,61 @@ impl Session {
         }
     }
 
-    async fn hear(&self) -> Result<(), End> {
+    /// Takes a beat in. The lease comes first: it is the one thing that is waited for.
+    async fn beat(&mut self, beat: wire::Beat, said: &mut Said) -> Result<(), End> {
+        let (gateway, stream) = (&self.gateway, self.stream);
+        let renewal = ::store::read!(self.catalog.db, |tx| renew(tx, gateway, stream).await);
+        match renewal {
+            Ok(Renewal::Lease) => self.send(render::lease(beat.sequence)).await?,
+            Ok(Renewal::Nothing) => {}
+            Ok(Renewal::HelloAgain) => return Err(self.replaced()),
+            Err(error) => {
+                tracing::warn!(gateway.name = %gateway, error = &error as &dyn std::error::Error, "no lease is renewed that cannot be looked up");
+            }
+        }
+        said.ready = beat.ready;
+        said.not_ready_message = parse::not_ready_message(&beat);
+        said.open_connections = beat.open_connections.max(0);
+        let reports = parse::traffic(&beat.traffic);
+        if !reports.is_empty() {
+            let now = self.catalog.clock.now();
+            let kept = traffic(&self.catalog.db, gateway, stream, &reports, now).await;
+            if let Err(error) = kept {
+                tracing::warn!(gateway.name = %gateway, error = &error as &dyn std::error::Error, "a report of traffic is lost; the next one says the same and more");
+            }
+        }
+        let verdict = self.ledger.beat(&beat.state_hash);
+        self.judged(verdict).await
+    }
+
+    async fn judged(&mut self, verdict: Verdict) -> Result<(), End> {
+        match verdict {
+            Verdict::Fine => Ok(()),
+            Verdict::SendAgain => {
+                tracing::warn!(gateway.name = %self.gateway, "a gateway has applied something else than it was told; it is told again");
+                self.send_changes(&BTreeSet::new()).await
+            }
+            Verdict::Diverged => {
+                tracing::warn!(gateway.name = %self.gateway, "a gateway has diverged: it was told again and still differs");
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes down that it was heard, and what it said.
+    async fn hear(&self, said: &Said) -> Result<(), End> {
         let now = self.catalog.clock.now();
+        let said = Said {
+            positions: self.ledger.positions(),
+            refused: self.ledger.refusals(),
+            diverged: self.ledger.diverged(),
+            ..said.clone()
+        };
         let heard = ::store::write!(self.catalog.db, |tx| gateways::heard(
             tx,
             &self.gateway,
             self.stream,
+            &said,
             now
         )
         .await);
@@ -174,35 +241,64 @@ impl Session {
         }
     }
 
-    /// Sends the latest of each route that has changed since it was sent. Read after the membership
-    /// was written, so that no gateway knows a route that a switch without it could have left (R6).
-    async fn send_changes(&self, sent: &mut Sent) -> Result<(), End> {
-        let changes = match changes(&self.catalog.db, &self.gateway, self.stream, sent).await {
+    /// Sends the latest of each route that has changed since it was sent, or is to be sent again. Read
+    /// after the membership was written, so that no gateway knows a route that a switch without it
+    /// could have left (R6). What it must forget it is told first.
+    async fn send_changes(&mut self, forget: &BTreeSet<ApplicationName>) -> Result<(), End> {
+        let changes = changes(&self.catalog.db, &self.gateway, self.stream, &self.ledger);
+        let changes = match changes.await {
             Ok(changes) => changes,
-            Err(Error::Store(error)) if error.transient() && !sent.is_empty() => {
+            Err(Error::Store(error)) if error.transient() && !self.ledger.is_empty() => {
                 tracing::warn!(gateway.name = %self.gateway, error = &error as &dyn std::error::Error, "routes wait for the database");
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(changes) = changes else {
+        let Some(mut changes) = changes else {
             return Err(self.replaced());
         };
+        if let Some(early) = self.early.take() {
+            changes.routes = early;
+        }
+        if changes.draining != self.drained {
+            self.drained = changes.draining;
+            self.send(render::drain_order(changes.draining)).await?;
+        }
+        for application in forget {
+            self.ledger.removed(application);
+            self.send(render::removed(application)).await?;
+        }
         for application in changes.removed {
-            sent.remove(&application);
+            self.ledger.removed(&application);
             self.send(render::removed(&application)).await?;
         }
         for route in changes.routes {
-            let application = route.application.application.clone();
-            let reborn = sent
-                .insert(application.clone(), (route.timeline, route.revision))
-                .is_some_and(|(timeline, _)| timeline != route.timeline);
-            if reborn {
-                self.send(render::removed(&application)).await?;
-            }
-            self.send(render::route(route)).await?;
+            self.send_route(route).await?;
         }
         Ok(())
+    }
+
+    async fn send_route(&mut self, route: Route) -> Result<(), End> {
+        let application = route.application.application.clone();
+        // One that follows on what the gateway has says so itself; any other is another life.
+        let followed = route.predecessor.is_some();
+        if self.ledger.on_other_timeline(&application, route.timeline) && !followed {
+            self.ledger.removed(&application);
+            self.send(render::removed(&application)).await?;
+        }
+        let (timeline, revision, generation) = (route.timeline, route.revision, route.generation);
+        let version = route.active.as_ref().map(|active| active.version.clone());
+        let route = render::route(route);
+        let sent = Sent {
+            timeline,
+            revision,
+            generation,
+            version,
+            hash: sha256(&route.encode_to_vec()),
+        };
+        self.ledger.sent(application, sent);
+        let route = follow_response::Message::Route(route);
+        self.send(render::response(route)).await
     }
 
     async fn send(&self, response: wire::FollowResponse) -> Result<(), End> {
@@ -222,34 +318,48 @@ impl Session {
 
 /// What has changed since it was sent.
 struct Changes {
+    draining: bool,
     removed: Vec<ApplicationName>,
     routes: Vec<Route>,
 }
 
-/// Reads what has changed; none if the stream counts no more.
+/// Reads what has changed; none if the stream counts no more. In recovery nobody is told anything.
 async fn changes(
     db: &Db,
     gateway: &GatewayName,
     stream: StreamId,
-    sent: &Sent,
+    ledger: &Ledger,
 ) -> Result<Option<Changes>, Error> {
     ::store::read!(db, |tx| {
-        if !gateways::follows(tx, gateway, stream).await? {
+        recovery::refuse(tx).await?;
+        let Some(followed) = gateways::follows(tx, gateway, stream).await? else {
             return Ok(None);
-        }
+        };
         let known = applications::route_revisions(tx).await?;
         let names: BTreeSet<_> = known.iter().map(|(name, ..)| name).collect();
-        let removed = sent
-            .keys()
-            .filter(|name| !names.contains(name))
-            .cloned()
-            .collect();
+        let gone = ledger.applications().filter(|name| !names.contains(name));
+        let removed = gone.cloned().collect();
         let mut routes = Vec::new();
         for (name, timeline, revision) in &known {
-            if sent.get(name) != Some(&(*timeline, *revision)) {
+            if ledger.lacks(name, *timeline, *revision) {
                 routes.extend(routes::read(tx, name).await?);
             }
         }
-        Ok(Some(Changes { removed, routes }))
+        Ok(Some(Changes {
+            draining: followed.draining,
+            removed,
+            routes,
+        }))
+    })
+}
+
+/// Reads every route.
+pub(super) async fn all_routes(db: &Db) -> Result<Vec<Route>, Error> {
+    ::store::read!(db, |tx| {
+        let mut routes = Vec::new();
+        for (name, ..) in applications::route_revisions(tx).await? {
+            routes.extend(routes::read(tx, &name).await?);
+        }
+        Ok(routes)
     })
 }

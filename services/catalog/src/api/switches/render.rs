@@ -63,6 +63,7 @@ fn state(phase: Phase) -> wire::SwitchState {
     match phase {
         Phase::Provisioning => wire::SwitchState::Provisioning,
         Phase::Preparing => wire::SwitchState::Preparing,
+        Phase::Fencing => wire::SwitchState::Fencing,
         Phase::ClosingConsent => wire::SwitchState::ClosingConsent,
         Phase::Holding => wire::SwitchState::Holding,
         Phase::Releasing => wire::SwitchState::Releasing,
@@ -96,6 +97,7 @@ fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
     let answer = match progress.answered {
         None => wire::GatewayAnswer::Unspecified,
         Some((Answered::Ready, _)) => wire::GatewayAnswer::Ready,
+        Some((Answered::Fenced, _)) => wire::GatewayAnswer::Fenced,
         Some((Answered::NotReady, _)) => wire::GatewayAnswer::NotReady,
         Some((Answered::Held, _)) => wire::GatewayAnswer::Held,
         Some((Answered::Released, _)) => wire::GatewayAnswer::Released,

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    fleet::{Boot, Member, StreamId},
-    notice::{Body, Notice},
+    fleet::{Boot, Leases, Member, Said, StreamId},
+    notice::{Body, Notice, Subject},
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -26,6 +26,9 @@ fn member(name: &str, stream: Option<StreamId>) -> Member {
         stream,
         joined_at: at(0),
         last_seen_at: at(1),
+        leases: Leases::Renewed,
+        draining: false,
+        said: Said::default(),
     }
 }
 
@@ -55,10 +58,20 @@ fn member(name: &str, stream: Option<StreamId>) -> Member {
         assert_eq!((read.boot, read.stream), (again.boot, Some(second)));
 
         let heard = async |stream| {
-            ::store::write!(db, |tx| gateways::heard(tx, &name, stream, at(12)).await).unwrap()
+            ::store::write!(db, |tx| gateways::heard(
+                tx,
+                &name,
+                stream,
+                &Said::default(),
+                at(12)
+            )
+            .await)
+            .unwrap()
         };
         let follows = async |stream| {
-            ::store::read!(db, |tx| gateways::follows(tx, &name, stream).await).unwrap()
+            ::store::read!(db, |tx| gateways::follows(tx, &name, stream).await)
+                .unwrap()
+                .is_some()
         };
         assert!(!heard(first).await && heard(second).await);
         assert!(!follows(first).await && follows(second).await);
@@ -103,9 +116,12 @@ fn member(name: &str, stream: Option<StreamId>) -> Member {
             ::store::write!(db, |tx| gateways::delete(tx, &name).await).unwrap()
         };
         assert!(delete("b").await && !delete("b").await);
-        let fleet = ::store::read!(db, |tx| gateways::fleet(tx).await).unwrap();
+        let fleet = ::store::read!(db, |tx| gateways::all(tx).await).unwrap();
         assert_eq!(
-            fleet.iter().map(GatewayName::as_str).collect::<Vec<_>>(),
+            fleet
+                .iter()
+                .map(|member| member.name.as_str())
+                .collect::<Vec<_>>(),
             ["a", "c-1"]
         );
     }
@@ -180,8 +196,10 @@ fn member(name: &str, stream: Option<StreamId>) -> Member {
             cause: name.to_string(),
             request_id: "req-1".parse().unwrap(),
             time: at(1),
-            application: "crm".parse().unwrap(),
-            display_name: "Customers".parse().unwrap(),
+            subject: Some(Subject {
+                application: "crm".parse().unwrap(),
+                display_name: "Customers".parse().unwrap(),
+            }),
             body: Body::SwitchGivenUp {
                 switch: name,
                 target: one.version,

@@ -139,5 +139,5 @@ async fn whoever_is_turned_away_for_a_while_hears_when_to_come_back() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }

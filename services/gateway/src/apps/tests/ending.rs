@@ -197,6 +197,18 @@ async fn long_lived_connections_can_be_ended_while_everything_is_served() {
     until("one is there", || world.in_flight() == 1).await;
 }
 
+#[tokio::test]
+async fn a_gateway_that_stops_tells_web_sockets_of_a_restart() {
+    let mut world = World::start().await;
+    let version = Upstream::start("1.0").await;
+    world.open(1, &version);
+    let mut socket = web_socket(&world).await;
+    assert_eq!(echo(&mut socket, "a").await, "1.0 a");
+    world.stop.cancel();
+    assert_eq!(closed_with(&mut socket).await, restart());
+    timeout(LONG, world.serving.join_next()).await.unwrap();
+}
+
 fn never_ends(never: Infallible) {
     match never {}
 }

@@ -1,4 +1,7 @@
-use tokio::io::{DuplexStream, duplex};
+use tokio::{
+    io::{DuplexStream, duplex},
+    task::JoinSet,
+};
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, frame::coding::CloseCode};
 
 use super::*;
@@ -8,7 +11,7 @@ struct World {
     user: DuplexStream,
     version: DuplexStream,
     asked: CancellationToken,
-    relaying: tokio::task::JoinHandle<End>,
+    relaying: JoinSet<End>,
 }
 
 fn start() -> World {
@@ -16,13 +19,18 @@ fn start() -> World {
     let (version, versions_end) = duplex(1024);
     let asked = CancellationToken::new();
     let token = asked.clone();
-    let relaying = tokio::spawn(async move { relay(users_end, versions_end, &token).await });
+    let mut relaying = JoinSet::new();
+    relaying.spawn(async move { relay(users_end, versions_end, &token).await });
     World {
         user,
         version,
         asked,
         relaying,
     }
+}
+
+async fn ended(relaying: &mut JoinSet<End>) -> End {
+    relaying.join_next().await.unwrap().unwrap()
 }
 
 async fn read(from: &mut DuplexStream, count: usize) -> Vec<u8> {
@@ -60,7 +68,7 @@ async fn a_message_under_way_is_let_pass_before_the_close() {
     assert_eq!(world.version.read(&mut [0; 1]).await.unwrap(), 0);
     assert_eq!(world.user.read(&mut [0; 1]).await.unwrap(), 0);
     drop(world.version);
-    assert_eq!(world.relaying.await.unwrap(), End::InOrder);
+    assert_eq!(ended(&mut world.relaying).await, End::InOrder);
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +78,7 @@ async fn a_user_who_does_not_answer_the_close_is_not_waited_for_long() {
     world.asked.cancel();
     let close = restart_for_user();
     assert_eq!(read(&mut world.user, close.len()).await, close);
-    assert_eq!(world.relaying.await.unwrap(), End::InOrder);
+    assert_eq!(ended(&mut world.relaying).await, End::InOrder);
     assert_eq!(began.elapsed(), CLOSE_WAIT);
     // The version hears it from the gateway then.
     let mut bytes = Vec::new();
@@ -100,7 +108,7 @@ async fn what_cannot_be_followed_passes_on_and_is_left_to_the_deadline() {
         }
         drop(world.user);
         drop(world.version);
-        assert_eq!(world.relaying.await.unwrap(), End::ByItself);
+        assert_eq!(ended(&mut world.relaying).await, End::ByItself);
     }
 }
 
@@ -116,12 +124,12 @@ async fn a_close_under_way_is_not_interfered_with() {
     world.user.read_to_end(&mut rest).await.unwrap();
     assert!(rest.is_empty(), "one Close is enough");
     drop(world.user);
-    assert_eq!(world.relaying.await.unwrap(), End::ByItself);
+    assert_eq!(ended(&mut world.relaying).await, End::ByItself);
 }
 
 #[tokio::test]
 async fn the_sides_of_a_tunnel_hear_a_restart_from_each_other() {
-    let world = start();
+    let mut world = start();
     let socket =
         |stream, role| tokio_tungstenite::WebSocketStream::from_raw_socket(stream, role, None);
     let mut user = socket(world.user, Role::Client).await;
@@ -147,5 +155,5 @@ async fn the_sides_of_a_tunnel_hear_a_restart_from_each_other() {
         (CloseCode::Restart, CloseCode::Restart)
     );
     drop((user, version));
-    assert_eq!(world.relaying.await.unwrap(), End::InOrder);
+    assert_eq!(ended(&mut world.relaying).await, End::InOrder);
 }

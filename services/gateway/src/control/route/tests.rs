@@ -138,7 +138,7 @@ fn a_duration_that_cannot_be_is_refused_like_any_other_field() {
 #[test]
 fn odd_routes_are_refused_whole_and_quietly_where_nothing_is_asked() {
     type Spoil = fn(&mut wire::Route);
-    let spoils: [Spoil; 9] = [
+    let spoils: [Spoil; 11] = [
         |route| route.application = "crm".to_owned(),
         |route| route.timeline = "x".to_owned(),
         |route| route.revision = u64::MAX,
@@ -146,6 +146,8 @@ fn odd_routes_are_refused_whole_and_quietly_where_nothing_is_asked() {
         |route| route.active = None,
         |route| route.display_name = "a\nb".to_owned(),
         |route| route.hold_request_timeout = None,
+        |route| route.drain_rate = -1,
+        |route| route.drain_rate = 100_001,
         |route| {
             route.hold_request_timeout = Some(prost_types::Duration {
                 seconds: -1,
@@ -173,6 +175,47 @@ fn odd_routes_are_refused_whole_and_quietly_where_nothing_is_asked() {
         Route::parse(foreign).is_err(),
         "another application's switch"
     );
+}
+
+#[test]
+fn what_is_to_become_of_requests_under_way_is_one_of_three() {
+    let hold = |overlap: i32, seconds: Option<i64>| {
+        let mut route = holding(told("crm", 5, 1), 3, 1);
+        if let Some(wire::route::Turn::Holding(turn)) = &mut route.turn {
+            turn.overlap = overlap;
+            turn.overlap_timeout =
+                seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
+        }
+        Route::parse(route)
+    };
+    let secs = Duration::from_secs;
+    for (overlap, seconds, expected) in [
+        (wire::Overlap::Unspecified, None, Overlap::Allowed),
+        (wire::Overlap::Allowed, Some(3), Overlap::Allowed),
+        (wire::Overlap::Abort, None, Overlap::Abort(secs(10))),
+        (wire::Overlap::Cut, Some(60), Overlap::Cut(secs(60))),
+    ] {
+        match hold(overlap.into(), seconds).unwrap().order {
+            Order::Holding { overlap, .. } => assert_eq!(overlap, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    for (overlap, seconds) in [(99, None), (wire::Overlap::Cut.into(), Some(61))] {
+        let error = hold(overlap, seconds).unwrap_err();
+        assert!(error.answer.is_some(), "it hears why: {error}");
+    }
+}
+
+#[test]
+fn a_drain_rate_that_is_not_told_is_the_usual_one() {
+    for (rate, expected) in [(0, 100), (1, 1), (100_000, 100_000)] {
+        let mut route = told("crm", 5, 1);
+        route.drain_rate = rate;
+        assert_eq!(
+            parse(route).app_route(GateOrder::Never).drain_rate,
+            expected
+        );
+    }
 }
 
 #[test]
