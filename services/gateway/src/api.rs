@@ -81,7 +81,7 @@ impl Api {
                 .collect(),
             start_time: Some(time::write(known.start_time)),
             open_connections: count(self.plane.open_connections()),
-            ..Default::default()
+            draining: known.draining,
         })
     }
 }
@@ -104,13 +104,14 @@ fn application(
             GateState::Never => wire::Gate::Never,
             GateState::Open => wire::Gate::Open,
             GateState::Held => wire::Gate::Held,
+            GateState::Fenced => wire::Gate::Fenced,
         }
         .into(),
         held_requests: count(seen.held_requests),
         held_total: count(seen.held_total),
         longest_hold: Some(duration::write(seen.longest_hold)),
         traffic: seen.traffic.iter().map(traffic).collect(),
-        ..Default::default()
+        lease_left: seen.lease_left.map(duration::write),
     }
 }
 

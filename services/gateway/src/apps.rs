@@ -15,7 +15,9 @@ mod frames;
 mod gate;
 mod host;
 mod lasting;
+mod lease;
 mod min_generation;
+mod out_of_use;
 mod refuse;
 mod request;
 mod resolve;
@@ -43,15 +45,19 @@ pub use client::NotReady;
 pub use drain::{Drain, DrainProgress, Drained, RunningDrain};
 pub use gate::HoldFigures;
 pub use host::{Address, AppsUrl, AppsUrlError, Scheme};
+pub use lease::{BootClock, Moment};
 pub use snapshot::{AppRoute, GateOrder, GrantChange, GrantDecision, RefusalReason};
 pub use status::{ApplicationStatus, GateState, TenantTraffic, VersionTraffic};
 pub use target::{HealthProbe, HealthProbeError, Target, TestTarget, Upstream, UpstreamError};
+pub use traffic::GenerationTraffic;
 
 use client::Client;
 use gate::{Epoch, Hold, Room};
 use lasting::Pace;
+use lease::Lease;
+use out_of_use::OutOfUse;
 use refuse::Pages;
-use snapshot::{Gate, Route, Serving, Snapshot, TestGate};
+use snapshot::{Fence, Gate, Route, Serving, Snapshot, TestGate};
 use tester::Tries;
 use tokio::sync::watch;
 use traffic::{Audience, Counter};
@@ -121,6 +127,10 @@ struct Inner {
     prepared: Mutex<HashMap<ApplicationName, Client>>,
     tries: Tries,
     connections: Counter,
+    clock: BootClock,
+    /// What this gateway was granted last: an application that comes anew begins with it.
+    granted: Lease,
+    out_of_use: OutOfUse,
     tunnels: TaskTracker,
     /// Ends connections and tunnels, whatever they do.
     end: CancellationToken,
@@ -129,6 +139,11 @@ struct Inner {
 impl DataPlane {
     /// Makes a data plane that knows no application.
     pub fn new(settings: Settings) -> Self {
+        Self::with_clock(settings, BootClock::System)
+    }
+
+    /// Makes one whose leases end by this clock.
+    pub fn with_clock(settings: Settings, clock: BootClock) -> Self {
         Self(Arc::new(Inner {
             pages: Pages::new(&settings.support),
             settings,
@@ -138,6 +153,9 @@ impl DataPlane {
             prepared: Mutex::default(),
             tries: Tries::default(),
             connections: Counter::default(),
+            clock,
+            granted: Lease::default(),
+            out_of_use: OutOfUse::default(),
             tunnels: TaskTracker::new(),
             end: CancellationToken::new(),
         }))
@@ -236,7 +254,13 @@ impl DataPlane {
     /// every tenant if asked for.
     pub fn status(&self, only: Option<&ApplicationName>, tenants: bool) -> Vec<ApplicationStatus> {
         let snapshot = self.0.snapshot.load_full();
-        snapshot.status(only, tenants, Instant::now())
+        snapshot.status(only, tenants, Instant::now(), self.0.clock.now())
+    }
+
+    /// Returns what users were answered in present generations, of the applications whose route
+    /// asks for it.
+    pub fn traffic(&self) -> Vec<GenerationTraffic> {
+        self.0.snapshot.load().reports()
     }
 
     /// Returns how many connections from users are open.
@@ -263,6 +287,8 @@ impl DataPlane {
                 client: self.client(&route.application, &target.upstream, before),
                 epoch: same.map_or_else(|| Arc::new(Epoch::new()), |it| Arc::clone(&it.epoch)),
                 tally: traffic.of(&target.version, Audience::Users),
+                generation_tally: same
+                    .map_or_else(Arc::default, |it| Arc::clone(&it.generation_tally)),
                 target,
             })
         };
@@ -306,6 +332,7 @@ impl DataPlane {
                             |it| Arc::clone(&it.serving.epoch),
                         ),
                         tally: traffic.of(&target.version, Audience::Testers),
+                        generation_tally: Arc::default(),
                         target,
                     }),
                     token_sha256: tester_token_sha256,
@@ -319,6 +346,12 @@ impl DataPlane {
             test,
             hold_request_timeout: route.hold_request_timeout,
             drain_pace: Pace::Rate(route.drain_rate),
+            fence: route.lease.map(Fence),
+            lease: before.map_or_else(
+                || Arc::new(Lease::like(&self.0.granted)),
+                |it| Arc::clone(&it.lease),
+            ),
+            report_traffic: route.report_traffic,
             traffic: Arc::clone(&traffic),
         };
         (next, opened)

@@ -5,21 +5,28 @@
 //! checks and drains that run beside; each is one step of one or all turns.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use contract::{ApplicationName, GatewayName};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use proto::catalog::v1 as wire;
-use runtime::{CancellationToken, Latch, Shell, fault::crash_point};
-use tokio::sync::{mpsc, watch};
+use runtime::{
+    CancellationToken, Latch, Shell,
+    fault::{Plant, crash_point, planted},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::MissedTickBehavior,
+};
 
 use crate::apps::{AppRoute, DataPlane, Drain, NotReady};
 
 mod cache;
 mod disk;
 mod drains;
+mod fleet;
 mod grants;
 mod leave;
 mod link;
@@ -33,10 +40,10 @@ use disk::{GrantsWritten, RoutesWritten};
 use drains::Drains;
 use grants::{GrantSet, GrantsPosition};
 use link::{Says, catalog::CatalogNews, provisioning::GrantsNews};
-use route::Route;
 use status::Status;
 use turn::{
-    Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Report, Standing, Step, Turn,
+    Act, DrainOrder, Grants, GrantsLink, Input, Left, Objection, Refusal, Report, Standing, Step,
+    Turn,
 };
 
 pub(crate) use cache::StateDirError;
@@ -47,6 +54,8 @@ pub(crate) use start::{Peers, Remembered, Start, start};
 
 /// Messages that may wait for the control loop; who sends more waits.
 const MESSAGES_MAX: usize = 1024;
+/// How often it is published anew whether this gateway is ready: leases end without a message.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What the control loop is told.
 enum Message {
@@ -87,8 +96,12 @@ struct Catalog {
     synced: bool,
     /// Why there is no stream.
     broken: Option<String>,
+    /// Whether the present stream has said if this gateway is in use.
+    drain_told: bool,
     /// What of the catalog's word was not taken, and why.
     refused: BTreeMap<String, String>,
+    /// What is known here and was not named, though it was not let go of.
+    unnamed: BTreeSet<ApplicationName>,
 }
 
 /// What is known of the link to provisioning, and of the grants.
@@ -122,6 +135,8 @@ impl Control {
         leave: leave::Leave,
     ) {
         self.publish();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let message = tokio::select! {
                 biased;
@@ -130,6 +145,7 @@ impl Control {
                 Some((application, input)) = self.drains.next(), if !self.drains.is_empty() => {
                     Some(Message::Turn(application, input))
                 }
+                _ = look.tick() => None,
                 message = messages.recv() => match message {
                     Some(message) => Some(message),
                     None => break,
@@ -152,7 +168,9 @@ impl Control {
             Message::Grants(news) => self.hear_grants(news),
             Message::RoutesWritten(written) => self.routes_written(written),
             Message::GrantsWritten(written) => self.grants_written(written),
-            Message::Turn(application, input) => self.step(&application, input),
+            Message::Turn(application, input) => {
+                self.step(&application, input);
+            }
         }
     }
 
@@ -166,6 +184,8 @@ impl Control {
                 self.catalog.says = Some(says);
                 self.catalog.synced = false;
                 self.catalog.refused.clear();
+                self.catalog.unnamed.clear();
+                self.catalog.drain_told = false;
             }
             CatalogNews::Down(why) => {
                 self.catalog.says = None;
@@ -180,14 +200,16 @@ impl Control {
                 Some(wire::follow_response::Message::Synced(synced)) => {
                     self.synced(&synced.applications);
                 }
-                Some(
-                    wire::follow_response::Message::Lease(_)
-                    | wire::follow_response::Message::DrainOrder(_),
-                )
-                | None => {
+                Some(wire::follow_response::Message::DrainOrder(order)) => {
+                    self.catalog.drain_told = true;
+                    self.take_out_of_use(order.drain);
+                }
+                // The link tells leases by what it knows of its beats.
+                Some(wire::follow_response::Message::Lease(_)) | None => {
                     tracing::debug!("the catalog said something that this release does not know")
                 }
             },
+            CatalogNews::Lease(beat) => self.renew(beat),
         }
     }
 
@@ -199,36 +221,9 @@ impl Control {
             positions: self
                 .turns
                 .iter()
-                .map(|(application, turn)| words::position(application, turn.route().position))
+                .map(|(application, turn)| words::position(application, turn.route()))
                 .collect(),
             listeners: self.listeners.clone(),
-        }
-    }
-
-    fn hear_route(&mut self, told: wire::Route) {
-        match Route::parse(told) {
-            Ok(route) => {
-                let application = route.application.clone();
-                if self.turns.contains_key(&application) {
-                    self.step(&application, Input::Arrived(Box::new(route)));
-                } else {
-                    let first = Turn::first(route, self.grants.seen());
-                    self.accept(&application, first);
-                }
-            }
-            Err(error) => {
-                let application = error
-                    .application
-                    .as_ref()
-                    .map_or_else(|| "an application".to_owned(), ToString::to_string);
-                tracing::error!(application, %error, "the catalog told a route that cannot be used; the others go on");
-                self.catalog
-                    .refused
-                    .insert(application, format!("its route cannot be used: {error}"));
-                if let Some(answer) = error.answer {
-                    self.say(*answer);
-                }
-            }
         }
     }
 
@@ -257,23 +252,27 @@ impl Control {
     fn synced(&mut self, applications: &[String]) {
         self.catalog.synced = true;
         self.catalog.broken = None;
+        let named: BTreeSet<ApplicationName> = applications
+            .iter()
+            .filter_map(|name| name.parse::<contract::ApplicationRef>().ok())
+            .map(|name| name.application)
+            .collect();
+        let known = self.turns.keys();
+        let gone: BTreeSet<ApplicationName> = known
+            .filter(|known| !named.contains(*known))
+            .cloned()
+            .collect();
         if self.catalog.refused.is_empty() {
-            let named: Vec<ApplicationName> = applications
-                .iter()
-                .filter_map(|name| name.parse::<contract::ApplicationRef>().ok())
-                .map(|name| name.application)
-                .collect();
-            let gone: Vec<ApplicationName> = self
-                .turns
-                .keys()
-                .filter(|known| !named.contains(known))
-                .cloned()
-                .collect();
             for application in &gone {
                 self.forget(application);
             }
+        } else {
+            self.catalog.unnamed = gone;
         }
         self.standing = Standing::Member;
+        if !self.catalog.drain_told {
+            self.take_out_of_use(false);
+        }
         self.write();
         tracing::info!(applications = self.turns.len(), "following the catalog");
     }
@@ -353,16 +352,17 @@ impl Control {
         }
     }
 
-    /// Gives one turn its input. An application that is gone meanwhile has none.
-    fn step(&mut self, application: &ApplicationName, input: Input) {
-        if let Some(turn) = self.turns.get(application) {
-            let step = turn::step(turn, input);
-            self.accept(application, step);
-        }
+    /// Gives one turn its input. An application that is gone meanwhile has none. Returns whether
+    /// the catalog's word was taken, if that was the input.
+    fn step(&mut self, application: &ApplicationName, input: Input) -> Option<Result<(), Refusal>> {
+        let step = turn::step(self.turns.get(application)?, input);
+        self.accept(application, step)
     }
 
-    /// Takes a turn's step and does what it says, in its order.
-    fn accept(&mut self, application: &ApplicationName, step: Step) {
+    /// Takes a turn's step and does what it says, in its order. Returns whether the catalog's word
+    /// was taken, if the step says so.
+    fn accept(&mut self, application: &ApplicationName, step: Step) -> Option<Result<(), Refusal>> {
+        let mut taken = None;
         let mut acts = VecDeque::from(step.acts);
         let mut left = None;
         self.turns.insert(application.clone(), step.turn);
@@ -376,6 +376,18 @@ impl Control {
                     acts.extend(step.acts);
                 }
             } else {
+                match &act {
+                    Act::Accept => taken = Some(Ok(())),
+                    Act::Refuse(refusal) => taken = Some(Err(*refusal)),
+                    Act::Flip(_)
+                    | Act::Write
+                    | Act::Prepare(..)
+                    | Act::Drain(_)
+                    | Act::Check(..)
+                    | Act::Clear(..)
+                    | Act::DrainWithin(..)
+                    | Act::Answer(_) => {}
+                }
                 self.act(application, act, &mut left);
             }
         }
@@ -384,10 +396,14 @@ impl Control {
             application,
             turn.and_then(|turn| turn.route().order.nonce()),
         );
+        taken
     }
 
     fn flip(&mut self, route: AppRoute) -> (Input, Option<Drain>) {
         let application = route.application.clone();
+        if planted(Plant::AckBeforeFlip) {
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
         let drain = self.plane.set_route(route);
         let input = Input::Flipped {
             left: match &drain {
@@ -472,8 +488,12 @@ impl Control {
     /// Tells the catalog. What cannot be told now is told again on the next stream.
     fn say(&mut self, answer: wire::Answer) {
         crash_point("gateway.answer");
+        self.tell(wire::follow_request::Message::Answer(answer));
+    }
+
+    fn tell(&self, message: wire::follow_request::Message) {
         let message = wire::FollowRequest {
-            message: Some(wire::follow_request::Message::Answer(answer)),
+            message: Some(message),
         };
         if let Some(says) = &self.catalog.says
             && says.messages.try_send(message).is_err()

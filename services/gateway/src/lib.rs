@@ -23,7 +23,7 @@ pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
 pub(crate) use error::Error;
 
 use api::Api;
-use apps::{DataPlane, Limits, Settings};
+use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
 use edge::{Edge, EdgeSettings};
 
@@ -65,7 +65,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let local = |listener: &TcpListener| listener.local_addr().map_err(runtime::Error::internal);
     let (apps, edge) = (local(&apps_listener)?, local(&edge_listener)?);
 
-    let plane = DataPlane::new(Settings {
+    let settings = Settings {
         operator: config.operator.clone(),
         apps_url: config.apps_url.clone(),
         support: config.support.clone(),
@@ -76,7 +76,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
             generation_wait: Duration::from_millis(config.min_generation_wait_ms),
             ..Limits::default()
         },
-    });
+    };
+    let plane = DataPlane::with_clock(settings, BootClock::of(&shell.clock()));
     let ended = CancellationToken::new();
     let status = control::start(
         &shell,

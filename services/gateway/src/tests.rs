@@ -6,6 +6,7 @@ pub(crate) mod provisioning;
 pub(crate) mod world;
 
 mod draining;
+mod fleet;
 mod leaving;
 mod restarting;
 mod switching;

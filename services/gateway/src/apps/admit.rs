@@ -1,6 +1,6 @@
-//! What becomes of a request: a pure function of the snapshot and the request's head. It is
-//! forwarded, waits for the outcome of a switch or for a generation, or is refused; there is no
-//! other case.
+//! What becomes of a request: a pure function of the snapshot, the request's head and the moment at
+//! which the snapshot was already loaded. It is forwarded, waits for the outcome of a switch or for
+//! a generation, or is refused; there is no other case.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     gate::Hold,
     host::Address,
+    lease::Moment,
     refuse::Why,
     snapshot::{Gate, Grant, GrantDecision, Grants, RefusalReason, Route, Serving, Snapshot},
     traffic::TenantTally,
@@ -53,8 +54,9 @@ pub(super) enum Admission<'s> {
     },
 }
 
-/// Decides, touches nothing.
-pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>) -> Admission<'s> {
+/// Decides, touches nothing. `now` was read after the snapshot was loaded: a lease that holds then
+/// held when the gate was seen (R8).
+pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>, now: Moment) -> Admission<'s> {
     let application = head.address.application();
     let Some(route) = snapshot.routes.get(application) else {
         return refuse(Why::UnknownAddress);
@@ -63,6 +65,10 @@ pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>) -> Admission<'s
         Address::Test { .. } => admit_tester(route, head.token_sha256),
         Address::User { .. } if route.generation < head.min_generation => Admission::Wait,
         Address::User { tenant, .. } => {
+            // Before the gate: an application that never was active refuses as such.
+            if route.fenced(now) && !matches!(route.gate, Gate::Never) {
+                return refuse(Why::Fenced);
+            }
             let grants = snapshot.grants.get(application).map(Arc::as_ref);
             admit_user(route, grants, tenant)
         }

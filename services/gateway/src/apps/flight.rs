@@ -1,6 +1,9 @@
 //! One admitted request, from its admission to the end of its answer.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use contract::RequestId;
 use http::StatusCode;
@@ -21,16 +24,38 @@ pub(super) struct Flight {
     failed: bool,
     in_order: bool,
     cut: CancellationToken,
+    counted: Counted,
     line: Option<Line>,
+}
+
+/// As what a request was counted in its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Not,
+    Answered,
+    Failed,
 }
 
 /// A user's connection, which a cut has to end if the user no longer reads.
 #[derive(Clone)]
-pub(super) struct Line(Arc<watch::Sender<Option<CancellationToken>>>);
+pub(super) struct Line(
+    Arc<watch::Sender<Option<CancellationToken>>>,
+    Arc<OnceLock<Arc<Serving>>>,
+);
 
 impl Line {
     pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(Arc::new(watch::Sender::new(None)), Arc::default())
+    }
+
+    /// Keeps what its first request got: a bug that is planted, see `RouteCachedPerConnection`.
+    pub(super) fn keep(&self, serving: &Arc<Serving>) {
+        self.1.get_or_init(|| Arc::clone(serving));
+    }
+
+    /// Returns what was kept.
+    pub(super) fn first(&self) -> Option<&Arc<Serving>> {
+        self.1.get()
     }
 
     /// Waits until what the connection carries is cut.
@@ -75,8 +100,19 @@ impl Flight {
             failed: false,
             in_order: false,
             cut,
+            counted: Counted::Not,
             line: Some(line.clone()),
         })
+    }
+
+    /// Admits a request though what serves is closed: what planted bugs do.
+    pub(super) fn force(
+        serving: &Arc<Serving>,
+        request_id: &RequestId,
+        line: &Line,
+    ) -> Option<Self> {
+        serving.epoch.open();
+        Self::enter(serving, request_id, line)
     }
 
     pub(super) fn serving(&self) -> &Arc<Serving> {
@@ -101,12 +137,27 @@ impl Flight {
     /// Notes what it was answered with.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.outcome(status.is_server_error());
     }
 
     /// Notes that the version could not be reached, or broke off.
     pub(super) fn broke_off(&mut self) {
         if !std::mem::replace(&mut self.failed, true) {
             self.serving.tally.failed.up();
+        }
+        self.outcome(true);
+    }
+
+    /// Counts it once as answered or broken off in its generation, and once as failed if it was.
+    fn outcome(&mut self, failed: bool) {
+        let tally = &self.serving.generation_tally;
+        if self.counted == Counted::Not {
+            tally.answered.up();
+            self.counted = Counted::Answered;
+        }
+        if failed && self.counted == Counted::Answered {
+            tally.failed.up();
+            self.counted = Counted::Failed;
         }
     }
 

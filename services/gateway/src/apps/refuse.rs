@@ -37,6 +37,8 @@ pub(super) enum Why {
     BadMinGeneration,
     /// The generation that the request wants has not come here in time.
     GenerationNotReached,
+    /// The catalog has not been heard for longer than the application may be served without.
+    Fenced,
     /// No version is in test.
     NothingInTest,
     /// A tester has not shown the token.
@@ -115,6 +117,7 @@ impl Why {
             | Self::TooManyHeld
             | Self::BadMinGeneration
             | Self::GenerationNotReached
+            | Self::Fenced
             | Self::NothingInTest
             | Self::TokenNeeded
             | Self::TokenWrong
@@ -129,7 +132,7 @@ impl Why {
     fn retry_after(self) -> Option<Duration> {
         let seconds = match self {
             Self::HeldTooLong | Self::TooManyHeld | Self::GenerationNotReached | Self::Cut => 1,
-            Self::UpstreamUnreachable => 5,
+            Self::Fenced | Self::UpstreamUnreachable => 5,
             Self::NotYetAvailable | Self::TooManyTries => 60,
             Self::BadHost
             | Self::BadRequest
@@ -278,6 +281,14 @@ impl Why {
                 "This application is not that far yet",
                 "The generation that X-Min-Generation names has not come to this gateway in time. \
                  Nothing of your request has reached the application; please try again in a moment.",
+                Again,
+            ),
+            Self::Fenced => words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "FENCED",
+                "This application cannot be reached from here",
+                "This gateway is cut off from the rest of the installation. Nothing of your request \
+                 has reached the application; please try again in a moment.",
                 Again,
             ),
             Self::NothingInTest => words(

@@ -8,6 +8,7 @@ use std::{
 use contract::{ApplicationName, RequestId};
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
+use runtime::fault::{Plant, planted};
 use tokio::{sync::watch, time::timeout_at};
 
 use super::{
@@ -55,6 +56,7 @@ pub(super) async fn answer(
     if old {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    plane.move_on(&mut response);
     response
 }
 
@@ -137,12 +139,22 @@ async fn enter(
             Address::Test { .. } => None,
         },
     };
+    if planted(Plant::RouteCachedPerConnection)
+        && let Some(flight) = line
+            .first()
+            .and_then(|it| Flight::force(it, request_id, line))
+    {
+        return Ok(flight);
+    }
     let mut moved = None;
     loop {
         let wait = {
-            let snapshot = plane.inner().snapshot.load();
-            match admit(&snapshot, &head) {
+            let (snapshot, now) = plane.look();
+            match admit(&snapshot, &head, now) {
                 Admission::Forward { serving, tally } => {
+                    if planted(Plant::RouteCachedPerConnection) {
+                        line.keep(serving);
+                    }
                     match Flight::enter(serving, request_id, line) {
                         Some(flight) => {
                             if let Some(tally) = tally {
@@ -185,6 +197,9 @@ async fn enter(
                 let deadline = (arrived + timeout).into();
                 if timeout_at(deadline, place.released()).await.is_err() {
                     place.fail();
+                    if planted(Plant::HoldTimeoutFallsBack) {
+                        return fall_back(plane, address, request_id, line);
+                    }
                     return Err(Why::HeldTooLong);
                 }
             }
@@ -194,6 +209,21 @@ async fn enter(
             }
         }
     }
+}
+
+/// Goes back to the version before: a bug that is planted, see `HoldTimeoutFallsBack`.
+fn fall_back(
+    plane: &DataPlane,
+    address: &Address,
+    request_id: &RequestId,
+    line: &Line,
+) -> Result<Flight, Why> {
+    let (snapshot, _) = plane.look();
+    let route = snapshot.routes.get(address.application());
+    let before = route.and_then(|route| route.gate.serving());
+    before
+        .and_then(|it| Flight::force(it, request_id, line))
+        .ok_or(Why::HeldTooLong)
 }
 
 /// Returns the hash of the token that a tester shows. At users' addresses there is none to show.
@@ -234,8 +264,8 @@ async fn log_in(
         token_sha256: Some(token.as_ref().map_or([0; 32], tester::Token::sha256)),
         min_generation: None,
     };
-    let snapshot = plane.inner().snapshot.load();
-    match (admit(&snapshot, &head), token) {
+    let (snapshot, moment) = plane.look();
+    match (admit(&snapshot, &head, moment), token) {
         (Admission::Forward { .. }, Some(token)) => {
             Ok(tester::let_in(&token, plane.settings().apps_url.scheme()))
         }

@@ -9,8 +9,9 @@ use super::{
     client::Client,
     gate::{Epoch, Hold},
     lasting::Pace,
+    lease::{Lease, Moment},
     target::{Target, TestTarget},
-    traffic::{TenantTally, Traffic, VersionTally},
+    traffic::{GenerationTally, TenantTally, Traffic, VersionTally},
 };
 
 /// One application's whole route, as it is to be from now on.
@@ -34,6 +35,10 @@ pub struct AppRoute {
     /// Long-lived connections that are ended in good order a second, at least 1, when a generation
     /// drains.
     pub drain_rate: u32,
+    /// How long users are served at most after the catalog was last heard; `None`: for ever.
+    pub lease: Option<Duration>,
+    /// Whether the generation's traffic is reported to the catalog.
+    pub report_traffic: bool,
 }
 
 /// What is to become of users' requests.
@@ -100,8 +105,16 @@ pub(super) struct Route {
     pub(super) test: Option<TestGate>,
     pub(super) hold_request_timeout: Duration,
     pub(super) drain_pace: Pace,
+    pub(super) fence: Option<Fence>,
+    /// What the application was granted last, whether or not it needs it now.
+    pub(super) lease: Arc<Lease>,
+    pub(super) report_traffic: bool,
     pub(super) traffic: Arc<Traffic>,
 }
+
+/// Users are served only under a lease, which is this long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fence(pub(super) Duration);
 
 impl Route {
     /// Returns the epochs in which requests are let in or held: users', then testers'.
@@ -109,6 +122,16 @@ impl Route {
         let users = self.gate.serving();
         let testers = self.test.as_ref().map(|test| &test.serving);
         users.into_iter().chain(testers).map(|it| &it.epoch)
+    }
+
+    /// Returns how long users may still be served at `now`; `None`: for ever.
+    pub(super) fn lease_left(&self, now: Moment) -> Option<Duration> {
+        self.fence.map(|Fence(length)| self.lease.left(length, now))
+    }
+
+    /// Tells whether the lease that users need has run out at `now`.
+    pub(super) fn fenced(&self, now: Moment) -> bool {
+        self.lease_left(now).is_some_and(|left| left.is_zero())
     }
 }
 
@@ -149,6 +172,7 @@ pub(super) struct Serving {
     pub(super) client: Client,
     pub(super) epoch: Arc<Epoch>,
     pub(super) tally: Arc<VersionTally>,
+    pub(super) generation_tally: Arc<GenerationTally>,
 }
 
 /// One application's grants, by version.

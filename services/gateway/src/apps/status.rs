@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration, time::Instant};
 use contract::{ApplicationName, Generation, TenantId, VersionName};
 
 use super::{
+    lease::Moment,
     snapshot::{Gate, Route, Snapshot},
     traffic::Audience,
 };
@@ -22,6 +23,8 @@ pub struct ApplicationStatus {
     pub test_version: Option<VersionName>,
     /// Whether requests go through.
     pub gate: GateState,
+    /// How long users may still be served without reaching the catalog; `None`: for ever.
+    pub lease_left: Option<Duration>,
     /// Requests that wait now.
     pub held_requests: u64,
     /// Requests held since the start of the process.
@@ -41,6 +44,8 @@ pub enum GateState {
     Open,
     /// They wait for the outcome of a switch.
     Held,
+    /// They are answered 503: the lease has run out.
+    Fenced,
 }
 
 /// What goes to one version.
@@ -80,12 +85,13 @@ impl Snapshot {
         only: Option<&ApplicationName>,
         tenants: bool,
         now: Instant,
+        moment: Moment,
     ) -> Vec<ApplicationStatus> {
         let mut all: Vec<_> = self
             .routes
             .iter()
             .filter(|(name, _)| only.is_none_or(|only| only == *name))
-            .map(|(name, route)| self.application_status(name, route, tenants, now))
+            .map(|(name, route)| self.application_status(name, route, tenants, now, moment))
             .collect();
         all.sort_by(|a, b| a.application.cmp(&b.application));
         all
@@ -97,11 +103,16 @@ impl Snapshot {
         route: &Arc<Route>,
         tenants: bool,
         now: Instant,
+        moment: Moment,
     ) -> ApplicationStatus {
         let (gate, held_requests, current) = match &route.gate {
             Gate::Never => (GateState::Never, 0, None),
             Gate::Open(_) => (GateState::Open, 0, None),
             Gate::Held { hold, .. } => (GateState::Held, hold.waiting(), Some(hold.figures(now))),
+        };
+        let gate = match gate {
+            GateState::Open | GateState::Held if route.fenced(moment) => GateState::Fenced,
+            GateState::Never | GateState::Open | GateState::Held | GateState::Fenced => gate,
         };
         let past = route.traffic.holds();
         let current = current.unwrap_or_default();
@@ -130,6 +141,7 @@ impl Snapshot {
                 .as_ref()
                 .map(|it| it.serving.target.version.clone()),
             gate,
+            lease_left: route.lease_left(moment),
             held_requests: held_requests as u64,
             held_total: past.held + current.held,
             longest_hold: past.longest.max(current.longest),

@@ -2,7 +2,9 @@
 
 mod ending;
 mod http1;
+mod leases;
 mod long_lived;
+mod out_of_use;
 mod overlap;
 mod serving;
 mod switching;

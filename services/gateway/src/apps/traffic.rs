@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use contract::VersionName;
+use contract::{ApplicationName, Generation, VersionName};
 
-use super::gate::HoldFigures;
+use super::{gate::HoldFigures, snapshot::Snapshot};
 
 /// The most versions of one application that are counted; of more, the ones that nobody uses any
 /// longer are forgotten, first seen first.
@@ -65,6 +65,54 @@ pub(super) struct VersionTally {
     pub(super) upgraded: Counter,
     pub(super) requests: Counter,
     pub(super) failed: Counter,
+}
+
+/// What users were answered in one generation at this gateway. It goes with the generation, so a
+/// request finds it without a lock.
+#[derive(Debug, Default)]
+pub(super) struct GenerationTally {
+    /// Requests that were answered or broke off.
+    pub(super) answered: Counter,
+    /// Of them, those answered with a status from 500 on, and those that broke off.
+    pub(super) failed: Counter,
+}
+
+/// What users were answered in an application's present generation, for the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerationTraffic {
+    /// The application.
+    pub application: ApplicationName,
+    /// The present generation.
+    pub generation: Generation,
+    /// Requests that were answered or broke off, since the generation or the process began.
+    pub requests: u64,
+    /// Of them, those answered with a status from 500 on, by the version or by the gateway in its
+    /// place, and those that broke off.
+    pub failed: u64,
+}
+
+impl Snapshot {
+    /// Returns the traffic of the applications whose route asks for it, by name.
+    pub(super) fn reports(&self) -> Vec<GenerationTraffic> {
+        let mut reports: Vec<_> = self
+            .routes
+            .iter()
+            .filter(|(_, route)| route.report_traffic)
+            .filter_map(|(application, route)| {
+                let tally = &route.gate.serving()?.generation_tally;
+                // Read first, so that there are never more failures than requests.
+                let failed = tally.failed.get();
+                Some(GenerationTraffic {
+                    application: application.clone(),
+                    generation: route.generation?,
+                    requests: tally.answered.get().max(failed),
+                    failed,
+                })
+            })
+            .collect();
+        reports.sort_by(|a, b| a.application.cmp(&b.application));
+        reports
+    }
 }
 
 /// Counts of one application.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use runtime::CancellationToken;
 use tokio::sync::{mpsc, oneshot};
 
+pub(super) mod beat;
 pub(super) mod catalog;
 pub(super) mod provisioning;
 

@@ -7,7 +7,9 @@ use contract::{
     ApplicationName, ApplicationRef, Generation, Line, NameError, Nonce, Revision, SwitchName,
     Timeline, duration,
 };
+use prost::Message as _;
 use proto::catalog::v1 as wire;
+use sha2::{Digest as _, Sha256};
 
 use super::{grants::GrantsPosition, turn::Objection};
 use crate::apps::{AppRoute, GateOrder, HealthProbe, Overlap, Target, TestTarget, UpstreamError};
@@ -38,7 +40,11 @@ pub(crate) struct Route {
     test: Option<TestTarget>,
     hold_request_timeout: Duration,
     drain_rate: u32,
+    lease: Option<Duration>,
+    report_traffic: bool,
+    predecessor: Option<Timeline>,
     told: wire::Route,
+    hash: String,
 }
 
 /// What to do about a switch.
@@ -113,6 +119,10 @@ impl Order {
 const DISPLAY_NAME_CHARS_MAX: usize = 50;
 /// The longest time that a request may be held: longer than the longest hold and its margin.
 const HOLD_REQUEST_MAX: Duration = Duration::from_secs(120);
+/// The shortest lease: five beats must fit in.
+const LEASE_MIN: Duration = Duration::from_secs(1);
+/// The longest lease.
+const LEASE_MAX: Duration = Duration::from_secs(10 * 60);
 /// The longest drain.
 const DRAIN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -151,6 +161,10 @@ impl Route {
                 test: parts.test,
                 hold_request_timeout: parts.hold_request_timeout,
                 drain_rate: parts.drain_rate,
+                lease: parts.lease,
+                report_traffic: told.report_traffic,
+                predecessor: parts.predecessor,
+                hash: hex(&Sha256::digest(told.encode_to_vec())),
                 told,
             }),
             Err(Fault(field, fault)) => Err(RouteError {
@@ -167,6 +181,22 @@ impl Route {
         &self.told
     }
 
+    /// Returns the SHA-256 of what the catalog told, in lower-case hex.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Returns how long users may be served at most after the catalog was heard; none: for ever.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        self.lease
+    }
+
+    /// Tells whether this is the first state of a history that follows on `timeline`: a restored
+    /// catalog was adopted.
+    pub(crate) fn adopts(&self, timeline: Timeline) -> bool {
+        self.predecessor == Some(timeline) && matches!(self.order, Order::Holding { .. })
+    }
+
     /// Returns the data plane's part, with the gate as the turn decided.
     pub(crate) fn app_route(&self, gate: GateOrder) -> AppRoute {
         AppRoute {
@@ -177,6 +207,8 @@ impl Route {
             test: self.test.clone(),
             hold_request_timeout: self.hold_request_timeout,
             drain_rate: self.drain_rate,
+            lease: self.lease,
+            report_traffic: self.report_traffic,
         }
     }
 }
@@ -190,6 +222,8 @@ struct Parts {
     test: Option<TestTarget>,
     hold_request_timeout: Duration,
     drain_rate: u32,
+    lease: Option<Duration>,
+    predecessor: Option<Timeline>,
 }
 
 /// The field, and what is wrong with it.
@@ -236,6 +270,18 @@ impl Parts {
                 HOLD_REQUEST_MAX,
             )?,
             drain_rate: drain_rate(told.drain_rate)?,
+            lease: told
+                .lease
+                .map(|told| duration::read_within(told, LEASE_MIN..=LEASE_MAX))
+                .transpose()
+                .map_err(at("lease"))?,
+            predecessor: match told.predecessor_timeline.as_str() {
+                "" => None,
+                told => Some(
+                    told.parse()
+                        .map_err(at::<NameError>("predecessor_timeline"))?,
+                ),
+            },
             application,
             position,
             active,
@@ -362,6 +408,11 @@ fn test(test: &wire::TestRoute) -> Result<TestTarget, Fault> {
             )
         })?,
     })
+}
+
+/// Writes bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(hex: &str) -> Option<[u8; 32]> {

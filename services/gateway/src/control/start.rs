@@ -10,7 +10,10 @@ use std::{
 
 use contract::GatewayName;
 use futures::{FutureExt as _, stream::FuturesUnordered};
-use runtime::{CancellationToken, Client, Shell};
+use runtime::{
+    CancellationToken, Client, Shell,
+    fault::{Plant, planted},
+};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -141,6 +144,10 @@ pub(crate) fn start(
     control.recall(routes, &grants);
     control.publish();
     let status = control.status.subscribe();
+    let beats = link::beat::Source {
+        plane: control.plane.clone(),
+        status: control.status.subscribe(),
+    };
 
     let links = CancellationToken::new();
     let leave = Leave {
@@ -157,8 +164,16 @@ pub(crate) fn start(
         disk::write_grants(dir, grants, sets_to_write, messages.clone()).map(done),
     );
     shell.spawn(
+        "long-lived connections of a gateway out of use",
+        beats
+            .plane
+            .clone()
+            .empty_while_out_of_use(links.clone())
+            .map(done),
+    );
+    shell.spawn(
         "link to the catalog",
-        link::catalog::follow(peers.catalogs, messages.clone(), links.clone()).map(done),
+        link::catalog::follow(peers.catalogs, beats, messages.clone(), links.clone()).map(done),
     );
     shell.spawn(
         "link to provisioning",
@@ -197,6 +212,9 @@ impl Control {
                 tracing::warn!(%application, "its requests wait until the catalog has spoken: a switch may have gone on");
             }
             self.accept(&application, step);
+        }
+        if planted(Plant::BootBeforeSyncFenced) {
+            self.plane.renew_leases(self.plane.moment(), |_| true);
         }
         tracing::info!(
             applications = self.turns.len(),

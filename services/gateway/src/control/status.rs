@@ -1,6 +1,6 @@
 //! What the control loop knows, as one value for those who show it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use contract::{ApplicationName, GatewayName};
 use jiff::Timestamp;
@@ -26,6 +26,12 @@ pub(crate) struct Status {
     pub(crate) grants_count: u64,
     /// Where each application stands.
     pub(crate) applications: BTreeMap<ApplicationName, Position>,
+    /// Whether the operator takes it out of use.
+    pub(crate) draining: bool,
+    /// Over everything that is applied: see `Beat.state_hash`.
+    pub(crate) state_hash: String,
+    /// The shortest lease of an application; none if none needs one.
+    pub(crate) shortest_lease: Option<Duration>,
 }
 
 /// A gateway's place in the fleet.
@@ -53,6 +59,9 @@ impl Status {
             grants: None,
             grants_count: 0,
             applications: BTreeMap::new(),
+            draining: false,
+            state_hash: String::new(),
+            shortest_lease: None,
         }
     }
 
@@ -80,6 +89,13 @@ impl Status {
                 .iter()
                 .map(|(application, turn)| (application.clone(), turn.route().position))
                 .collect(),
+            draining: control.plane.out_of_use(),
+            state_hash: control.state_hash(),
+            shortest_lease: control
+                .turns
+                .values()
+                .filter_map(|turn| turn.route().lease())
+                .min(),
         }
     }
 }
@@ -105,6 +121,12 @@ fn not_ready(control: &Control, membership: Membership) -> Vec<String> {
             "it does not follow provisioning{}",
             because(&control.grants.broken)
         ));
+    }
+    if control.plane.out_of_use() {
+        reasons.push("an operator takes it out of use".to_owned());
+    }
+    for application in control.plane.fenced() {
+        reasons.push(format!("{application}: its lease has run out"));
     }
     for (application, why) in &control.catalog.refused {
         reasons.push(format!("{application}: {why}"));

@@ -10,12 +10,14 @@
 //!
 //! Only an applied route moves the gate (I11): no input but `Arrived` leads to a `Flip`, and a route
 //! is applied only on the same timeline, with a greater revision and a generation that is not
-//! smaller (R4, I3). A state from disk that promised to wait, waits until the catalog has spoken
+//! smaller (R4, I3). One state crosses from a timeline to the next: the hold by which a restored
+//! catalog goes on. A state from disk that promised to wait, waits until the catalog has spoken
 //! (R3).
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use contract::{Nonce, Revision};
+use runtime::fault::{Plant, planted};
 
 use super::route::{Order, Position, Route};
 use crate::apps::{AppRoute, GateOrder, Overlap};
@@ -220,17 +222,19 @@ pub(crate) fn step(turn: &Turn, input: Input) -> Step {
 
 fn arrived(turn: &Turn, route: Route) -> Step {
     let (known, told) = (turn.route.position, route.position);
-    let refusal = if told.timeline != known.timeline {
+    let adopts = told.timeline != known.timeline && route.adopts(known.timeline);
+    let older = |a: bool| a && !planted(Plant::StaleStateApplied);
+    let refusal = if told.timeline != known.timeline && !adopts {
         Some(Refusal::ForeignTimeline {
             known: known.timeline,
             told: told.timeline,
         })
-    } else if told.revision < known.revision {
+    } else if older(told.revision < known.revision) || adopts && told.revision == known.revision {
         Some(Refusal::OlderRevision {
             known: known.revision,
             told: told.revision,
         })
-    } else if told.generation < known.generation {
+    } else if older(told.generation < known.generation) {
         Some(Refusal::SmallerGeneration)
     } else if told.revision == known.revision && route != turn.route {
         Some(Refusal::Contradiction(told.revision))
@@ -266,7 +270,9 @@ fn refuse(turn: &Turn, route: &Route, refusal: Refusal) -> Step {
 }
 
 fn apply(turn: &Turn, route: Route) -> Step {
-    let same_turn = turn.source == Source::Catalog
+    let same_history = route.position.timeline == turn.route.position.timeline;
+    let same_turn = same_history
+        && turn.source == Source::Catalog
         && route.order.nonce().is_some()
         && route.order.nonce() == turn.route.order.nonce();
     let (stage, work) = match (&route.order, &turn.stage) {
@@ -307,25 +313,31 @@ fn apply(turn: &Turn, route: Route) -> Step {
         ),
         (Order::Releasing { .. }, _) => (Stage::Releasing(Release::Flipping), None),
     };
+    // What is on disk of another history is no promise of this one.
+    let promise = same_history.then_some(turn.promise);
+    let since = promise.and_then(|promise| promise.since);
     let since = route
         .order
         .promises()
-        .then(|| turn.promise.since.unwrap_or(route.position.revision));
-    let next = Turn {
+        .then(|| since.unwrap_or(route.position.revision));
+    let mut next = Turn {
         route,
         source: Source::Catalog,
         promise: Promise {
             since,
-            on_disk: turn.promise.on_disk,
+            on_disk: promise.and_then(|promise| promise.on_disk),
         },
         grants: turn.grants,
         stage,
     };
-    let mut acts = vec![
-        Act::Accept,
-        Act::Flip(Box::new(next.app_route())),
-        Act::Write,
-    ];
+    let mut acts = vec![Act::Accept];
+    if planted(Plant::AckBeforeFlip) {
+        acts.extend(settle(&mut next));
+    }
+    acts.push(Act::Flip(Box::new(next.app_route())));
+    if !(planted(Plant::HoldNotPersisted) && next.route.order.promises()) {
+        acts.push(Act::Write);
+    }
     acts.extend(work);
     acts.extend(next.said());
     Step { turn: next, acts }
@@ -492,7 +504,7 @@ fn drain_ended(turn: &mut Turn, nonce: Nonce, figures: DrainFigures) -> Vec<Act>
 
 /// Says what the turn waits for, once everything that it needs is there.
 fn settle(turn: &mut Turn) -> Vec<Act> {
-    if !turn.promise.kept() {
+    if !turn.promise.kept() && !planted(Plant::HoldNotPersisted) {
         return Vec::new();
     }
     let report = match (&turn.stage, &turn.route.order) {
@@ -512,17 +524,20 @@ fn settle(turn: &mut Turn) -> Vec<Act> {
         },
         (
             Stage::Holding {
-                flip: FlipState::Done,
-                check: Check::Passed,
-                clear: Check::Passed,
+                flip,
+                check,
+                clear,
                 said: None,
             },
             Order::Holding { grants, .. },
-        ) => turn
-            .grants
-            .durable
-            .filter(|durable| durable.covers(grants))
-            .map(|_| Report::Held),
+        ) if (*flip, *check, *clear) == (FlipState::Done, Check::Passed, Check::Passed)
+            || planted(Plant::AckBeforeFlip) =>
+        {
+            turn.grants
+                .durable
+                .filter(|durable| durable.covers(grants) || planted(Plant::HeldWithoutGrants))
+                .map(|_| Report::Held)
+        }
         (
             Stage::Idle | Stage::Preparing { .. } | Stage::Holding { .. } | Stage::Releasing(_),
             _,

@@ -8,22 +8,53 @@ use proto::{
 
 use super::{
     grants::GrantsPosition,
-    route::Position,
+    route::Route,
     turn::{Answer, DrainFigures, DrainingFigures, HeldFigures, Objection, Report},
 };
-use crate::apps::{DrainProgress, Drained, HoldFigures, NotReady};
+use crate::apps::{DrainProgress, Drained, GenerationTraffic, HoldFigures, NotReady};
 
 /// The most characters of an objection's message.
 const MESSAGE_CHARS_MAX: usize = 500;
 
-pub(super) fn position(application: &ApplicationName, position: Position) -> wire::RoutePosition {
+pub(super) fn position(application: &ApplicationName, route: &Route) -> wire::RoutePosition {
+    let position = route.position;
     wire::RoutePosition {
         application: ApplicationRef::from(application.clone()).to_string(),
         timeline: position.timeline.to_string(),
         revision: position.revision.get(),
         generation: position.generation.map_or(0, contract::Generation::get),
-        ..Default::default()
+        version: route
+            .active
+            .as_ref()
+            .map(|active| active.version.to_string())
+            .unwrap_or_default(),
     }
+}
+
+pub(super) fn route_applied(
+    application: &ApplicationName,
+    route: &Route,
+) -> wire::follow_request::Message {
+    wire::follow_request::Message::Applied(wire::Applied {
+        application: ApplicationRef::from(application.clone()).to_string(),
+        timeline: route.position.timeline.to_string(),
+        revision: route.position.revision.get(),
+        hash: route.hash().to_owned(),
+    })
+}
+
+pub(super) fn traffic(traffic: &GenerationTraffic) -> wire::TrafficReport {
+    wire::TrafficReport {
+        application: ApplicationRef::from(traffic.application.clone()).to_string(),
+        generation: traffic.generation.get(),
+        requests: count(traffic.requests),
+        failed: count(traffic.failed),
+    }
+}
+
+/// Cuts a sentence for people to what the wire takes.
+pub(super) fn message(text: &str) -> String {
+    text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
 pub(super) fn applied(position: GrantsPosition) -> FollowGrantsRequest {
@@ -68,7 +99,7 @@ impl From<Objection> for wire::NotReady {
     fn from(objection: Objection) -> Self {
         Self {
             reason: objection.reason,
-            message: objection.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+            message: message(&objection.message),
         }
     }
 }
@@ -119,6 +150,6 @@ pub(super) fn overlap(left: u64) -> Objection {
     )
 }
 
-fn count(number: u64) -> i64 {
+pub(super) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

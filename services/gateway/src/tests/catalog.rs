@@ -12,6 +12,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+type Stream = mpsc::UnboundedSender<Result<wire::FollowResponse, Status>>;
+
+fn response(message: wire::follow_response::Message) -> wire::FollowResponse {
+    wire::FollowResponse {
+        message: Some(message),
+    }
+}
+
+fn drain_order(drain: bool) -> wire::follow_response::Message {
+    wire::follow_response::Message::DrainOrder(wire::DrainOrder { drain })
+}
+
 /// Clones are the same catalog.
 #[derive(Clone, Default)]
 pub(crate) struct Catalog(Arc<Mutex<State>>);
@@ -19,10 +31,16 @@ pub(crate) struct Catalog(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     routes: BTreeMap<String, wire::Route>,
-    streams: Vec<mpsc::UnboundedSender<Result<wire::FollowResponse, Status>>>,
+    streams: Vec<Stream>,
     hellos: Vec<wire::Hello>,
     answers: Vec<wire::Answer>,
     left: Vec<String>,
+    beats: Vec<wire::Beat>,
+    applied: Vec<wire::Applied>,
+    refused: Vec<wire::Refused>,
+    /// Whether beats get no leases.
+    no_leases: bool,
+    drain: bool,
 }
 
 impl Catalog {
@@ -78,30 +96,76 @@ impl Catalog {
         self.state().left.clone()
     }
 
+    /// Returns an application's route as it was told last.
+    pub(crate) fn route(&self, name: &str) -> wire::Route {
+        self.state().routes[name].clone()
+    }
+
+    /// Returns the beats, in order.
+    pub(crate) fn beats(&self) -> Vec<wire::Beat> {
+        self.state().beats.clone()
+    }
+
+    /// Returns what was applied, in order.
+    pub(crate) fn applied(&self) -> Vec<wire::Applied> {
+        self.state().applied.clone()
+    }
+
+    /// Returns what was refused, in order.
+    pub(crate) fn refused(&self) -> Vec<wire::Refused> {
+        self.state().refused.clone()
+    }
+
+    /// Gives leases for beats from now on, or none.
+    pub(crate) fn give_leases(&self, give: bool) {
+        self.state().no_leases = !give;
+    }
+
+    /// Takes all gateways out of use, or into use again.
+    pub(crate) fn drain(&self, drain: bool) {
+        let mut state = self.state();
+        state.drain = drain;
+        state.say(drain_order(drain));
+    }
+
+    /// The same, while nobody hears it.
+    pub(crate) fn drain_unheard(&self, drain: bool) {
+        self.state().drain = drain;
+    }
+
+    /// Says anything to all.
+    pub(crate) fn say(&self, message: wire::follow_response::Message) {
+        self.state().say(message);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    fn hear(&self, request: wire::FollowRequest) {
+    fn hear(&self, request: wire::FollowRequest, stream: &Stream) {
         let mut state = self.state();
         match request.message {
             Some(wire::follow_request::Message::Hello(hello)) => state.hellos.push(hello),
             Some(wire::follow_request::Message::Answer(answer)) => state.answers.push(answer),
-            Some(
-                wire::follow_request::Message::Beat(_)
-                | wire::follow_request::Message::Applied(_)
-                | wire::follow_request::Message::Refused(_),
-            )
-            | None => {}
+            Some(wire::follow_request::Message::Beat(beat)) => {
+                let sequence = beat.sequence;
+                state.beats.push(beat);
+                if !state.no_leases {
+                    let lease = wire::Lease { sequence };
+                    // Who is gone needs none.
+                    drop(stream.send(Ok(response(wire::follow_response::Message::Lease(lease)))));
+                }
+            }
+            Some(wire::follow_request::Message::Applied(applied)) => state.applied.push(applied),
+            Some(wire::follow_request::Message::Refused(refused)) => state.refused.push(refused),
+            None => {}
         }
     }
 }
 
 impl State {
     fn say(&mut self, message: wire::follow_response::Message) {
-        let response = wire::FollowResponse {
-            message: Some(message),
-        };
+        let response = response(message);
         self.streams
             .retain(|stream| stream.send(Ok(response.clone())).is_ok());
     }
@@ -120,31 +184,36 @@ impl FleetService for Catalog {
             .message()
             .await?
             .ok_or(Status::cancelled("no hello"))?;
-        self.hear(hello);
         let (says, said) = mpsc::unbounded_channel();
+        self.hear(hello, &says);
         let mut state = self.state();
         let routes: Vec<wire::Route> = state.routes.values().cloned().collect();
         let synced = wire::follow_response::Message::Synced(wire::Synced {
             applications: state.routes.keys().cloned().collect(),
         });
-        let first = routes
+        let first = state
+            .drain
+            .then(|| drain_order(true))
             .into_iter()
-            .map(wire::follow_response::Message::Route)
+            .chain(
+                routes
+                    .into_iter()
+                    .map(wire::follow_response::Message::Route),
+            )
             .chain([synced])
-            .map(|message| {
-                Ok(wire::FollowResponse {
-                    message: Some(message),
-                })
-            });
+            .map(|message| Ok(response(message)));
         for message in first {
             says.send(message).unwrap();
         }
+        let stream = says.downgrade();
         state.streams.push(says);
         let catalog = self.clone();
         // Hears for as long as it may speak; the end of either is the end of both.
         let hearing = heard.map(move |request| {
             request.map(|request| {
-                catalog.hear(request);
+                if let Some(stream) = stream.upgrade() {
+                    catalog.hear(request, &stream);
+                }
                 None
             })
         });

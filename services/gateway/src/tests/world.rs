@@ -2,6 +2,11 @@
 
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use proto::{
     catalog::v1 as wire,
     gateway::v1::{
@@ -12,7 +17,7 @@ use runtime::{
     Access, CancellationToken, Clock, Credentials, Endpoint, Server, ServiceArgs, Shell,
     connect_lazy, retry,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     catalog::Catalog,
@@ -242,6 +247,28 @@ impl World {
             .unwrap()
     }
 
+    /// Asks as a user whose connection may be used again.
+    pub(crate) async fn ask_on_a_kept_connection(&self) -> Answer {
+        let stream = TcpStream::connect(self.at().apps).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let request = Request::get("/").header("host", ACME);
+        let asked = async move {
+            let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
+            let (head, body) = answer.await.unwrap().into_parts();
+            let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+                format!("{name}: {}\r\n", value.to_str().unwrap())
+            };
+            Answer {
+                status: head.status.as_u16(),
+                head: head.headers.iter().map(field).collect(),
+                body: String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap(),
+            }
+        };
+        let (answer, ended) = tokio::join!(asked, connection);
+        ended.unwrap();
+        answer
+    }
+
     /// Tells whether a user's request waits, and is not answered.
     pub(crate) async fn makes_wait(&self) -> bool {
         let seen = until("a request is answered or waits", async || {
@@ -275,6 +302,13 @@ impl World {
     /// Returns what `/.switchover/ready` says.
     pub(crate) async fn readiness(&self) -> Answer {
         send(self.at().edge, "GET", "/.switchover/ready", &[], "")
+            .await
+            .unwrap()
+    }
+
+    /// Returns what `/.switchover/live` says.
+    pub(crate) async fn liveness(&self) -> Answer {
+        send(self.at().edge, "GET", "/.switchover/live", &[], "")
             .await
             .unwrap()
     }

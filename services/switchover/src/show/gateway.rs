@@ -1,5 +1,7 @@
 //! Gateways as people read them: the fleet, and one from inside.
 
+use std::time::Duration;
+
 use proto::{
     catalog::v1::Gateway,
     gateway::v1::{ApplicationStatus, GetStatusResponse},
@@ -113,6 +115,10 @@ pub fn status(status: &GetStatusResponse, view: &View) -> String {
         true => good("ready"),
         false => busy(format!("not ready: {}", status.not_ready_message)),
     };
+    let used = match status.draining {
+        true => busy("an operator takes it out of use"),
+        false => good("in use"),
+    };
     let grants = status.grants.clone().unwrap_or_default();
     let following = if grants.following {
         "following"
@@ -127,6 +133,7 @@ pub fn status(status: &GetStatusResponse, view: &View) -> String {
         .line([strong(id(&status.gateway)), ready])
         .facts([
             ("fleet", status.membership().said()),
+            ("use", used),
             ("grants", grants.into()),
             ("connections", status.open_connections.to_string().into()),
             ("since", time(status.start_time, view)),
@@ -139,6 +146,7 @@ pub fn status(status: &GetStatusResponse, view: &View) -> String {
             "IN TEST",
             "GENERATION",
             "GATE",
+            "LEASE LEFT",
             "HELD NOW",
             "HELD SO FAR",
             "LONGEST HOLD",
@@ -173,10 +181,20 @@ fn application(status: &ApplicationStatus) -> Vec<Word> {
         or_nothing(&status.test_version),
         status.generation.to_string().into(),
         status.gate().said(),
+        lease_left(status),
         status.held_requests.to_string().into(),
         status.held_total.to_string().into(),
         span(status.longest_hold).map_or_else(|| dim("–"), |span| duration(span).into()),
     ]
+}
+
+/// How long users may still be served without the catalog: for ever if no lease is needed.
+fn lease_left(status: &ApplicationStatus) -> Word {
+    match span(status.lease_left) {
+        None => dim("–"),
+        Some(Duration::ZERO) => bad("none"),
+        Some(left) => duration(left).into(),
+    }
 }
 
 fn traffic(status: &ApplicationStatus) -> Vec<Vec<Word>> {

@@ -295,6 +295,7 @@ fn gateways_read_well() {
             generation: 2,
             active_version: "2.0".to_owned(),
             gate: Gate::Open.into(),
+            lease_left: span(4_200_000),
             held_total: 12,
             longest_hold: span(1_400),
             traffic: vec![VersionTraffic {

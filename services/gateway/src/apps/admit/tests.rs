@@ -17,6 +17,11 @@ fn target(version: &str) -> Target {
 /// The application `shop` with a gate, and three tenants: `in` is let into both versions, `out` has
 /// denied both, `new` has denied version 2 only.
 fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
+    leased(gate, test, None).0
+}
+
+/// The same, served only under a lease that is renewed at 0 s of a clock.
+fn leased(gate: GateOrder, test: bool, lease: Option<Duration>) -> (Arc<Snapshot>, DataPlane) {
     let plane = DataPlane::new(Settings {
         operator: "acme".parse().unwrap(),
         apps_url: "http://example.com".parse::<AppsUrl>().unwrap(),
@@ -52,13 +57,16 @@ fn snapshot(gate: GateOrder, test: bool) -> Arc<Snapshot> {
         }),
         hold_request_timeout: Duration::from_secs(15),
         drain_rate: 100,
+        lease,
+        report_traffic: false,
     });
     assert!(drain.is_none());
-    plane.inner().snapshot.load_full()
+    plane.renew_leases(Moment::at(Duration::ZERO), |_| true);
+    (plane.inner().snapshot.load_full(), plane)
 }
 
 fn outcome(snapshot: &Snapshot, address: &Address, token_sha256: Option<[u8; 32]>) -> String {
-    outcome_from(snapshot, address, token_sha256, None)
+    outcome_of(snapshot, address, token_sha256, None, Duration::ZERO)
 }
 
 fn outcome_from(
@@ -67,6 +75,31 @@ fn outcome_from(
     token_sha256: Option<[u8; 32]>,
     min_generation: Option<u64>,
 ) -> String {
+    outcome_of(
+        snapshot,
+        address,
+        token_sha256,
+        min_generation,
+        Duration::ZERO,
+    )
+}
+
+fn outcome_at(
+    snapshot: &Snapshot,
+    address: &Address,
+    token_sha256: Option<[u8; 32]>,
+    now: Duration,
+) -> String {
+    outcome_of(snapshot, address, token_sha256, None, now)
+}
+
+fn outcome_of(
+    snapshot: &Snapshot,
+    address: &Address,
+    token_sha256: Option<[u8; 32]>,
+    min_generation: Option<u64>,
+    now: Duration,
+) -> String {
     match admit(
         snapshot,
         &Head {
@@ -74,6 +107,7 @@ fn outcome_from(
             token_sha256,
             min_generation: min_generation.map(|it| Generation::try_from(it).unwrap()),
         },
+        Moment::at(now),
     ) {
         Admission::Forward { serving, .. } => format!("forward to {}", serving.target.version),
         Admission::Hold { timeout, .. } => format!("hold for {} s", timeout.as_secs()),
@@ -189,6 +223,48 @@ fn testers_get_in_by_their_token_whatever_users_are_told() {
         outcome(&nothing, &address, Some([7; 32])),
         "NOTHING_IN_TEST"
     );
+}
+
+#[test]
+fn a_lease_that_has_ended_refuses_all_users_and_no_tester() {
+    let lease = Duration::from_secs(10);
+    let end = Duration::from_millis(9_500);
+    let just_before = end - Duration::from_nanos(1);
+    let application: contract::ApplicationName = "shop".parse().unwrap();
+    for (gate, before, after) in [
+        (GateOrder::Never, "NOT_YET_AVAILABLE", "NOT_YET_AVAILABLE"),
+        (GateOrder::Open(target("1")), "forward to 1", "FENCED"),
+        (
+            GateOrder::Held(Some(target("1"))),
+            "hold for 15 s",
+            "FENCED",
+        ),
+        (GateOrder::Held(None), "hold for 15 s", "FENCED"),
+    ] {
+        let (snapshot, _plane) = leased(gate, true, Some(lease));
+        let user = Address::User {
+            tenant: "in".parse().unwrap(),
+            application: application.clone(),
+        };
+        assert_eq!(outcome_at(&snapshot, &user, None, just_before), before);
+        assert_eq!(outcome_at(&snapshot, &user, None, end), after);
+        let denied = Address::User {
+            tenant: "out".parse().unwrap(),
+            application: application.clone(),
+        };
+        assert_eq!(
+            outcome_at(&snapshot, &denied, None, end),
+            after,
+            "nothing is told to those"
+        );
+        let tester = Address::Test {
+            application: application.clone(),
+        };
+        assert_eq!(
+            outcome_at(&snapshot, &tester, Some([7; 32]), end),
+            "forward to 2"
+        );
+    }
 }
 
 #[test]

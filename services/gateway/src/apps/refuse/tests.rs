@@ -3,7 +3,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 
-const ALL: [Why; 26] = [
+const ALL: [Why; 27] = [
     Why::BadHost,
     Why::BadRequest,
     Why::MethodRefused,
@@ -20,6 +20,7 @@ const ALL: [Why; 26] = [
     Why::TooManyHeld,
     Why::BadMinGeneration,
     Why::GenerationNotReached,
+    Why::Fenced,
     Why::NothingInTest,
     Why::TokenNeeded,
     Why::TokenWrong,
@@ -138,5 +139,5 @@ async fn whoever_is_turned_away_for_a_while_hears_when_to_come_back() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }

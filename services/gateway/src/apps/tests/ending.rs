@@ -18,7 +18,7 @@ use super::{
 use crate::apps::{DrainProgress, Drained, GateOrder};
 
 /// Reads up to the Close, which is answered meanwhile, and to the end of the connection.
-async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> (CloseCode, String) {
+pub(super) async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> (CloseCode, String) {
     let reading = async {
         let mut seen = None;
         while let Some(message) = socket.next().await {
@@ -31,7 +31,7 @@ async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> (CloseCode, Str
     timeout(LONG, reading).await.unwrap().expect("a Close")
 }
 
-fn restart() -> (CloseCode, String) {
+pub(super) fn restart() -> (CloseCode, String) {
     (CloseCode::Restart, "service restart".to_owned())
 }
 

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::upstream::Upstream;
 use crate::apps::{
-    AppRoute, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Settings, TestTarget,
+    AppRoute, BootClock, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Settings,
+    TestTarget,
 };
 
 /// How long anything may take before a test gives up.
@@ -40,40 +41,44 @@ impl World {
     }
 
     pub(super) async fn with(limits: Limits) -> Self {
-        let plane = DataPlane::new(Settings {
+        Self::with_clock(limits, BootClock::System).await
+    }
+
+    /// A data plane that nobody reaches by a socket, with the same grants.
+    pub(super) fn plane(limits: Limits, clock: BootClock) -> DataPlane {
+        let settings = Settings {
             operator: "acme".parse().unwrap(),
             apps_url: "http://example.com:8080".parse().unwrap(),
             support: "the help desk of ACME".parse().unwrap(),
             limits,
-        });
+        };
+        let plane = DataPlane::with_clock(settings, clock);
+        for version in ["1.0", "2.0"] {
+            for tenant in ["hall", "east"] {
+                grant(&plane, tenant, version, GrantDecision::Admitted);
+            }
+        }
+        plane
+    }
+
+    pub(super) async fn with_clock(limits: Limits, clock: BootClock) -> Self {
+        let plane = Self::plane(limits, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();
         let drain = Duration::from_millis(300);
         serving.spawn(plane.clone().serve(listener, stop.clone(), drain));
-        let world = Self {
+        Self {
             plane,
             address,
             stop,
             serving,
-        };
-        for version in ["1.0", "2.0"] {
-            for tenant in ["hall", "east"] {
-                world.grant(tenant, version, GrantDecision::Admitted);
-            }
         }
-        world
     }
 
     pub(super) fn grant(&self, tenant: &str, version: &str, decision: GrantDecision) {
-        let change = GrantChange {
-            tenant: tenant.parse().unwrap(),
-            application: "shop".parse().unwrap(),
-            version: version.parse().unwrap(),
-            decision,
-        };
-        self.plane.set_grants(false, vec![change]);
+        grant(&self.plane, tenant, version, decision);
     }
 
     pub(super) fn open(&self, generation: u64, upstream: &Upstream) -> Option<Drain> {
@@ -128,6 +133,16 @@ impl World {
     }
 }
 
+fn grant(plane: &DataPlane, tenant: &str, version: &str, decision: GrantDecision) {
+    let change = GrantChange {
+        tenant: tenant.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        version: version.parse().unwrap(),
+        decision,
+    };
+    plane.set_grants(false, vec![change]);
+}
+
 pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {
     AppRoute {
         application: "shop".parse().unwrap(),
@@ -137,6 +152,8 @@ pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {
         test: None,
         hold_request_timeout: LONG,
         drain_rate: 100,
+        lease: None,
+        report_traffic: false,
     }
 }
 

@@ -1,23 +1,19 @@
 //! Routes in, answers and beats out.
 
-use std::time::Duration;
-
 use proto::catalog::v1::{
-    Beat, FollowRequest, FollowResponse, Hello, fleet_service_client::FleetServiceClient,
-    follow_request,
+    FollowRequest, FollowResponse, Hello, fleet_service_client::FleetServiceClient, follow_request,
+    follow_response,
 };
 use runtime::{Backoff, CancellationToken, Client, serve::MESSAGE_BYTES_MAX};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::MissedTickBehavior,
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{End, OPEN_MAX, PAUSE_FIRST, PAUSE_MAX, Says, why};
-use crate::control::Message;
-
-/// How often a gateway says that it is there.
-const BEAT: Duration = Duration::from_secs(5);
+use super::{
+    End, OPEN_MAX, PAUSE_FIRST, PAUSE_MAX, Says,
+    beat::{Beats, Source},
+    why,
+};
+use crate::{apps::Moment, control::Message};
 
 /// What the link to the catalog tells the control loop.
 pub(in crate::control) enum CatalogNews {
@@ -29,11 +25,14 @@ pub(in crate::control) enum CatalogNews {
     Down(String),
     /// The catalog said something.
     Told(Box<FollowResponse>),
+    /// It renewed leases, for a beat that was sent after this moment.
+    Lease(Moment),
 }
 
 /// Follows the catalog, by each of its addresses in turn, until `stop`.
 pub(in crate::control) async fn follow(
     catalogs: Vec<Client>,
+    source: Source,
     news: mpsc::Sender<Message>,
     stop: CancellationToken,
 ) {
@@ -42,7 +41,7 @@ pub(in crate::control) async fn follow(
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            ended = follow_one(catalog.clone(), &news, &mut backoff) => ended,
+            ended = follow_one(catalog.clone(), &source, &news, &mut backoff) => ended,
         };
         let why = match ended {
             End::Broken(why) => why,
@@ -60,8 +59,13 @@ pub(in crate::control) async fn follow(
     }
 }
 
-async fn follow_one(catalog: Client, news: &mpsc::Sender<Message>, backoff: &mut Backoff) -> End {
-    match try_follow(catalog, news, backoff).await {
+async fn follow_one(
+    catalog: Client,
+    source: &Source,
+    news: &mpsc::Sender<Message>,
+    backoff: &mut Backoff,
+) -> End {
+    match try_follow(catalog, source, news, backoff).await {
         Ok(()) => End::Broken("the catalog ended the stream".to_owned()),
         Err(end) => end,
     }
@@ -69,6 +73,7 @@ async fn follow_one(catalog: Client, news: &mpsc::Sender<Message>, backoff: &mut
 
 async fn try_follow(
     catalog: Client,
+    source: &Source,
     news: &mpsc::Sender<Message>,
     backoff: &mut Backoff,
 ) -> Result<(), End> {
@@ -91,29 +96,54 @@ async fn try_follow(
         .into_inner();
     tell(CatalogNews::Up(says.clone())).await?;
 
-    let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beats = Beats::new(source.clone());
+    // What was heard and the control loop has not taken yet: beats go on meanwhile.
+    let mut heard = None;
     loop {
         tokio::select! {
-            heard = stream.message() => match heard {
+            place = news.reserve(), if heard.is_some() => {
+                let place = place.map_err(|_| End::LoopEnded)?;
+                if let Some(told) = heard.take() {
+                    place.send(Message::Catalog(told));
+                }
+            }
+            response = stream.message(), if heard.is_none() => match response {
                 Ok(Some(response)) => {
                     backoff.reset();
-                    tell(CatalogNews::Told(Box::new(response))).await?;
+                    heard = understood(response, &mut beats);
                 }
                 Ok(None) => return Ok(()),
                 Err(status) => return Err(End::Broken(why(&status))),
             },
-            _ = beat.tick() => {
-                let beat = FollowRequest {
-                    message: Some(follow_request::Message::Beat(Beat::default())),
-                };
-                if says.messages.try_send(beat).is_err() {
-                    return Err(End::Broken("the catalog takes nothing more".to_owned()));
+            due = beats.due() => match due {
+                Some(true) => {
+                    if says.messages.try_send(beats.next_beat()).is_err() {
+                        return Err(End::Broken("the catalog takes nothing more".to_owned()));
+                    }
                 }
-            }
+                Some(false) => {}
+                None => return Err(End::LoopEnded),
+            },
             () = says.broken.cancelled() => {
                 return Err(End::Broken("the catalog takes nothing more".to_owned()));
             }
         }
+    }
+}
+
+/// Makes news of what the catalog said. A lease says only which beat it is for; only here is known
+/// when that was sent.
+fn understood(response: FollowResponse, beats: &mut Beats) -> Option<CatalogNews> {
+    match response.message {
+        Some(follow_response::Message::Lease(lease)) => {
+            beats.granted(lease.sequence).map(CatalogNews::Lease)
+        }
+        Some(
+            follow_response::Message::Route(_)
+            | follow_response::Message::Removed(_)
+            | follow_response::Message::Synced(_)
+            | follow_response::Message::DrainOrder(_),
+        )
+        | None => Some(CatalogNews::Told(Box::new(response))),
     }
 }

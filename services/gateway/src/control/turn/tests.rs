@@ -6,6 +6,7 @@ use crate::control::{
     route::tests::{holding, nonce, parse, preparing, releasing, told, uuid},
 };
 
+mod adoption;
 mod leaving;
 mod orders;
 
