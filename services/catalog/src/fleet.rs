@@ -121,11 +121,16 @@ pub(crate) struct Member {
     pub(crate) said: Said,
 }
 
+/// Tells whether a gateway that was last heard then was heard within the time that three beats take.
+pub(crate) fn heard_lately(last_seen_at: Timestamp, now: Timestamp) -> bool {
+    let silent = now.duration_since(last_seen_at);
+    silent < SILENT.try_into().unwrap_or(jiff::SignedDuration::MAX)
+}
+
 impl Member {
     /// Tells whether it was heard within the time that three beats take.
     pub(crate) fn heard_lately(&self, now: Timestamp) -> bool {
-        let silent = now.duration_since(self.last_seen_at);
-        silent < SILENT.try_into().unwrap_or(jiff::SignedDuration::MAX)
+        heard_lately(self.last_seen_at, now)
     }
 
     /// Tells whether it follows now.

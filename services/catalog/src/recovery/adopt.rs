@@ -82,6 +82,12 @@ async fn check(tx: &mut Tx, adopt: &Adopt) -> Result<Standing, Error> {
         };
         let known = versions::find(tx, &name).await?;
         known.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        let mut recovering = standing.applications.iter();
+        if !recovering.any(|recovering| recovering.application == *application) {
+            return Err(Error::NeverActivated {
+                application: ApplicationRef::from(application.clone()),
+            });
+        }
     }
     let unnamed = |recovering: &&Recovering| !adopt.versions.contains_key(&recovering.application);
     for recovering in standing.applications.iter().filter(unnamed) {

@@ -109,6 +109,39 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Member>, Error> {
     list(tx, None, i64::MAX).await
 }
 
+/// What a switch needs to know of a member.
+#[derive(Debug, Clone)]
+pub(crate) struct OnRoll {
+    pub(crate) name: GatewayName,
+    /// It has a stream.
+    pub(crate) follows: bool,
+    pub(crate) last_seen_at: Timestamp,
+    /// It gets no leases.
+    pub(crate) marked: bool,
+    /// Leases up to this length have run out since.
+    pub(crate) ran_out: Duration,
+}
+
+/// Returns every member as a switch needs to know it: read with every step.
+pub(crate) async fn roll(tx: &mut Tx) -> Result<Vec<OnRoll>, Error> {
+    type Row = (String, i64, i64, i64, i64);
+    const SQL: &str = "select name, cast(case when stream is null then 0 else 1 end as bigint), \
+        last_seen_at, cast(case when mark is null then 0 else 1 end as bigint), fenced_for \
+        from gateways";
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    rows.into_iter()
+        .map(|(name, follows, last_seen_at, marked, fenced_for)| {
+            Ok(OnRoll {
+                name: parsed(TABLE, "name", &name)?,
+                follows: follows == 1,
+                last_seen_at: time(TABLE, "last_seen_at", last_seen_at)?,
+                marked: marked == 1,
+                ran_out: span(TABLE, "fenced_for", fenced_for)?,
+            })
+        })
+        .collect()
+}
+
 /// Returns where all members listen.
 pub(crate) async fn listeners(tx: &mut Tx) -> Result<Vec<SocketAddr>, Error> {
     const SQL: &str = "select listeners from gateways";

@@ -14,12 +14,12 @@ use super::{
 use crate::{
     application::{Act, Application},
     error::Error,
-    fleet::{Leases, Mark, Member},
+    fleet::{Mark, heard_lately},
     notice::{Body, Notice, Subject},
     recovery,
     store::{
         applications::{self, Touch},
-        gateways,
+        gateways::{self, OnRoll},
         history::{self, Action},
         switches,
     },
@@ -55,15 +55,18 @@ pub(crate) async fn advance(
     if recovery::now(tx).await?.is_some() && *event != Event::Restored {
         return Ok(switch);
     }
-    let members = gateways::all(tx).await?;
+    let members = gateways::roll(tx).await?;
     let lease = application.policy.fleet.lease();
-    let waited_for = |member: &&Member| lease.is_none_or(|lease| !member.leases.ran_out(lease));
-    let named = |member: &Member| member.name.clone();
-    let fleet = members.iter().filter(waited_for).map(named).collect();
-    let is_away = |member: &&Member| {
-        !member.connected(now) || matches!(member.leases, Leases::Refused { .. })
+    let left_out =
+        |member: &OnRoll| lease.is_some_and(|lease| member.marked && member.ran_out >= lease);
+    let is_away = |member: &OnRoll| {
+        member.marked || !member.follows || !heard_lately(member.last_seen_at, now)
     };
-    let away = members.iter().filter(is_away).map(named).collect();
+    let named = |member: &OnRoll| member.name.clone();
+    let on_roll = members.iter().filter(|member| !left_out(member));
+    let fleet = on_roll.map(named).collect();
+    let away = members.iter().filter(|member| is_away(member));
+    let away = away.map(named).collect();
     let facts = Facts {
         fleet: &fleet,
         away: &away,
@@ -104,7 +107,8 @@ pub(crate) async fn advance(
             "a switch goes on"
         );
     }
-    if (after == Phase::Settling || *event == Event::Restored)
+    let restored = *event == Event::Restored && before != Phase::Settling;
+    if (after == Phase::Settling || restored)
         && let Some(failure) = switch.state.failure()
     {
         note_given_up(tx, &switch, failure, event, now).await?;
