@@ -20,8 +20,8 @@ use tokio::sync::{Notify, watch};
 use super::StreamId;
 use crate::{
     error::Error,
-    routes::{self, Route},
     recovery,
+    routes::{self, Route},
     store::{
         ROUTES, applications,
         gateways::{self, Follower},
@@ -216,7 +216,11 @@ mod tests {
                     let member = member(number, stream);
                     ::store::write!(db, |tx| gateways::put(tx, &member).await).unwrap();
                     let picture = board.fresh().await.unwrap();
-                    assert!(picture.follower(&member.name, stream).is_some(), "{}", member.name);
+                    assert!(
+                        picture.follower(&member.name, stream).is_some(),
+                        "{}",
+                        member.name
+                    );
                     picture.followers.len()
                 });
             }

@@ -281,7 +281,10 @@ impl Session {
             return Ok(());
         }
         for (application, route) in routes {
-            if self.ledger.lacks(application, route.timeline, route.revision) {
+            if self
+                .ledger
+                .lacks(application, route.timeline, route.revision)
+            {
                 self.send_route(Route::clone(route)).await?;
             }
         }
