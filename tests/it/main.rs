@@ -1,6 +1,7 @@
 //! The whole system, tested from outside: real processes, databases and mail.
 
 mod access;
+mod benching;
 mod demonstrating;
 mod denying;
 mod dying;

@@ -2,6 +2,7 @@
 //! in, clients that write down what they saw, and the checker of what they wrote.
 
 pub mod api;
+pub mod bench;
 pub mod consent_page;
 pub mod crash_points;
 pub mod history;

@@ -213,15 +213,24 @@ impl Client {
         }
     }
 
+    /// Sends one request. A connection that turns out to be closed before anything of the request
+    /// was sent is no failure: another one is opened, as every client does.
     async fn send(&mut self) -> Result<Answer> {
+        if let Some(kept) = self.connection.take().filter(Connection::usable) {
+            match self.send_on(kept).await {
+                Err(fault) if unsent(&fault) => {}
+                answer => return answer,
+            }
+        }
+        let new = Connection::open(self.doors[self.door].address).await?;
+        self.send_on(new).await
+    }
+
+    async fn send_on(&mut self, mut connection: Connection) -> Result<Answer> {
         let request = Request::get("/api/whoami")
             .header(header::HOST, &self.users.host)
             .header(header::ACCEPT, "application/json")
             .body(Full::new(Bytes::new()))?;
-        let mut connection = match self.connection.take() {
-            Some(connection) if connection.usable() => connection,
-            _ => Connection::open(self.doors[self.door].address).await?,
-        };
         let answer = connection.send(request).await?;
         self.connection = Some(connection);
         Ok(answer)
@@ -253,6 +262,12 @@ impl Client {
             }
         }
     }
+}
+
+/// Tells whether nothing of a request had been sent when it failed.
+fn unsent(fault: &anyhow::Error) -> bool {
+    let http = fault.downcast_ref::<hyper::Error>();
+    http.is_some_and(|error| error.is_canceled() || error.is_closed())
 }
 
 /// Returns the number before the point of a version's name such as `2.0`.

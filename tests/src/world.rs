@@ -114,7 +114,11 @@ impl World {
             .map(|_| Ok([ports::free()?, ports::free()?, ports::free()?]))
             .collect::<Result<_>>()?;
         // Gateways of one installation share an address; here they share all of it but the port.
-        let [_, apps_port, edge_port] = fleet.first().copied().unwrap_or_default();
+        let [_, apps_port, edge_port] = match fleet.first() {
+            Some(ports) => *ports,
+            // Nobody listens there.
+            None => [ports::free()?; 3],
+        };
         let keys = match callers {
             Callers::Believed => None,
             Callers::Keyed => Some(Keys::new(folder.path())?),

@@ -3,6 +3,8 @@
 
 pub(crate) mod answers;
 pub(crate) mod applied;
+pub(crate) mod beats;
+pub(crate) mod board;
 pub(crate) mod leases;
 pub(crate) mod traffic;
 

@@ -3,6 +3,7 @@
 pub(crate) mod advance;
 pub(crate) mod confirm;
 pub(crate) mod driver;
+pub(crate) mod heard;
 pub(crate) mod record;
 pub(crate) mod step;
 

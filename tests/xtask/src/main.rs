@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask --help`. Continuous integration calls `test` and nothing
 //! else.
 
+mod bench;
 mod dev;
 mod prove;
 mod run;
@@ -28,6 +29,8 @@ enum Task {
     Test(test::Options),
     /// Proves one of the promises of the switch and prints the figures.
     Prove(prove::Options),
+    /// Measures the switch beside its peers and prints the figures.
+    Bench(bench::Options),
     /// Plays the whole story on real processes under load and prints its figures.
     Story(story::Options),
     /// Installs the programs that tests and demonstration use.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Dev(options) => dev::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Prove(options) => prove::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Story(options) => story::run(&options),
         Task::Tools => tools::install(),
     };

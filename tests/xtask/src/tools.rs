@@ -69,23 +69,43 @@ pub(crate) fn postgres() -> Result<()> {
         return Ok(());
     }
     step("installing PostgreSQL", || {
-        if !runs("apt-get", &["--version"]) {
-            bail!("no PostgreSQL server program found; install PostgreSQL 15 or newer");
-        }
-        let sudo: &[&str] = if runs("sudo", &["-n", "true"]) {
-            &["sudo"]
-        } else {
-            &[]
-        };
-        for words in [
-            &["apt-get", "update", "-qq"][..],
-            &["apt-get", "install", "-y", "-qq", "postgresql"][..],
-        ] {
-            let words = [sudo, words].concat();
-            checked(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))?;
-        }
-        Ok(())
+        packages(&["postgresql"], "PostgreSQL 15 or newer")
     })
+}
+
+/// Installs nginx and HAProxy, which the benchmark measures beside Switchover, when they are missing.
+pub(crate) fn peers() -> Result<()> {
+    let missing: Vec<&str> = [("nginx", "-v"), ("haproxy", "-v")]
+        .into_iter()
+        .filter(|(program, version)| !runs(program, &[version]))
+        .map(|(program, _)| program)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    step("installing nginx and HAProxy", || {
+        packages(&missing, "nginx and HAProxy")
+    })
+}
+
+/// Installs packages of the system; `what` says to people what they are.
+fn packages(names: &[&str], what: &str) -> Result<()> {
+    if !runs("apt-get", &["--version"]) {
+        bail!("not found, and there is no apt-get to install it: install {what}");
+    }
+    let sudo: &[&str] = if runs("sudo", &["-n", "true"]) {
+        &["sudo"]
+    } else {
+        &[]
+    };
+    for words in [
+        &["apt-get", "update", "-qq"][..],
+        &[&["apt-get", "install", "-y", "-qq"], names].concat()[..],
+    ] {
+        let words = [sudo, words].concat();
+        checked(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(())
 }
 
 /// Returns cargo-deny, installed into the target folder when it is missing there and elsewhere.

@@ -27,6 +27,8 @@ use crate::{
         self, StreamId,
         answers::{self, Answered},
         applied::Ledger,
+        beats::{self, Heard},
+        board::{self, Board},
     },
     recovery,
     store::gateways,
@@ -49,6 +51,8 @@ pub(super) struct Fleet {
     catalog: Arc<Catalog>,
     sessions: mpsc::Sender<Session>,
     answers: mpsc::Sender<Answered>,
+    beats: mpsc::Sender<Heard>,
+    board: Board,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -59,6 +63,13 @@ impl Fleet {
         let (sessions, arriving) = mpsc::channel(NEW_MAX);
         let (answers, waiting) = answers::channel();
         let (db, clock) = (catalog.db.clone(), catalog.clock.clone());
+        let (beats, heard) = beats::channel();
+        shell.spawn(
+            "beats",
+            beats::write_down(db.clone(), heard, shell.stopping()),
+        );
+        let (board, painter) = board::board(db.clone());
+        shell.spawn("routes", painter.run(shell.stopping()));
         shell.spawn(
             "answers",
             answers::take_in(db, clock, waiting, shell.stopping()),
@@ -68,6 +79,8 @@ impl Fleet {
             catalog,
             sessions,
             answers,
+            beats,
+            board,
         }
     }
 }
@@ -105,6 +118,8 @@ impl wire::fleet_service_server::FleetService for Fleet {
             inbound,
             outbound,
             answers: self.answers.clone(),
+            beats: self.beats.clone(),
+            board: self.board.clone(),
             forget,
             ledger: Ledger::new(&hello.positions),
             early,

@@ -9,15 +9,20 @@ use runtime::{Backoff, CancellationToken, Clock};
 use tokio::sync::mpsc;
 
 use crate::{
+    application::FleetMode,
     error::Error,
+    recovery,
     store::{applications, switches},
-    switch::{Answer, Event, advance::advance},
+    switch::{Answer, Event, State, advance::advance, heard::tick_off},
 };
 
 /// Answers that wait at most; who has more to say waits.
 const WAITING_MAX: usize = 1024;
 /// Answers of one transaction at most.
-const BATCH: usize = 256;
+const BATCH: usize = WAITING_MAX;
+/// Switches that more gateways take part in are saved once for all answers that only tick a name off.
+/// For fewer that saves nothing that counts, and each answer is a step of its own.
+const FEW: usize = 8;
 const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -95,6 +100,11 @@ async fn write_down(
         let Some(mut switch) = switches::find_open(tx, application).await? else {
             return Ok(());
         };
+        // The catalog is in recovery: no answer counts.
+        if recovery::now(tx).await?.is_some() {
+            return Ok(());
+        }
+        let mut unsaved = false;
         for answered in answers {
             if answered.timeline != known.timeline {
                 continue;
@@ -104,7 +114,25 @@ async fn write_down(
                 nonce: answered.nonce,
                 answer: answered.answer.clone(),
             };
+            let many = switch.record.gateways.len() > FEW;
+            // There a step may also find that nobody is left of whom an answer is to be expected.
+            let fences = match known.policy.fleet {
+                FleetMode::Static => false,
+                FleetMode::Fenced { .. } => matches!(switch.state, State::Preparing { .. }),
+            };
+            if many && !fences && tick_off(&mut switch.state, &event) {
+                switch.record.note(&event, clock.now());
+                unsaved = true;
+                continue;
+            }
+            let before = switch.revision;
             switch = advance(tx, clock, switch, &event).await?;
+            unsaved &= switch.revision == before;
+        }
+        if unsaved && !switches::save(tx, &switch, clock.now()).await? {
+            return Err(Error::Broken(
+                "a switch changed under the transaction that took answers in",
+            ));
         }
         Ok(())
     })

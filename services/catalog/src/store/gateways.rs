@@ -1,6 +1,10 @@
 //! Gateways: who is a member of the fleet, who gets leases, and what each has last said.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use ::store::{Error, Tx, on};
 use contract::GatewayName;
@@ -138,6 +142,31 @@ pub(crate) async fn roll(tx: &mut Tx) -> Result<Vec<OnRoll>, Error> {
                 marked: marked == 1,
                 ran_out: span(TABLE, "fenced_for", fenced_for)?,
             })
+        })
+        .collect()
+}
+
+/// A member that follows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Follower {
+    /// The stream that counts.
+    pub(crate) stream: StreamId,
+    /// The operator takes it out of use.
+    pub(crate) draining: bool,
+}
+
+/// Returns every member that follows.
+pub(crate) async fn followers(tx: &mut Tx) -> Result<HashMap<GatewayName, Follower>, Error> {
+    const SQL: &str = "select name, stream, draining from gateways where stream is not null";
+    let rows: Vec<(String, String, i64)> =
+        on!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    rows.iter()
+        .map(|(name, stream, draining)| {
+            let follower = Follower {
+                stream: parsed(TABLE, "stream", stream)?,
+                draining: *draining == 1,
+            };
+            Ok((parsed(TABLE, "name", name)?, follower))
         })
         .collect()
 }

@@ -335,7 +335,11 @@ fn apply(turn: &Turn, route: Route) -> Step {
         acts.extend(settle(&mut next));
     }
     acts.push(Act::Flip(Box::new(next.app_route())));
-    if !(planted(Plant::HoldNotPersisted) && next.route.order.promises()) {
+    // The promise on disk says all that a hold needs (R3), and whatever else uses the disk would make
+    // it longer: what is on disk changes with the outcome.
+    let held_by_promise = matches!(next.stage, Stage::Holding { .. }) && next.promise.kept();
+    let unwritten = planted(Plant::HoldNotPersisted) && next.route.order.promises();
+    if !held_by_promise && !unwritten {
         acts.push(Act::Write);
     }
     acts.extend(work);

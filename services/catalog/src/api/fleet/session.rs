@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 
-use ::store::{Db, Listener};
+use ::store::Db;
 use contract::{ApplicationName, Fault, GatewayName, Problem, Violations};
 use prost::Message as _;
 use proto::catalog::v1::{self as wire, follow_request::Message, follow_response};
@@ -19,16 +19,15 @@ use crate::{
         Said, StreamId,
         answers::Answered,
         applied::{Ledger, Sent, Verdict, sha256},
+        beats::Heard,
+        board::{Board, Picture},
         leases::{Renewal, renew},
         traffic::traffic,
     },
-    recovery,
     routes::{self, Route},
-    store::{ROUTES, applications, gateways},
+    store::{applications, gateways},
 };
 
-/// A lost wake-up costs at most this.
-const POLL: Duration = Duration::from_secs(2);
 /// A gateway that does not read for this long is gone.
 const READ_MAX: Duration = Duration::from_secs(10);
 /// How often it is written down at most that a gateway was heard; beats come every 5 s.
@@ -42,6 +41,8 @@ pub(super) struct Session {
     pub(super) inbound: Streaming<wire::FollowRequest>,
     pub(super) outbound: mpsc::Sender<Result<wire::FollowResponse, Status>>,
     pub(super) answers: mpsc::Sender<Answered>,
+    pub(super) beats: mpsc::Sender<Heard>,
+    pub(super) board: Board,
     /// Applications whose earlier lives the gateway must forget.
     pub(super) forget: BTreeSet<ApplicationName>,
     /// What it has applied, and what it has last said.
@@ -119,9 +120,10 @@ impl Session {
     }
 
     async fn follow(&mut self, stop: &CancellationToken) -> Result<Infallible, End> {
-        let mut routes: Listener = self.catalog.db.listen(ROUTES);
+        let mut board = self.board.clone();
         let forget = std::mem::take(&mut self.forget);
-        self.send_changes(&forget).await?;
+        let picture = board.fresh().await;
+        self.send_changes(picture, &forget).await?;
         self.send(render::synced(self.ledger.applications()))
             .await?;
         let clock = self.catalog.clock.clone();
@@ -137,10 +139,10 @@ impl Session {
                     let due = clock.instant().saturating_sub(heard) >= HEARD_EVERY;
                     if due || (first && said != Said::default()) {
                         heard = clock.instant();
-                        self.hear(&said).await?;
+                        self.hear(&said);
                     }
                 }
-                () = routes.changed_or(POLL) => self.send_changes(&BTreeSet::new()).await?,
+                picture = board.changed() => self.send_changes(picture, &BTreeSet::new()).await?,
             }
         }
     }
@@ -206,7 +208,8 @@ impl Session {
             Verdict::Fine => Ok(()),
             Verdict::SendAgain => {
                 tracing::warn!(gateway.name = %self.gateway, "a gateway has applied something else than it was told; it is told again");
-                self.send_changes(&BTreeSet::new()).await
+                let picture = self.board.clone().fresh().await;
+                self.send_changes(picture, &BTreeSet::new()).await
             }
             Verdict::Diverged => {
                 tracing::warn!(gateway.name = %self.gateway, "a gateway has diverged: it was told again and still differs");
@@ -215,65 +218,75 @@ impl Session {
         }
     }
 
-    /// Writes down that it was heard, and what it said.
-    async fn hear(&self, said: &Said) -> Result<(), End> {
-        let now = self.catalog.clock.now();
-        let said = Said {
-            positions: self.ledger.positions(),
-            refused: self.ledger.refusals(),
-            diverged: self.ledger.diverged(),
-            ..said.clone()
+    /// Has it written down that the gateway was heard, and what it said. That its stream counts no more
+    /// shows in the next picture.
+    fn hear(&self, said: &Said) {
+        let heard = Heard {
+            gateway: self.gateway.clone(),
+            stream: self.stream,
+            said: Said {
+                positions: self.ledger.positions(),
+                refused: self.ledger.refusals(),
+                diverged: self.ledger.diverged(),
+                ..said.clone()
+            },
+            at: self.catalog.clock.now(),
         };
-        let heard = ::store::write!(self.catalog.db, |tx| gateways::heard(
-            tx,
-            &self.gateway,
-            self.stream,
-            &said,
-            now
-        )
-        .await);
-        match heard {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.replaced()),
-            // The gateway is fine, and keeps following.
-            Err(error) if error.transient() => Ok(()),
-            Err(error) => Err(Error::from(error).into()),
+        if self.beats.try_send(heard).is_err() {
+            tracing::warn!(gateway.name = %self.gateway, "a beat is lost: too many wait to be written down");
         }
     }
 
-    /// Sends the latest of each route that has changed since it was sent, or is to be sent again. Read
-    /// after the membership was written, so that no gateway knows a route that a switch without it
-    /// could have left (R6). What it must forget it is told first.
-    async fn send_changes(&mut self, forget: &BTreeSet<ApplicationName>) -> Result<(), End> {
-        let changes = changes(&self.catalog.db, &self.gateway, self.stream, &self.ledger);
-        let changes = match changes.await {
-            Ok(changes) => changes,
-            Err(Error::Store(error)) if error.transient() && !self.ledger.is_empty() => {
-                tracing::warn!(gateway.name = %self.gateway, error = &error as &dyn std::error::Error, "routes wait for the database");
+    /// Sends the latest of each route that has changed since it was sent, or is to be sent again. The
+    /// first picture was begun after the membership was written, so that no gateway knows a route that
+    /// a switch without it could have left (R6). What it must forget it is told first.
+    async fn send_changes(
+        &mut self,
+        picture: Result<Arc<Picture>, Problem>,
+        forget: &BTreeSet<ApplicationName>,
+    ) -> Result<(), End> {
+        let picture = match picture {
+            Ok(picture) => picture,
+            Err(problem) if problem.transient() && !self.ledger.is_empty() => {
+                tracing::warn!(gateway.name = %self.gateway, %problem, "routes wait for the database");
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
+            Err(problem) => return Err(End::Told(problem)),
         };
-        let Some(mut changes) = changes else {
+        let Some(follower) = picture.follower(&self.gateway, self.stream) else {
             return Err(self.replaced());
         };
-        if let Some(early) = self.early.take() {
-            changes.routes = early;
-        }
-        if changes.draining != self.drained {
-            self.drained = changes.draining;
-            self.send(render::drain_order(changes.draining)).await?;
+        if follower.draining != self.drained {
+            self.drained = follower.draining;
+            self.send(render::drain_order(follower.draining)).await?;
         }
         for application in forget {
             self.ledger.removed(application);
             self.send(render::removed(application)).await?;
         }
-        for application in changes.removed {
-            self.ledger.removed(&application);
-            self.send(render::removed(&application)).await?;
+        let routes = picture.routes();
+        let known = self.ledger.applications();
+        let gone: Vec<_> = known
+            .filter(|name| !routes.contains_key(*name))
+            .cloned()
+            .collect();
+        for application in &gone {
+            self.ledger.removed(application);
+            self.send(render::removed(application)).await?;
         }
-        for route in changes.routes {
-            self.send_route(route).await?;
+        if let Some(early) = self.early.take() {
+            for route in early {
+                self.send_route(route).await?;
+            }
+            return Ok(());
+        }
+        for (application, route) in routes {
+            if self
+                .ledger
+                .lacks(application, route.timeline, route.revision)
+            {
+                self.send_route(Route::clone(route)).await?;
+            }
         }
         Ok(())
     }
@@ -314,43 +327,6 @@ impl Session {
         }
         .into()
     }
-}
-
-/// What has changed since it was sent.
-struct Changes {
-    draining: bool,
-    removed: Vec<ApplicationName>,
-    routes: Vec<Route>,
-}
-
-/// Reads what has changed; none if the stream counts no more. In recovery nobody is told anything.
-async fn changes(
-    db: &Db,
-    gateway: &GatewayName,
-    stream: StreamId,
-    ledger: &Ledger,
-) -> Result<Option<Changes>, Error> {
-    ::store::read!(db, |tx| {
-        recovery::refuse(tx).await?;
-        let Some(followed) = gateways::follows(tx, gateway, stream).await? else {
-            return Ok(None);
-        };
-        let known = applications::route_revisions(tx).await?;
-        let names: BTreeSet<_> = known.iter().map(|(name, ..)| name).collect();
-        let gone = ledger.applications().filter(|name| !names.contains(name));
-        let removed = gone.cloned().collect();
-        let mut routes = Vec::new();
-        for (name, timeline, revision) in &known {
-            if ledger.lacks(name, *timeline, *revision) {
-                routes.extend(routes::read(tx, name).await?);
-            }
-        }
-        Ok(Some(Changes {
-            draining: followed.draining,
-            removed,
-            routes,
-        }))
-    })
 }
 
 /// Reads every route.
