@@ -6,7 +6,7 @@ use ::store::Tx;
 use contract::{ApplicationName, ApplicationRef, Revision, SwitchName, Timeline, VersionName};
 
 use crate::{
-    application::{Application, HealthCheck, Serving, Version},
+    application::{Application, HealthCheck, Overlap, Serving, Version},
     error::Error,
     place::Place,
     store::{applications, switches, versions},
@@ -30,6 +30,8 @@ pub(crate) struct Route {
     pub(crate) test: Option<(Target, TokenHash)>,
     pub(crate) order: Option<(SwitchName, Order)>,
     pub(crate) hold_request_timeout: Duration,
+    /// Long-lived connections that are ended a second when a generation drains.
+    pub(crate) drain_rate: u32,
 }
 
 /// A version as a gateway needs it.
@@ -51,6 +53,8 @@ pub(crate) enum Order {
         nonce: contract::Nonce,
         target: Target,
         grants: Grants,
+        overlap: Overlap,
+        overlap_timeout: Duration,
     },
     Release {
         nonce: contract::Nonce,
@@ -99,7 +103,8 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
         active,
         test,
         order,
-        hold_request_timeout: application.policy.hold_timeout + LONGER_THAN_ANY_HOLD,
+        hold_request_timeout: application.policy.hold_time() + LONGER_THAN_ANY_HOLD,
+        drain_rate: application.policy.drain_rate,
     }))
 }
 
@@ -118,10 +123,12 @@ async fn order(
             nonce,
             target: target(tx, application, &switch.target).await?,
             grants: grants.clone(),
+            overlap: application.policy.overlap,
+            overlap_timeout: application.policy.overlap_timeout,
         }),
-        Some(Turn::Releasing(nonce)) => Some(Order::Release {
+        Some(Turn::Releasing(nonce, limit)) => Some(Order::Release {
             nonce,
-            drain_timeout: application.policy.drain_timeout,
+            drain_timeout: limit.time(&application.policy),
         }),
     })
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use ::store::Db;
 use contract::{ApplicationName, GatewayName, Nonce, Timeline};
+use jiff::Timestamp;
 use runtime::{Backoff, CancellationToken, Clock};
 use tokio::sync::mpsc;
 
@@ -18,6 +19,8 @@ use crate::{
 const WAITING_MAX: usize = 1024;
 /// Answers of one transaction at most.
 const BATCH: usize = 256;
+/// How a drain goes is written down this often at most, for each gateway.
+const DRAINING_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -45,13 +48,23 @@ pub(crate) async fn take_in(
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut waiting = Vec::with_capacity(BATCH);
+    let mut said: BTreeMap<(ApplicationName, GatewayName), Timestamp> = BTreeMap::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             taken = answers.recv_many(&mut waiting, BATCH) => if taken == 0 { return Ok(()) },
         }
         let mut by_application: BTreeMap<ApplicationName, Vec<Answered>> = BTreeMap::new();
+        let now = clock.now();
+        said.retain(|_, at: &mut Timestamp| fresh(*at, now));
         for answered in waiting.drain(..) {
+            if let Answer::Draining { .. } = &answered.answer {
+                let by = (answered.application.clone(), answered.gateway.clone());
+                if said.contains_key(&by) {
+                    continue;
+                }
+                said.insert(by, now);
+            }
             by_application
                 .entry(answered.application.clone())
                 .or_default()
@@ -82,6 +95,11 @@ pub(crate) async fn take_in(
     }
 }
 
+/// Tells whether less time has passed since than must lie between two notes of one drain.
+fn fresh(at: Timestamp, now: Timestamp) -> bool {
+    Duration::try_from(now.duration_since(at)).is_ok_and(|passed| passed < DRAINING_EVERY)
+}
+
 async fn write_down(
     db: &Db,
     clock: &Clock,
@@ -104,6 +122,10 @@ async fn write_down(
                 nonce: answered.nonce,
                 answer: answered.answer.clone(),
             };
+            let known = switch.record.gateways.get(&answered.gateway);
+            if known.is_some_and(|known| known.knows(&answered.answer)) {
+                continue;
+            }
             switch = advance(tx, clock, switch, &event).await?;
         }
         Ok(())

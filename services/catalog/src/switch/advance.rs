@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use runtime::Clock;
 
 use super::{
-    Commit, Event, Facts, Failure, Outcome, Phase, Switch,
+    Commit, Event, Facts, Failure, Limit, Outcome, Phase, Switch,
     step::{Step, step},
 };
 use crate::{
@@ -66,6 +66,10 @@ pub(crate) async fn advance(
     switch.state = next;
     if commits {
         commit(tx, &application, &mut switch, now).await?;
+        switch.record.drain_deadline = Some(Limit::Policy.deadline(now, &application.policy));
+    }
+    if let (Some(commit), Some(limit)) = (switch.commit, switch.state.limit()) {
+        switch.record.drain_deadline = Some(limit.deadline(commit.at, &application.policy));
     }
     if !switches::save(tx, &switch, now).await? {
         return Err(Error::Broken(
@@ -155,6 +159,8 @@ async fn note_given_up(
         | Event::Answered { .. }
         | Event::Joined(_)
         | Event::Left(_)
+        | Event::DrainExtended { .. }
+        | Event::DrainCut
         | Event::TimePassed => CATALOG.to_owned(),
     };
     let act = Act {

@@ -1,5 +1,7 @@
 //! What an operator says of applications and versions, checked field by field.
 
+mod life;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{
@@ -256,12 +258,17 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
                 "is not one of STOP and GO_ON",
             ),
         };
-        v.join((prepare, hold, drain, failures)).map(
-            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures)| Policy {
+        let life = life::read(v, &policy, &default);
+        v.join((prepare, hold, drain, failures, life)).map(
+            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures, life)| Policy {
                 prepare_timeout,
                 hold_timeout,
                 drain_timeout,
                 tenant_failures,
+                overlap: life.overlap,
+                overlap_timeout: life.overlap_timeout,
+                drain_rate: life.drain_rate,
+                bake: life.bake,
             },
         )
     })

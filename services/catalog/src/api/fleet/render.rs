@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proto::catalog::v1::{self as wire, follow_response::Message};
 
 use crate::{
-    api::applications::render::health,
+    api::applications::render::{health, overlap},
     fleet::Member,
     routes::{Order, Route, Target},
 };
@@ -59,6 +59,7 @@ pub(super) fn route(route: Route) -> wire::FollowResponse {
             .order
             .map(|(switch, order)| turn(switch.to_string(), order)),
         hold_request_timeout: Some(duration::write(route.hold_request_timeout)),
+        drain_rate: route.drain_rate.try_into().unwrap_or(i32::MAX),
         ..Default::default()
     }))
 }
@@ -74,13 +75,16 @@ fn turn(switch: String, order: Order) -> wire::route::Turn {
             nonce,
             target: to,
             grants,
+            overlap: whether,
+            overlap_timeout,
         } => wire::route::Turn::Holding(wire::Holding {
             switch,
             nonce: nonce.to_string(),
             target: Some(target(&to)),
             grants_revision: grants.revision.get(),
             grants_timeline: grants.timeline.to_string(),
-            ..Default::default()
+            overlap: overlap(whether).into(),
+            overlap_timeout: Some(duration::write(overlap_timeout)),
         }),
         Order::Release {
             nonce,

@@ -142,10 +142,8 @@ impl Session {
     async fn take(&self, message: wire::FollowRequest) -> Result<(), End> {
         match message.message {
             Some(Message::Answer(answer)) => {
-                match parse::answer(&self.gateway, answer).map_err(End::Told)? {
-                    Some(answered) => self.answers.send(answered).await.map_err(|_| End::Gone),
-                    None => Ok(()),
-                }
+                let answered = parse::answer(&self.gateway, answer).map_err(End::Told)?;
+                self.answers.send(answered).await.map_err(|_| End::Gone)
             }
             Some(Message::Beat(_) | Message::Applied(_) | Message::Refused(_)) => Ok(()),
             Some(Message::Hello(_)) | None => {

@@ -55,6 +55,7 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
             .map(|(name, progress)| gateway(GatewayRef::from(name.clone()).to_string(), progress))
             .collect(),
         etag: Etag::from(switch.revision).to_string(),
+        drain_deadline: switch.record.drain_deadline.map(time::write),
         ..Default::default()
     }
 }
@@ -110,7 +111,13 @@ fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
         longest_hold: Some(duration::write(progress.longest_hold)),
         drained_requests: progress.drained_requests,
         cut_requests: progress.cut_requests,
-        ..Default::default()
+        ready_time: progress.ready_at.map(time::write),
+        held_time: progress.held_at.map(time::write),
+        released_time: progress.released_at.map(time::write),
+        drained_time: progress.drained_at.map(time::write),
+        failed_requests: progress.failed_requests,
+        closed_connections: progress.closed_connections,
+        open_requests: progress.open_requests,
     }
 }
 
@@ -124,6 +131,8 @@ pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::Hist
         Action::SwitchConfirmed => Wire::SwitchConfirmed,
         Action::Activated => Wire::Activated,
         Action::SwitchGivenUp => Wire::SwitchGivenUp,
+        Action::DrainExtended => Wire::DrainExtended,
+        Action::DrainCut => Wire::DrainCut,
     };
     let version = VersionRef {
         application: application.clone(),

@@ -85,7 +85,13 @@ fn cancelled() -> Event {
     }
 }
 
-fn answers() -> [Answer; 5] {
+fn extended() -> Event {
+    Event::DrainExtended {
+        time: Duration::from_secs(600),
+    }
+}
+
+fn answers() -> [Answer; 6] {
     [
         Answer::Ready,
         Answer::NotReady("no route".to_owned()),
@@ -93,10 +99,16 @@ fn answers() -> [Answer; 5] {
         Answer::Released {
             held_requests: 1,
             longest_hold: Duration::from_millis(3),
+            failed_requests: 0,
         },
         Answer::Drained {
             finished_requests: 1,
             cut_requests: 0,
+            closed_connections: 0,
+        },
+        Answer::Draining {
+            open_requests: 2,
+            closed_connections: 1,
         },
     ]
 }
@@ -152,6 +164,8 @@ impl World {
             | Event::ConsentSettled { .. }
             | Event::Answered { .. }
             | Event::Cancelled { .. }
+            | Event::DrainExtended { .. }
+            | Event::DrainCut
             | Event::TimePassed => {}
         }
         let decided = next.decide(event, policy);
@@ -200,10 +214,12 @@ impl World {
         }
         // Nobody is waited for who is not a member.
         let waited = match &next.state {
-            State::Preparing { roll } | State::Holding { roll, .. } | State::Draining { roll } => {
-                roll.silent.clone()
+            State::Preparing { roll }
+            | State::Holding { roll, .. }
+            | State::Draining { roll, .. } => roll.silent.clone(),
+            State::Releasing { roll, draining, .. } => {
+                roll.silent.union(draining).cloned().collect()
             }
-            State::Releasing { roll, draining } => roll.silent.union(draining).cloned().collect(),
             State::Provisioning
             | State::ClosingConsent { .. }
             | State::Settling { .. }
@@ -215,7 +231,7 @@ impl World {
             State::Preparing { roll }
             | State::Holding { roll, .. }
             | State::Releasing { roll, .. }
-            | State::Draining { roll } => assert!(!roll.silent.is_empty(), "{}", context()),
+            | State::Draining { roll, .. } => assert!(!roll.silent.is_empty(), "{}", context()),
             State::Provisioning
             | State::ClosingConsent { .. }
             | State::Settling { .. }
@@ -223,9 +239,20 @@ impl World {
         }
         // The same event again changes nothing more.
         let again = next.decide(event, policy);
-        if event != &tenants(false, 0) {
+        let tells = matches!(
+            event,
+            Event::Answered {
+                answer: Answer::Draining { .. },
+                ..
+            }
+        );
+        if tells {
+            // How a drain goes changes what is known of the switch and nothing else.
+            assert!(*decided == Step::Stays || *decided == Step::Goes(self.state.clone()));
+        } else if event != &tenants(false, 0) {
             assert_eq!(again, Step::Stays, "counted twice: {}", context());
         }
+        self.check_drain(event, decided, next);
         // A cancel works until the commit, and after it does nothing.
         if let Event::Cancelled { .. } = event {
             let open = self.state.outcome().is_none();
@@ -245,7 +272,7 @@ impl World {
                 State::Preparing { roll }
                 | State::Holding { roll, .. }
                 | State::Releasing { roll, .. }
-                | State::Draining { roll } => Some(roll.nonce),
+                | State::Draining { roll, .. } => Some(roll.nonce),
                 State::Provisioning
                 | State::ClosingConsent { .. }
                 | State::Settling { .. }
@@ -254,6 +281,36 @@ impl World {
             if present != Some(*of) || !self.fleet.contains(gateway) {
                 assert_eq!(*decided, Step::Stays, "{}", context());
             }
+        }
+    }
+
+    /// The operator's word on a drain counts while there is one, and moves nothing but its end.
+    fn check_drain(&self, event: &Event, decided: &Step, next: &World) {
+        let limit = if let Event::DrainExtended { time } = event {
+            Limit::Extended { time: *time }
+        } else if let Event::DrainCut = event {
+            Limit::Cut { at: self.now }
+        } else {
+            return;
+        };
+        let Some(before) = self.state.limit() else {
+            assert_eq!(*decided, Step::Stays, "{event:?} in {self:?}");
+            return;
+        };
+        if *decided == Step::Stays {
+            assert!(before.is_cut() || before == limit, "{event:?} in {self:?}");
+            return;
+        }
+        assert_eq!(next.state.limit(), Some(limit));
+        assert_eq!(next.state.phase(), self.state.phase());
+        assert_ne!(
+            next.state.turn(),
+            self.state.turn(),
+            "gateways must hear of it"
+        );
+        let (was, is) = (self.state.until(), next.state.until());
+        if matches!(self.state, State::Draining { .. }) {
+            assert_eq!(is > was, !limit.is_cut(), "{event:?} in {self:?}: {is:?}");
         }
     }
 
@@ -283,6 +340,8 @@ impl World {
             closed(),
             Event::ConsentSettled { denied: 1 },
             cancelled(),
+            extended(),
+            Event::DrainCut,
             Event::TimePassed,
         ];
         for gateway in (0..universe).map(gateway) {
@@ -485,14 +544,14 @@ fn helpful(world: &World, seed: &mut u64) -> Event {
             answer,
         }
     };
-    let [ready, _, held, released, drained] = answers();
+    let [ready, _, held, released, drained, _] = answers();
     match &world.state {
         State::Provisioning => tenants(true, 0),
         State::Preparing { roll } => answer(roll, &roll.silent, ready, seed),
         State::ClosingConsent { .. } => closed(),
         State::Holding { roll, .. } => answer(roll, &roll.silent, held, seed),
         State::Releasing { roll, .. } => answer(roll, &roll.silent, released, seed),
-        State::Draining { roll } => answer(roll, &roll.silent, drained, seed),
+        State::Draining { roll, .. } => answer(roll, &roll.silent, drained, seed),
         State::Settling { .. } => Event::ConsentSettled { denied: 0 },
         State::Ended { .. } => Event::TimePassed,
     }
