@@ -4,6 +4,7 @@ pub(crate) mod advance;
 pub(crate) mod confirm;
 pub(crate) mod drain;
 pub(crate) mod driver;
+pub(crate) mod receipt;
 pub(crate) mod record;
 pub(crate) mod step;
 

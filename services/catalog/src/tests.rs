@@ -6,6 +6,7 @@ mod fleet;
 mod gateway;
 mod giving_up;
 mod peers;
+mod receipts;
 mod refusing;
 mod registering;
 mod switching;

@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     registration,
     store::{
-        SWITCHES, history,
+        SWITCHES, history, receipts,
         switches::{self, Which},
     },
     switch::{
@@ -136,9 +136,19 @@ impl wire::switch_service_server::SwitchService for Switches {
 
     async fn get_receipt(
         &self,
-        _request: Request<wire::GetReceiptRequest>,
+        request: Request<wire::GetReceiptRequest>,
     ) -> Answer<wire::GetReceiptResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let name = name(&request.get_ref().name)?;
+        let switch = find(&self.catalog, &name).await?;
+        if switch.state.ended_at().is_none() {
+            return Err(Problem::from(Error::NoReceiptYet { open: name }).into());
+        }
+        let read = ::store::read!(self.catalog.db, |tx| {
+            let signed = receipts::find(tx, &name).await?;
+            signed.ok_or_else(|| Error::NotFound(format!("receipt of {name}")))
+        });
+        let signed = read.map_err(Problem::from)?;
+        Ok(Response::new(render::receipt(signed)?))
     }
 
     async fn confirm_update(

@@ -3,10 +3,10 @@
 use ::store::{Db, Tx};
 use contract::{Nonce, Prose, SwitchName};
 use jiff::Timestamp;
-use runtime::Clock;
+use runtime::{Clock, SigningKey};
 
 use super::{
-    Commit, Event, Facts, Failure, Limit, Outcome, Phase, Switch,
+    Commit, Event, Facts, Failure, Limit, Outcome, Phase, Switch, receipt,
     step::{Step, step},
 };
 use crate::{
@@ -24,17 +24,24 @@ use crate::{
 /// Who acts where nobody else does.
 const CATALOG: &str = "catalog";
 
-/// Lets an event happen to a switch, and returns the switch as it is then.
+/// Lets an event happen to a switch, and returns the switch as it is then. What ends a switch comes
+/// through here: the receipt, signed by `key`, is written with the end.
 pub(crate) async fn apply(
     db: &Db,
     clock: &Clock,
+    key: &SigningKey,
     name: &SwitchName,
     event: &Event,
 ) -> Result<Switch, Error> {
     ::store::write!(db, |tx| {
         let switch = switches::find(tx, name).await?;
         let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        advance(tx, clock, switch, event).await
+        let was_over = switch.state.ended_at().is_some();
+        let switch = advance(tx, clock, switch, event).await?;
+        if switch.state.ended_at().is_some() && !was_over {
+            receipt::write(tx, key, &switch).await?;
+        }
+        Ok(switch)
     })
 }
 

@@ -1,13 +1,13 @@
 //! Keeps switches going: claims what is due, lets time pass, does what is owed. Any replica may; the
 //! row is the truth, and a crash anywhere only means that another one looks at it later.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Db;
 use contract::VersionRef;
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use runtime::{CancellationToken, Clock, retry};
+use runtime::{CancellationToken, Clock, SigningKey, retry};
 
 use super::{Effect, Event, Switch, advance::apply, step};
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
+    /// Signs receipts.
+    pub(crate) key: Arc<SigningKey>,
 }
 
 impl Driver {
@@ -119,7 +121,14 @@ impl Driver {
             .until()
             .is_some_and(|until| until <= self.clock.now())
         {
-            apply(&self.db, &self.clock, &switch.name, &Event::TimePassed).await?;
+            apply(
+                &self.db,
+                &self.clock,
+                &self.key,
+                &switch.name,
+                &Event::TimePassed,
+            )
+            .await?;
             return Ok(());
         }
         let Some(effect) = step::owed(&switch.state) else {
@@ -131,7 +140,7 @@ impl Driver {
             never = self.keep(switch) => match never {},
         };
         match answer {
-            Ok(event) => drop(apply(&self.db, &self.clock, &switch.name, &event).await?),
+            Ok(event) => drop(apply(&self.db, &self.clock, &self.key, &switch.name, &event).await?),
             Err(problem) => {
                 tracing::warn!(
                     switch.name = %switch.name,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        GatewayAnswer, HistoryAction, SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
+        GatewayAnswer, HistoryAction, Overlap, SwitchKind, SwitchState, TenantFailurePolicy,
+        VersionState,
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},
@@ -81,6 +82,12 @@ said! {
         DrainExtended: Plain "drain extended",
         DrainCut: Plain "drain cut",
         Adopted: Good "adopted",
+    }
+    Overlap {
+        Unspecified: Plain "allowed",
+        Allowed: Plain "allowed",
+        Abort: Plain "none, or the switch is given up",
+        Cut: Plain "none, what is left is cut",
     }
     TenantFailurePolicy {
         Unspecified: Plain "stop the switch",

@@ -1,11 +1,12 @@
 //! Switches and history as messages.
 
-use contract::{ApplicationName, Etag, GatewayRef, VersionRef, duration, time};
+use contract::{ApplicationName, Etag, GatewayRef, Problem, VersionRef, duration, time};
 use proto::catalog::v1 as wire;
+use runtime::PublicKey;
 
 use crate::{
     store::history::{Action, Entry},
-    switch::{Kind, Phase, Progress, Switch, Tenants, record::Answered},
+    switch::{Kind, Phase, Progress, Switch, Tenants, receipt::Signed, record::Answered},
 };
 
 pub(super) fn switch(switch: &Switch) -> wire::Switch {
@@ -58,6 +59,17 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
         drain_deadline: switch.record.drain_deadline.map(time::write),
         ..Default::default()
     }
+}
+
+pub(super) fn receipt(signed: Signed) -> Result<wire::GetReceiptResponse, Problem> {
+    let key = signed.public_key.parse::<PublicKey>();
+    let key = key.map_err(|_| Problem::broken("a receipt has no public key"))?;
+    Ok(wire::GetReceiptResponse {
+        json: signed.json,
+        signature: signed.signature,
+        key_id: key.id(),
+        public_key: signed.public_key,
+    })
 }
 
 fn state(phase: Phase) -> wire::SwitchState {
