@@ -2,6 +2,7 @@
 //! notification played by small servers, and gateways played by hand.
 
 mod crashing;
+mod draining;
 mod fleet;
 mod gateway;
 mod giving_up;

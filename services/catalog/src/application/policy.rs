@@ -52,3 +52,22 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_says_nothing_of_this_takes_the_defaults() {
+        let times = r#"{"prepare_timeout":{"secs":30,"nanos":0},"hold_timeout":{"secs":2,"nanos":0},
+            "drain_timeout":{"secs":30,"nanos":0},"tenant_failures":"stop"}"#;
+        let policy: Policy = serde_json::from_str(times).unwrap();
+        assert_eq!(policy, Policy::default());
+        assert_eq!(policy.hold_time(), policy.hold_timeout);
+        let policy = Policy {
+            overlap: Overlap::Cut,
+            ..policy
+        };
+        assert_eq!(policy.hold_time(), Duration::from_secs(12));
+    }
+}
