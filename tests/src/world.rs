@@ -149,6 +149,7 @@ impl World {
                     ("--apps-url", &site.apps_url),
                     ("--edge-url", &site.edge_url),
                     ("--allow-loopback-upstreams", ""),
+                    ("--receipt-key", &site.file("receipts.key")),
                 ],
             )?,
             provisioning: site.service(

@@ -65,6 +65,7 @@ reasons! {
     SWITCH_OPEN: "Wait for the open switch, or cancel it.",
     SWITCH_COMMITTED: "It can no longer be cancelled; switch back with another switch.",
     SWITCH_ENDED: "The switch is over; look at its receipt.",
+    SWITCH_NOT_DRAINING: "Nothing is to be done: no request is under way on the version that left, or what is has been cut.",
     VERSION_UNHEALTHY: "Look at what the health check answered, mend the version, then ask again.",
     VERSION_NOT_IN_TEST: "Register the version to test first.",
     VERSION_NEVER_ACTIVE: "Only a version that was active before can be reactivated; confirm an update instead.",

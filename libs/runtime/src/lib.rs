@@ -14,6 +14,7 @@ pub mod retry;
 pub mod seal;
 pub mod serve;
 pub mod shell;
+pub mod sign;
 pub mod telemetry;
 
 pub use caller::{Access, Key};
@@ -26,4 +27,5 @@ pub use retry::{Backoff, Stopped};
 pub use seal::Seal;
 pub use serve::Server;
 pub use shell::{Latch, Shell};
+pub use sign::{PublicKey, SigningKey};
 pub use tokio_util::sync::CancellationToken;

@@ -1,5 +1,6 @@
 //! Applications: what may be registered, and how their switches behave.
 
+mod policy;
 mod version;
 
 use std::{str::FromStr, time::Duration};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, tester_token::TokenHash};
+pub(crate) use policy::{Bake, Errors, Overlap};
 pub(crate) use version::{
     AppCredentials, HealthCheck, HealthPath, Malformed, Role, RoleName, Scope, Standing, Version,
     VersionFacts,
@@ -160,6 +162,7 @@ impl Application {
 
 /// How switches of one application behave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Policy {
     /// How long gateways may take to get ready.
     pub(crate) prepare_timeout: Duration,
@@ -169,8 +172,15 @@ pub(crate) struct Policy {
     pub(crate) drain_timeout: Duration,
     pub(crate) tenant_failures: TenantFailures,
     /// What becomes of a gateway that is not heard.
-    #[serde(default)]
     pub(crate) fleet: FleetMode,
+    pub(crate) overlap: Overlap,
+    /// How long a commit waits for the last request on the version that leaves, unless they may
+    /// overlap.
+    pub(crate) overlap_timeout: Duration,
+    /// How many long-lived connections each gateway ends a second when it drains.
+    pub(crate) drain_rate: u32,
+    /// How the new version is watched; none: nobody does.
+    pub(crate) bake: Option<Bake>,
 }
 
 /// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
@@ -217,6 +227,10 @@ impl Default for Policy {
             drain_timeout: Duration::from_secs(30),
             tenant_failures: TenantFailures::Stop,
             fleet: FleetMode::Static,
+            overlap: Overlap::Allowed,
+            overlap_timeout: Duration::from_secs(10),
+            drain_rate: 100,
+            bake: None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What the catalog is told when it starts.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use contract::OperatorName;
@@ -43,6 +46,10 @@ pub struct Config {
         value_name = "URL"
     )]
     pub notification: Endpoint,
+    /// File with the key that signs receipts; made if missing. Beside the database unless given:
+    /// catalog.receipt-key for catalog.db. All replicas share one: with PostgreSQL it must be given.
+    #[arg(long, env = "SWITCHOVER_RECEIPT_KEY", value_name = "FILE")]
+    pub receipt_key: Option<PathBuf>,
     /// The operator's name in the addresses of applications.
     #[arg(
         long,
@@ -70,4 +77,20 @@ pub struct Config {
     /// Let versions run on the gateways' own machines: for one machine alone.
     #[arg(long, env = "SWITCHOVER_ALLOW_LOOPBACK_UPSTREAMS")]
     pub allow_loopback_upstreams: bool,
+}
+
+impl Config {
+    /// Returns where the key is that signs receipts.
+    pub(crate) fn receipt_key_path(&self) -> Result<PathBuf, runtime::Error> {
+        if let Some(path) = &self.receipt_key {
+            return Ok(path.clone());
+        }
+        let database = self.database.to_string();
+        let file = database.strip_prefix("sqlite:").ok_or_else(|| {
+            runtime::Error::Usage(
+                "--receipt-key is needed: all processes on this database share one key".to_owned(),
+            )
+        })?;
+        Ok(PathBuf::from(file).with_extension("receipt-key"))
+    }
 }

@@ -66,6 +66,15 @@ pub(crate) enum Error {
     /// It is over.
     #[error("{switch} has ended.")]
     SwitchEnded { switch: SwitchName },
+    /// Nothing is under way on the version that left, or it is cut already.
+    #[error("{switch} is not draining.")]
+    SwitchNotDraining { switch: SwitchName },
+    /// No drain is that long.
+    #[error("No drain is longer than 48 h: {} s more are left.", .left.as_secs())]
+    DrainTooLong { left: Duration },
+    /// It has no receipt yet.
+    #[error("{open} has not ended: its receipt comes with its end.")]
+    NoReceiptYet { open: SwitchName },
     /// The gateway is heard.
     #[error("{gateway} was heard {seconds} s ago.")]
     GatewayAlive { gateway: GatewayRef, seconds: i64 },
@@ -179,6 +188,14 @@ impl From<Error> for Problem {
             E::SwitchEnded { switch } => {
                 Problem::failed_precondition(reason::SWITCH_ENDED, &error).resource(switch)
             }
+            E::SwitchNotDraining { switch } => {
+                Problem::failed_precondition(reason::SWITCH_NOT_DRAINING, &error).resource(switch)
+            }
+            E::DrainTooLong { .. } => Problem::invalid_argument(reason::INVALID_FIELDS, &error)
+                .field(FieldViolation::new("by", Fault::OutOfRange, &error)),
+            E::NoReceiptYet { open } => Problem::aborted(reason::SWITCH_OPEN, &error)
+                .resource(open)
+                .with("switch", open),
             E::GatewayAlive { gateway, .. } => {
                 Problem::failed_precondition(reason::GATEWAY_ALIVE, &error).resource(gateway)
             }

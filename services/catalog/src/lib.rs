@@ -30,7 +30,7 @@ use std::{
 
 use ::store::Db;
 use contract::Role;
-use runtime::{Clock, Endpoint, Shell};
+use runtime::{Clock, Endpoint, Shell, SigningKey};
 
 pub use ::store::DatabaseUrl;
 pub use config::Config;
@@ -114,6 +114,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     let db = Db::open(&config.database, &crate::store::MIGRATIONS)
         .await
         .map_err(|error| runtime::Error::unavailable(config.database.to_string(), error))?;
+    let key = SigningKey::load_or_create(&config.receipt_key_path()?)?;
+    tracing::info!(key.id = key.public().id(), public = %key.public(), "receipts are signed");
     let clock = shell.clock();
     let catalog = Arc::new(Catalog {
         db: db.clone(),
@@ -126,6 +128,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         db: db.clone(),
         clock: clock.clone(),
         peers: peers.clone(),
+        key: Arc::new(key),
     };
     shell.spawn("switches", driver.run(shell.stopping()));
     shell.spawn(

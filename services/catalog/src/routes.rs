@@ -6,7 +6,7 @@ use ::store::Tx;
 use contract::{ApplicationName, ApplicationRef, Revision, SwitchName, Timeline, VersionName};
 
 use crate::{
-    application::{Application, HealthCheck, Serving, Version},
+    application::{Application, HealthCheck, Overlap, Serving, Version},
     error::Error,
     place::Place,
     store::{applications, switches, versions},
@@ -34,6 +34,8 @@ pub(crate) struct Route {
     pub(crate) lease: Option<Duration>,
     /// The timeline that this one follows on, while that is being brought about.
     pub(crate) predecessor: Option<Timeline>,
+    /// Long-lived connections that are ended a second when a generation drains.
+    pub(crate) drain_rate: u32,
 }
 
 /// A version as a gateway needs it.
@@ -55,6 +57,8 @@ pub(crate) enum Order {
         nonce: contract::Nonce,
         target: Target,
         grants: Grants,
+        overlap: Overlap,
+        overlap_timeout: Duration,
     },
     Release {
         nonce: contract::Nonce,
@@ -112,9 +116,10 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
         active,
         test,
         order,
-        hold_request_timeout: application.policy.hold_timeout + LONGER_THAN_ANY_HOLD,
+        hold_request_timeout: application.policy.hold_time() + LONGER_THAN_ANY_HOLD,
         lease: application.policy.fleet.lease(),
         predecessor,
+        drain_rate: application.policy.drain_rate,
     }))
 }
 
@@ -133,6 +138,8 @@ async fn order(
             nonce,
             target: target(tx, application, &switch.target).await?,
             grants: grants.clone(),
+            overlap: application.policy.overlap,
+            overlap_timeout: application.policy.overlap_timeout,
         }),
         Some(Turn::Adopting { nonce, grants, .. }) => Some(Order::Hold {
             nonce,
@@ -142,10 +149,13 @@ async fn order(
                 timeline: Timeline::new([0; 16]),
                 revision: Revision::ZERO,
             }),
+            // An adoption has no deadline, and nothing that it could give up.
+            overlap: Overlap::Allowed,
+            overlap_timeout: application.policy.overlap_timeout,
         }),
-        Some(Turn::Releasing(nonce)) => Some(Order::Release {
+        Some(Turn::Releasing(nonce, limit)) => Some(Order::Release {
             nonce,
-            drain_timeout: application.policy.drain_timeout,
+            drain_timeout: limit.time(&application.policy),
         }),
     })
 }

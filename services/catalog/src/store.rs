@@ -4,6 +4,7 @@ pub(crate) mod applications;
 pub(crate) mod gateways;
 pub(crate) mod history;
 pub(crate) mod notices;
+pub(crate) mod receipts;
 pub(crate) mod recovery;
 pub(crate) mod switches;
 pub(crate) mod traffic;

@@ -2,8 +2,10 @@
 
 pub(crate) mod advance;
 pub(crate) mod confirm;
+pub(crate) mod drain;
 pub(crate) mod driver;
 pub(crate) mod heard;
+pub(crate) mod receipt;
 pub(crate) mod record;
 pub(crate) mod step;
 
@@ -16,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::application::Policy;
+pub(crate) use drain::Limit;
 pub(crate) use record::{Progress, Record, Tenants};
 
 /// One switch, from the request to its end and after.
@@ -89,9 +92,15 @@ pub(crate) enum State {
     Releasing {
         roll: Roll,
         draining: BTreeSet<GatewayName>,
+        #[serde(default)]
+        limit: Limit,
     },
     /// Requests in flight finish on the version that left, under the nonce of Releasing.
-    Draining { roll: Roll },
+    Draining {
+        roll: Roll,
+        #[serde(default)]
+        limit: Limit,
+    },
     /// The outcome is certain; the tenants' consents follow it.
     Settling { outcome: Outcome },
     /// Nothing changes any more.
@@ -208,6 +217,10 @@ pub(crate) enum Event {
     Left(GatewayName),
     /// Somebody gives it up; the sentence says who and why.
     Cancelled { by: String, message: String },
+    /// Requests under way may go on for so long, all in all.
+    DrainExtended { time: Duration },
+    /// Requests under way are cut.
+    DrainCut,
     /// Time has passed.
     TimePassed,
 }
@@ -225,11 +238,20 @@ pub(crate) enum Answer {
     Released {
         held_requests: i64,
         longest_hold: Duration,
+        /// Of those held, the ones that it answered itself.
+        failed_requests: i64,
+    },
+    /// So much is still under way on the generation before; decides nothing.
+    Draining {
+        open_requests: i64,
+        closed_connections: i64,
     },
     /// Nothing is left on the generation before.
     Drained {
         finished_requests: i64,
         cut_requests: i64,
+        /// Of those finished, long-lived connections that it ended in good order.
+        closed_connections: i64,
     },
 }
 
@@ -309,7 +331,7 @@ impl State {
             Self::Preparing { roll }
             | Self::Holding { roll, .. }
             | Self::Releasing { roll, .. }
-            | Self::Draining { roll } => Some(roll.until),
+            | Self::Draining { roll, .. } => Some(roll.until),
             Self::ClosingConsent { until, .. } => Some(*until),
             Self::Provisioning
             | Self::Fencing { .. }
@@ -377,8 +399,8 @@ impl State {
                     Adoption::Holding { grants, .. } => Some(grants),
                 },
             }),
-            Self::Releasing { roll, .. } | Self::Draining { roll } => {
-                Some(Turn::Releasing(roll.nonce))
+            Self::Releasing { roll, limit, .. } | Self::Draining { roll, limit } => {
+                Some(Turn::Releasing(roll.nonce, *limit))
             }
             Self::Provisioning | Self::Settling { .. } | Self::Ended { .. } => None,
         }
@@ -400,7 +422,7 @@ pub(crate) enum Turn<'a> {
         grants: Option<&'a Grants>,
     },
     /// Admit to the active version, which has just become it.
-    Releasing(Nonce),
+    Releasing(Nonce, Limit),
 }
 
 impl Phase {

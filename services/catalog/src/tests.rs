@@ -2,11 +2,13 @@
 //! notification played by small servers, and gateways played by hand.
 
 mod crashing;
+mod draining;
 mod fencing;
 mod fleet;
 mod gateway;
 mod giving_up;
 mod peers;
+mod receipts;
 mod recovering;
 mod refusing;
 mod registering;

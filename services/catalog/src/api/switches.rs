@@ -2,11 +2,11 @@
 
 mod render;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
 
 use contract::{
-    ApplicationRef, Checked, Etag, OrAll, Page, PageSize, Problem, Prose, RequestId, Revision,
-    SwitchId, SwitchName, VersionRef, Violations, duration, reason,
+    ApplicationRef, Checked, Etag, Fault, OrAll, Page, PageSize, Problem, Prose, RequestId,
+    Revision, SwitchId, SwitchName, VersionRef, Violations, duration, reason,
 };
 use futures::{Stream, stream};
 use proto::catalog::v1 as wire;
@@ -21,12 +21,13 @@ use crate::{
     error::Error,
     registration,
     store::{
-        SWITCHES, history,
+        SWITCHES, history, receipts,
         switches::{self, Which},
     },
     switch::{
         Kind, Switch,
         confirm::{self, Confirm},
+        drain,
     },
     test_slot,
 };
@@ -35,6 +36,8 @@ use crate::{
 const POLL: Duration = Duration::from_secs(2);
 const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 const WAIT_MAX: Duration = Duration::from_secs(300);
+/// By how much one call may extend a drain.
+const EXTENSION: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
 
 /// The service.
 pub(super) struct Switches {
@@ -93,23 +96,59 @@ impl wire::switch_service_server::SwitchService for Switches {
 
     async fn extend_drain(
         &self,
-        _request: Request<wire::ExtendDrainRequest>,
+        request: Request<wire::ExtendDrainRequest>,
     ) -> Answer<wire::ExtendDrainResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let message = request.get_ref();
+        let mut v = Violations::new();
+        let name = v.parse::<SwitchName>("name", &message.name);
+        let by = match message.by {
+            None => v.wrong("by", Fault::Missing, "must be given"),
+            Some(_) => duration::field(&mut v, "by", message.by, EXTENSION, Duration::ZERO),
+        };
+        let reason = v.parse::<Prose<500>>("reason", &message.reason);
+        let (name, by, reason) = v.all((name, by, reason))?;
+        let act = act(&self.catalog.clock, &request, None, reason);
+        let switch = drain::extend(&self.catalog, &name, by, &act)
+            .await
+            .map_err(Problem::from)?;
+        Ok(Response::new(wire::ExtendDrainResponse {
+            switch: Some(render::switch(&switch)),
+        }))
     }
 
     async fn cut_drain(
         &self,
-        _request: Request<wire::CutDrainRequest>,
+        request: Request<wire::CutDrainRequest>,
     ) -> Answer<wire::CutDrainResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let message = request.get_ref();
+        let mut v = Violations::new();
+        let name = v.parse::<SwitchName>("name", &message.name);
+        let reason = v.parse::<Prose<500>>("reason", &message.reason);
+        let (name, reason) = v.all((name, reason))?;
+        let act = act(&self.catalog.clock, &request, None, reason);
+        let switch = drain::cut(&self.catalog, &name, &act)
+            .await
+            .map_err(Problem::from)?;
+        Ok(Response::new(wire::CutDrainResponse {
+            switch: Some(render::switch(&switch)),
+        }))
     }
 
     async fn get_receipt(
         &self,
-        _request: Request<wire::GetReceiptRequest>,
+        request: Request<wire::GetReceiptRequest>,
     ) -> Answer<wire::GetReceiptResponse> {
-        Err(Status::unimplemented("not built yet"))
+        let name = name(&request.get_ref().name)?;
+        let switch = find(&self.catalog, &name).await?;
+        if switch.state.ended_at().is_none() {
+            return Err(Problem::from(Error::NoReceiptYet { open: name }).into());
+        }
+        let read = ::store::read!(self.catalog.db, |tx| {
+            let signed = receipts::find(tx, &name).await?;
+            signed.ok_or_else(|| Error::NotFound(format!("receipt of {name}")))
+        });
+        let signed = read.map_err(Problem::from)?;
+        Ok(Response::new(render::receipt(signed)?))
     }
 
     async fn confirm_update(

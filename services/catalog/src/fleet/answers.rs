@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use ::store::Db;
 use contract::{ApplicationName, GatewayName, Nonce, Timeline};
+use jiff::Timestamp;
 use runtime::{Backoff, CancellationToken, Clock};
 use tokio::sync::mpsc;
 
@@ -23,6 +24,8 @@ const BATCH: usize = WAITING_MAX;
 /// Switches that more gateways take part in are saved once for all answers that only tick a name off.
 /// For fewer that saves nothing that counts, and each answer is a step of its own.
 const FEW: usize = 8;
+/// How a drain goes is written down this often at most, for each gateway.
+const DRAINING_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -50,13 +53,23 @@ pub(crate) async fn take_in(
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut waiting = Vec::with_capacity(BATCH);
+    let mut said: BTreeMap<(ApplicationName, GatewayName), Timestamp> = BTreeMap::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             taken = answers.recv_many(&mut waiting, BATCH) => if taken == 0 { return Ok(()) },
         }
         let mut by_application: BTreeMap<ApplicationName, Vec<Answered>> = BTreeMap::new();
+        let now = clock.now();
+        said.retain(|_, at: &mut Timestamp| fresh(*at, now));
         for answered in waiting.drain(..) {
+            if let Answer::Draining { .. } = &answered.answer {
+                let by = (answered.application.clone(), answered.gateway.clone());
+                if said.contains_key(&by) {
+                    continue;
+                }
+                said.insert(by, now);
+            }
             by_application
                 .entry(answered.application.clone())
                 .or_default()
@@ -87,6 +100,11 @@ pub(crate) async fn take_in(
     }
 }
 
+/// Tells whether less time has passed since than must lie between two notes of one drain.
+fn fresh(at: Timestamp, now: Timestamp) -> bool {
+    Duration::try_from(now.duration_since(at)).is_ok_and(|passed| passed < DRAINING_EVERY)
+}
+
 async fn write_down(
     db: &Db,
     clock: &Clock,
@@ -114,6 +132,10 @@ async fn write_down(
                 nonce: answered.nonce,
                 answer: answered.answer.clone(),
             };
+            let heard = switch.record.gateways.get(&answered.gateway);
+            if heard.is_some_and(|heard| heard.knows(&answered.answer)) {
+                continue;
+            }
             let many = switch.record.gateways.len() > FEW;
             // There a step may also find that nobody is left of whom an answer is to be expected.
             let fences = match known.policy.fleet {

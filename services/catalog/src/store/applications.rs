@@ -328,9 +328,10 @@ pub(crate) async fn put_active(
 
 /// Deletes one with all that belongs to it. The schema refuses one that has an active version.
 pub(crate) async fn delete(tx: &mut Tx, name: &ApplicationName) -> Result<(), Error> {
-    const SQL: [&str; 7] = [
+    const SQL: [&str; 8] = [
         "delete from ended_timelines where application = $1",
         "delete from tests where application = $1",
+        "delete from receipts where application = $1",
         "delete from switches where application = $1",
         "delete from history where application = $1",
         "delete from icons where application = $1",

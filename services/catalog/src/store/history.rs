@@ -18,10 +18,12 @@ pub(crate) enum Action {
     SwitchConfirmed,
     Activated,
     SwitchGivenUp,
+    DrainExtended,
+    DrainCut,
 }
 
 impl Action {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Created,
         Self::Changed,
         Self::RegisteredToTest,
@@ -29,6 +31,8 @@ impl Action {
         Self::SwitchConfirmed,
         Self::Activated,
         Self::SwitchGivenUp,
+        Self::DrainExtended,
+        Self::DrainCut,
     ];
 
     fn as_str(self) -> &'static str {
@@ -40,6 +44,8 @@ impl Action {
             Self::SwitchConfirmed => "switch_confirmed",
             Self::Activated => "activated",
             Self::SwitchGivenUp => "switch_given_up",
+            Self::DrainExtended => "drain_extended",
+            Self::DrainCut => "drain_cut",
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ::store::{Db, Tx};
 use contract::{Nonce, Prose, SwitchName};
 use jiff::Timestamp;
-use runtime::Clock;
+use runtime::{Clock, SigningKey};
 
 use super::{
-    Commit, Event, Facts, Failure, Outcome, Phase, State, Switch,
+    Commit, Event, Facts, Failure, Limit, Outcome, Phase, State, Switch, receipt,
     step::{Step, step},
 };
 use crate::{
@@ -28,17 +28,24 @@ use crate::{
 /// Who acts where nobody else does.
 const CATALOG: &str = "catalog";
 
-/// Lets an event happen to a switch, and returns the switch as it is then.
+/// Lets an event happen to a switch, and returns the switch as it is then. What ends a switch comes
+/// through here: the receipt, signed by `key`, is written with the end.
 pub(crate) async fn apply(
     db: &Db,
     clock: &Clock,
+    key: &SigningKey,
     name: &SwitchName,
     event: &Event,
 ) -> Result<Switch, Error> {
     ::store::write!(db, |tx| {
         let switch = switches::find(tx, name).await?;
         let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        advance(tx, clock, switch, event).await
+        let was_over = switch.state.ended_at().is_some();
+        let switch = advance(tx, clock, switch, event).await?;
+        if switch.state.ended_at().is_some() && !was_over {
+            receipt::write(tx, key, &switch).await?;
+        }
+        Ok(switch)
     })
 }
 
@@ -86,6 +93,10 @@ pub(crate) async fn advance(
     switch.state = next;
     if commits {
         commit(tx, &application, &mut switch, now).await?;
+        switch.record.drain_deadline = Some(Limit::Policy.deadline(now, &application.policy));
+    }
+    if let (Some(commit), Some(limit)) = (switch.commit, switch.state.limit()) {
+        switch.record.drain_deadline = Some(limit.deadline(commit.at, &application.policy));
     }
     if !switches::save(tx, &switch, now).await? {
         return Err(Error::Broken(
@@ -203,6 +214,8 @@ async fn note_given_up(
         | Event::Restored
         | Event::Joined(_)
         | Event::Left(_)
+        | Event::DrainExtended { .. }
+        | Event::DrainCut
         | Event::TimePassed => CATALOG.to_owned(),
     };
     let act = Act {

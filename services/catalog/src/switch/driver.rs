@@ -1,14 +1,14 @@
 //! Keeps switches going: claims what is due, lets time pass, does what is owed. Any replica may; the
 //! row is the truth, and a crash anywhere only means that another one looks at it later.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Db;
 use contract::{Problem, VersionRef};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use runtime::{
-    CancellationToken, Clock,
+    CancellationToken, Clock, SigningKey,
     fault::{Plant, crash_point, planted},
     retry,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Driver {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) peers: Peers,
+    /// Signs receipts.
+    pub(crate) key: Arc<SigningKey>,
 }
 
 impl Driver {
@@ -130,7 +132,14 @@ impl Driver {
             .until()
             .is_some_and(|until| until <= self.clock.now())
         {
-            apply(&self.db, &self.clock, &switch.name, &Event::TimePassed).await?;
+            apply(
+                &self.db,
+                &self.clock,
+                &self.key,
+                &switch.name,
+                &Event::TimePassed,
+            )
+            .await?;
             return Ok(());
         }
         let Some(effect) = step::owed(&switch.state) else {
@@ -144,7 +153,7 @@ impl Driver {
         match answer {
             Ok(event) => {
                 crash_point("catalog.effect.done");
-                drop(apply(&self.db, &self.clock, &switch.name, &event).await?);
+                drop(apply(&self.db, &self.clock, &self.key, &switch.name, &event).await?);
             }
             Err(problem) => {
                 tracing::warn!(

@@ -19,8 +19,8 @@ pub(crate) fn tick_off(state: &mut State, event: &Event) -> bool {
         (State::Preparing { roll }, Answer::Ready)
         | (State::Holding { roll, .. }, Answer::Held)
         | (State::Releasing { roll, .. }, Answer::Released { .. })
-        | (State::Draining { roll }, Answer::Drained { .. }) => (roll, None),
-        (State::Releasing { roll, draining }, Answer::Drained { .. }) => (roll, Some(draining)),
+        | (State::Draining { roll, .. }, Answer::Drained { .. }) => (roll, None),
+        (State::Releasing { roll, draining, .. }, Answer::Drained { .. }) => (roll, Some(draining)),
         _ => return false,
     };
     if roll.nonce != *nonce || roll.silent.iter().all(|silent| silent == gateway) {
@@ -50,7 +50,7 @@ mod tests {
     use crate::{
         application::Policy,
         switch::{
-            Facts, Grants, Roll,
+            Facts, Grants, Limit, Roll,
             step::{Step, step},
         },
     };
@@ -87,18 +87,22 @@ mod tests {
                 roll: roll.clone(),
                 grants: grants.clone(),
             });
-            states.push(State::Draining { roll: roll.clone() });
+            states.push(State::Draining {
+                roll: roll.clone(),
+                limit: Limit::Policy,
+            });
             for draining in sets() {
                 states.push(State::Releasing {
                     roll: roll.clone(),
                     draining,
+                    limit: Limit::Policy,
                 });
             }
         }
         states
     }
 
-    fn answers() -> [Answer; 5] {
+    fn answers() -> [Answer; 6] {
         [
             Answer::Ready,
             Answer::NotReady("no route".to_owned()),
@@ -106,10 +110,16 @@ mod tests {
             Answer::Released {
                 held_requests: 1,
                 longest_hold: Duration::from_millis(3),
+                failed_requests: 0,
             },
             Answer::Drained {
                 finished_requests: 1,
                 cut_requests: 0,
+                closed_connections: 0,
+            },
+            Answer::Draining {
+                open_requests: 1,
+                closed_connections: 0,
             },
         ]
     }

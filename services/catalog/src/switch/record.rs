@@ -15,6 +15,9 @@ pub(crate) struct Record {
     pub(crate) steps: Vec<(Phase, Timestamp)>,
     pub(crate) tenants: Tenants,
     pub(crate) gateways: BTreeMap<GatewayName, Progress>,
+    /// Until when requests may or might be under way on the version that left; set by the commit.
+    #[serde(default)]
+    pub(crate) drain_deadline: Option<Timestamp>,
 }
 
 /// How far the tenants have been moved.
@@ -39,6 +42,7 @@ impl Tenants {
 
 /// One gateway's part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Progress {
     /// What it last answered and when.
     pub(crate) answered: Option<(Answered, Timestamp)>,
@@ -46,8 +50,18 @@ pub(crate) struct Progress {
     pub(crate) message: String,
     pub(crate) held_requests: i64,
     pub(crate) longest_hold: Duration,
+    /// Of those held, the ones that it answered itself.
+    pub(crate) failed_requests: i64,
     pub(crate) drained_requests: i64,
     pub(crate) cut_requests: i64,
+    /// Long-lived connections that it ended in good order.
+    pub(crate) closed_connections: i64,
+    /// What it last said is still under way on the version that left.
+    pub(crate) open_requests: i64,
+    pub(crate) ready_at: Option<Timestamp>,
+    pub(crate) held_at: Option<Timestamp>,
+    pub(crate) released_at: Option<Timestamp>,
+    pub(crate) drained_at: Option<Timestamp>,
 }
 
 /// What a gateway last answered.
@@ -92,7 +106,12 @@ impl Record {
                 }
             }
             Event::Joined(gateway) => drop(self.gateways.entry(gateway.clone()).or_default()),
-            Event::Restored | Event::Left(_) | Event::Cancelled { .. } | Event::TimePassed => {}
+            Event::Restored
+            | Event::Left(_)
+            | Event::Cancelled { .. }
+            | Event::DrainExtended { .. }
+            | Event::DrainCut
+            | Event::TimePassed => {}
         }
     }
 
@@ -122,28 +141,67 @@ impl Record {
 }
 
 impl Progress {
+    /// Tells whether an answer says of a drain what is known already.
+    pub(crate) fn knows(&self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Draining {
+                open_requests,
+                closed_connections,
+            } => {
+                (self.open_requests, self.closed_connections)
+                    == (*open_requests, *closed_connections)
+            }
+            Answer::Ready
+            | Answer::NotReady(_)
+            | Answer::Held
+            | Answer::Released { .. }
+            | Answer::Drained { .. } => false,
+        }
+    }
+
     fn note(&mut self, answer: &Answer, now: Timestamp) {
         let answered = match answer {
-            Answer::Ready => Answered::Ready,
+            Answer::Ready => {
+                self.ready_at = Some(now);
+                Answered::Ready
+            }
             Answer::NotReady(why) => {
                 self.message.clone_from(why);
                 Answered::NotReady
             }
-            Answer::Held => Answered::Held,
+            Answer::Held => {
+                self.held_at = Some(now);
+                Answered::Held
+            }
             Answer::Released {
                 held_requests,
                 longest_hold,
+                failed_requests,
             } => {
                 self.held_requests = *held_requests;
                 self.longest_hold = *longest_hold;
+                self.failed_requests = *failed_requests;
+                self.released_at = Some(now);
                 Answered::Released
+            }
+            Answer::Draining {
+                open_requests,
+                closed_connections,
+            } => {
+                self.open_requests = *open_requests;
+                self.closed_connections = *closed_connections;
+                return;
             }
             Answer::Drained {
                 finished_requests,
                 cut_requests,
+                closed_connections,
             } => {
                 self.drained_requests = *finished_requests;
                 self.cut_requests = *cut_requests;
+                self.closed_connections = *closed_connections;
+                self.open_requests = 0;
+                self.drained_at = Some(now);
                 Answered::Drained
             }
         };

@@ -26,7 +26,8 @@ use jiff::Timestamp;
 use runtime::fault::{Plant, planted};
 
 use super::{
-    Adoption, Answer, Effect, Event, Facts, Failure, Grants, Outcome, Roll, State, Tenants, Why,
+    Adoption, Answer, Effect, Event, Facts, Failure, Grants, Limit, Outcome, Roll, State, Tenants,
+    Why,
 };
 use crate::application::{FleetMode, TenantFailures};
 
@@ -71,7 +72,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             match answer {
                 Answer::Ready => prepare(roll.without(gateway), facts, now),
                 Answer::NotReady(why) => not_ready(gateway, why),
-                Answer::Held | Answer::Released { .. } | Answer::Drained { .. } => Step::Stays,
+                Answer::Held | Answer::Released { .. } | Answer::Draining { .. } | Answer::Drained { .. } => Step::Stays,
             }
         }
         (S::Preparing { roll }, E::Joined(gateway)) if roll.lacks(gateway) => prepare(roll.with(gateway), facts, now),
@@ -106,7 +107,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
         ) if nonce == of && leaving.contains(gateway) => not_ready(gateway, why),
 
         (S::ClosingConsent { .. }, E::ConsentClosed { grants, .. }) => {
-            let roll = Roll::call(facts, now, facts.policy.hold_timeout);
+            let roll = Roll::call(facts, now, facts.policy.hold_time());
             hold(roll, grants, facts, now)
         }
         (S::ClosingConsent { until, .. }, E::TimePassed) if *until <= now => give_up(
@@ -118,7 +119,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             match answer {
                 Answer::Held => hold(roll.without(gateway), grants, facts, now),
                 Answer::NotReady(why) => not_ready(gateway, why),
-                Answer::Ready | Answer::Released { .. } | Answer::Drained { .. } => Step::Stays,
+                Answer::Ready | Answer::Released { .. } | Answer::Draining { .. } | Answer::Drained { .. } => Step::Stays,
             }
         }
         (S::Holding { roll, grants }, E::Joined(gateway)) if roll.lacks(gateway) => {
@@ -176,49 +177,69 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
                     | E::Joined(_)
                     | E::Left(_)
                     | E::Cancelled { .. }
+                    | E::DrainExtended { .. }
+                    | E::DrainCut
                     | E::TimePassed,
                 ) => Step::Stays,
             }
         }
 
-        (S::Releasing { roll, draining }, E::Answered { gateway, nonce, answer }) if roll.nonce == *nonce => {
+        (S::Releasing { roll, draining, limit }, E::Answered { gateway, nonce, answer }) if roll.nonce == *nonce => {
             match answer {
                 Answer::Released { .. } if !roll.lacks(gateway) => {
-                    Step::Goes(release(roll.without(gateway), draining.clone(), facts, now))
+                    Step::Goes(release(roll.without(gateway), draining.clone(), *limit, facts, now))
                 }
                 // Nothing can be drained that was not released.
                 Answer::Drained { .. } if draining.contains(gateway) => {
-                    Step::Goes(release(roll.without(gateway), without(draining, gateway), facts, now))
+                    Step::Goes(release(roll.without(gateway), without(draining, gateway), *limit, facts, now))
                 }
+                Answer::Draining { .. } if draining.contains(gateway) => Step::Goes(state.clone()),
                 Answer::Ready
                 | Answer::NotReady(_)
                 | Answer::Held
                 | Answer::Released { .. }
+                | Answer::Draining { .. }
                 | Answer::Drained { .. } => Step::Stays,
             }
         }
-        (S::Releasing { roll, draining }, E::Joined(gateway)) if !draining.contains(gateway) => {
+        (S::Releasing { roll, draining, limit }, E::Joined(gateway)) if !draining.contains(gateway) => {
             let mut draining = draining.clone();
             draining.insert(gateway.clone());
-            Step::Goes(release(roll.with(gateway), draining, facts, now))
+            Step::Goes(release(roll.with(gateway), draining, *limit, facts, now))
         }
-        (S::Releasing { roll, draining }, E::Left(gateway)) if draining.contains(gateway) => {
-            Step::Goes(release(roll.without(gateway), without(draining, gateway), facts, now))
+        (S::Releasing { roll, draining, limit }, E::Left(gateway)) if draining.contains(gateway) => {
+            Step::Goes(release(roll.without(gateway), without(draining, gateway), *limit, facts, now))
         }
-        (S::Releasing { roll, draining }, E::TimePassed) if roll.until <= now => {
-            Step::Goes(drain(roll.nonce, draining.clone(), facts, now))
+        (S::Releasing { roll, draining, limit }, E::TimePassed) if roll.until <= now => {
+            Step::Goes(drain(roll.nonce, draining.clone(), *limit, facts, now))
+        }
+        (S::Releasing { roll, draining, limit }, E::DrainExtended { time }) if limit.grows_to(*time, facts.policy) => {
+            Step::Goes(release(roll.clone(), draining.clone(), Limit::Extended { time: *time }, facts, now))
+        }
+        (S::Releasing { roll, draining, limit }, E::DrainCut) if !limit.is_cut() => {
+            Step::Goes(release(roll.clone(), draining.clone(), Limit::Cut { at: now }, facts, now))
         }
 
-        (S::Draining { roll }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
+        (S::Draining { roll, limit }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
             match answer {
-                Answer::Drained { .. } => Step::Goes(drained(roll.without(gateway))),
+                Answer::Drained { .. } => Step::Goes(drained(roll.without(gateway), *limit)),
+                Answer::Draining { .. } => Step::Goes(state.clone()),
                 Answer::Ready | Answer::NotReady(_) | Answer::Held | Answer::Released { .. } => Step::Stays,
             }
         }
-        (S::Draining { roll }, E::Left(gateway)) if !roll.lacks(gateway) => {
-            Step::Goes(drained(roll.without(gateway)))
+        (S::Draining { roll, limit }, E::Left(gateway)) if !roll.lacks(gateway) => {
+            Step::Goes(drained(roll.without(gateway), *limit))
         }
-        (S::Draining { roll }, E::TimePassed) if roll.until <= now => Step::Goes(settle(Outcome::Committed)),
+        (S::Draining { roll, limit }, E::DrainExtended { time }) if limit.grows_to(*time, facts.policy) => {
+            let more = time.saturating_sub(limit.time(facts.policy));
+            let roll = Roll { until: after(roll.until, more), ..roll.clone() };
+            Step::Goes(S::Draining { roll, limit: Limit::Extended { time: *time } })
+        }
+        (S::Draining { roll, limit }, E::DrainCut) if !limit.is_cut() => {
+            let roll = Roll { until: roll.until.min(after(now, DRAIN_REPORT)), ..roll.clone() };
+            Step::Goes(S::Draining { roll, limit: Limit::Cut { at: now } })
+        }
+        (S::Draining { roll, .. }, E::TimePassed) if roll.until <= now => Step::Goes(settle(Outcome::Committed)),
 
         (S::Settling { outcome }, E::ConsentSettled { .. }) => {
             Step::Goes(S::Ended { outcome: outcome.clone(), at: now })
@@ -239,32 +260,32 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
         // What is late, doubled or foreign.
         (
             S::Provisioning,
-            E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
             S::Preparing { .. } | S::Holding { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
             S::Fencing { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Left(_) | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         // A gateway that joins or leaves here is on, or not on, the roll that Holding begins with.
         | (
             S::ClosingConsent { .. },
-            E::TenantsMoved(_) | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
             S::Releasing { .. } | S::Draining { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
             S::Settling { .. },
-            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::TenantsMoved(_) | E::ConsentClosed { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
             S::Ended { .. },
-            E::Restored | E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::TimePassed,
+            E::Restored | E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::Cancelled { .. } | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         ) => Step::Stays,
     }
 }
@@ -351,7 +372,7 @@ fn adopt(
     }
     let roll = Roll::call(facts, now, RELEASE_MAX);
     let draining = roll.silent.clone();
-    Step::Commits(release(roll, draining, facts, now))
+    Step::Commits(release(roll, draining, Limit::Policy, facts, now))
 }
 
 /// What came with a backup has no say in what is adopted; what was committed stays so.
@@ -374,7 +395,7 @@ fn hold(roll: Roll, grants: &Grants, facts: &Facts<'_>, now: Timestamp) -> Step 
     if roll.silent.is_empty() || enough {
         let roll = Roll::call(facts, now, RELEASE_MAX);
         let draining = roll.silent.clone();
-        Step::Commits(release(roll, draining, facts, now))
+        Step::Commits(release(roll, draining, Limit::Policy, facts, now))
     } else {
         Step::Goes(State::Holding {
             roll,
@@ -386,30 +407,42 @@ fn hold(roll: Roll, grants: &Grants, facts: &Facts<'_>, now: Timestamp) -> Step 
 fn release(
     roll: Roll,
     draining: BTreeSet<GatewayName>,
+    limit: Limit,
     facts: &Facts<'_>,
     now: Timestamp,
 ) -> State {
     if roll.silent.is_empty() {
-        drain(roll.nonce, draining, facts, now)
+        drain(roll.nonce, draining, limit, facts, now)
     } else {
-        State::Releasing { roll, draining }
+        State::Releasing {
+            roll,
+            draining,
+            limit,
+        }
     }
 }
 
-fn drain(nonce: Nonce, silent: BTreeSet<GatewayName>, facts: &Facts<'_>, now: Timestamp) -> State {
-    let until = after(after(now, facts.policy.drain_timeout), DRAIN_REPORT);
-    drained(Roll {
+fn drain(
+    nonce: Nonce,
+    silent: BTreeSet<GatewayName>,
+    limit: Limit,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> State {
+    let until = after(after(now, limit.time(facts.policy)), DRAIN_REPORT);
+    let roll = Roll {
         nonce,
         silent,
         until,
-    })
+    };
+    drained(roll, limit)
 }
 
-fn drained(roll: Roll) -> State {
+fn drained(roll: Roll, limit: Limit) -> State {
     if roll.silent.is_empty() {
         settle(Outcome::Committed)
     } else {
-        State::Draining { roll }
+        State::Draining { roll, limit }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(super) address: SocketAddr,
     pub(super) peers: Peers,
     pub(super) upstream: Upstream,
+    keys: tempfile::TempDir,
     _database: TestDb,
 }
 
@@ -45,7 +46,8 @@ impl World {
         let upstream = Upstream::start(&around).await;
         let shell = Shell::for_tests_with(clock.clone());
         let url = database.url().clone();
-        let address = serve(&url, &peers, &shell).await;
+        let keys = tempfile::tempdir().unwrap();
+        let address = serve(&url, &peers, &keys, &shell).await;
         Self {
             around,
             shell,
@@ -54,6 +56,7 @@ impl World {
             address,
             peers,
             upstream,
+            keys,
             _database: database.clone(),
         }
     }
@@ -61,7 +64,7 @@ impl World {
     /// Starts one more replica on the same database; it ends with the shell that is returned.
     pub(super) async fn replica(&self) -> (Shell, SocketAddr) {
         let shell = Shell::for_tests_with(self.clock.clone());
-        let address = serve(&self.url, &self.peers, &shell).await;
+        let address = serve(&self.url, &self.peers, &self.keys, &shell).await;
         (shell, address)
     }
 
@@ -69,7 +72,7 @@ impl World {
     pub(super) async fn crash(&mut self) {
         self.kill().await;
         self.shell = Shell::for_tests_with(self.clock.clone());
-        self.address = serve(&self.url, &self.peers, &self.shell).await;
+        self.address = serve(&self.url, &self.peers, &self.keys, &self.shell).await;
     }
 
     /// Kills the catalog in the middle of whatever it does.
@@ -347,7 +350,12 @@ pub(super) fn client(address: SocketAddr, role: contract::Role, subject: &str) -
     connect_lazy(&Endpoint::from(address), &credentials).unwrap()
 }
 
-async fn serve(url: &DatabaseUrl, peers: &Peers, shell: &Shell) -> SocketAddr {
+async fn serve(
+    url: &DatabaseUrl,
+    peers: &Peers,
+    keys: &tempfile::TempDir,
+    shell: &Shell,
+) -> SocketAddr {
     let config = Config {
         service: ServiceArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -358,6 +366,7 @@ async fn serve(url: &DatabaseUrl, peers: &Peers, shell: &Shell) -> SocketAddr {
         database: url.clone(),
         provisioning: Endpoint::from(peers.address),
         notification: Endpoint::from(peers.address),
+        receipt_key: Some(keys.path().join("receipt.key")),
         operator: "op".parse().unwrap(),
         apps_url: "http://example.com:8080".parse().unwrap(),
         edge_url: "http://localhost:8081".parse().unwrap(),

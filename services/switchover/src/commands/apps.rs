@@ -1,5 +1,7 @@
 //! `switchover apps …`
 
+mod life;
+
 use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
 use prost_types::FieldMask;
@@ -110,6 +112,9 @@ struct Facts {
     /// What a tenant that cannot be moved means for a switch
     #[arg(long, value_name = "POLICY")]
     tenant_failures: Option<TenantFailures>,
+    /// How versions follow each other.
+    #[command(flatten)]
+    life: life::Life,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -129,6 +134,11 @@ enum FleetModeArg {
 }
 
 impl Facts {
+    /// Tells whether anything of the policy is said.
+    fn says_policy(&self) -> bool {
+        self.life.is_given() || self.policy().is_some()
+    }
+
     fn policy(&self) -> Option<SwitchPolicy> {
         let failures = match self.tenant_failures {
             None => TenantFailurePolicy::Unspecified,
@@ -153,7 +163,11 @@ impl Facts {
     }
 
     fn onto(self, mut application: Application) -> Result<Application, Error> {
-        application.policy = self.policy();
+        if self.says_policy() {
+            let mut policy = self.policy().unwrap_or_default();
+            self.life.onto(&mut policy);
+            application.policy = Some(policy);
+        }
         application.icon = self.icon.map(|icon| icon.load()).transpose()?;
         application.r#abstract = self.summary.unwrap_or_default();
         Ok(application)
@@ -259,7 +273,7 @@ impl Update {
             (self.display_name.is_some(), "display_name"),
             (self.facts.summary.is_some(), "abstract"),
             (self.facts.icon.is_some(), "icon"),
-            (self.facts.policy().is_some(), "policy"),
+            (self.facts.says_policy(), "policy"),
         ] {
             if given {
                 paths.push(path.to_owned());
@@ -271,15 +285,18 @@ impl Update {
         }
         let name = self.application.full();
         // Of a policy, what is not given stays as it is.
-        let policy = match self.facts.policy() {
-            None => None,
-            Some(changes) => {
+        let policy = match self.facts.says_policy() {
+            false => None,
+            true => {
+                let changes = self.facts.policy().unwrap_or_default();
                 let request = GetApplicationRequest { name: name.clone() };
                 let answer = session
                     .ask(Catalog, session.applications().get_application(request))
                     .await?;
                 let present = answer.application.unwrap_or_default().policy;
-                Some(merged(present.unwrap_or_default(), changes))
+                let mut policy = merged(present.unwrap_or_default(), changes);
+                self.facts.life.onto(&mut policy);
+                Some(policy)
             }
         };
         let application = Application {

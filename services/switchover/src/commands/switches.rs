@@ -1,11 +1,14 @@
 //! `switchover switches …`
 
+mod receipt;
+
 use std::time::Duration;
 
 use clap::Subcommand;
 use contract::{ApplicationRef, Problem};
 use proto::catalog::v1::{
-    CancelSwitchRequest, GetSwitchRequest, ListSwitchesRequest, WaitSwitchRequest,
+    CancelSwitchRequest, CutDrainRequest, ExtendDrainRequest, GetSwitchRequest,
+    ListSwitchesRequest, WaitSwitchRequest,
 };
 
 use super::{Verb, follow, pages, present};
@@ -47,6 +50,41 @@ pub enum Command {
         #[arg(long, default_value = "10m", value_name = "TIME")]
         timeout: Time,
     },
+    /// Lets requests under way go on for longer on the version that left
+    ExtendDrain {
+        /// Which one.
+        #[command(flatten)]
+        switch: SwitchArgs,
+        /// How much longer, 24h at most
+        #[arg(long, value_name = "TIME")]
+        by: Time,
+        /// Why, for the history
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            value_name = "TEXT"
+        )]
+        reason: String,
+    },
+    /// Cuts what is still under way on the version that left, now
+    CutDrain {
+        /// Which one.
+        #[command(flatten)]
+        switch: SwitchArgs,
+        /// Why, for the history
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            value_name = "TEXT"
+        )]
+        reason: String,
+    },
+    /// Shows the signed receipt of a switch that has ended
+    Receipt(receipt::Get),
+    /// Checks receipts and that none is missing between them, without asking a service
+    VerifyReceipts(receipt::Verify),
     /// Gives up a switch that is not committed; nobody noticed anything
     Cancel {
         /// Which one.
@@ -108,6 +146,31 @@ impl Verb for Command {
                 let name = name(&switch, session).await?;
                 wait(name, timeout.0, session, screen).await
             }
+            Self::ExtendDrain { switch, by, reason } => {
+                let request = ExtendDrainRequest {
+                    name: name(&switch, session).await?,
+                    by: Some(by.wire()),
+                    reason,
+                };
+                let answer = session
+                    .ask(Catalog, session.switches().extend_drain(request))
+                    .await?;
+                let switch = present(session, answer.switch.clone())?;
+                screen.answer(&answer, |view| progress::whole(&switch, view))
+            }
+            Self::CutDrain { switch, reason } => {
+                let request = CutDrainRequest {
+                    name: name(&switch, session).await?,
+                    reason,
+                };
+                let answer = session
+                    .ask(Catalog, session.switches().cut_drain(request))
+                    .await?;
+                let switch = present(session, answer.switch.clone())?;
+                screen.answer(&answer, |view| progress::whole(&switch, view))
+            }
+            Self::Receipt(get) => get.run(session, screen).await,
+            Self::VerifyReceipts(verify) => verify.run(screen),
             Self::Cancel {
                 switch,
                 reason,

@@ -43,6 +43,12 @@ pub fn application(application: &Application, view: &View) -> String {
             ("prepare timeout", within(policy.prepare_timeout)),
             ("hold timeout", within(policy.hold_timeout)),
             ("drain timeout", within(policy.drain_timeout)),
+            (
+                "drain rate",
+                format!("{} a second", policy.drain_rate).into(),
+            ),
+            ("overlap", policy.overlap().said()),
+            ("overlap timeout", within(policy.overlap_timeout)),
             ("if a tenant fails", policy.tenant_failures().said()),
             ("fleet mode", policy.fleet_mode().said()),
             ("created", time(application.create_time, view)),

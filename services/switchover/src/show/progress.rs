@@ -262,7 +262,15 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
             let finished = sum(switch, |gateway| gateway.drained_requests);
             let cut = sum(switch, |gateway| gateway.cut_requests);
             let drained = format!("{} drained", reached(GatewayAnswer::Drained));
-            Some(format!("{drained}; {finished} finished, {cut} cut").into())
+            let closed = sum(switch, |gateway| gateway.closed_connections);
+            let open = sum(switch, |gateway| gateway.open_requests);
+            let mut text = format!("{drained}; {finished} finished, {cut} cut");
+            for (number, what) in [(closed, "closed in good order"), (open, "still open")] {
+                if number > 0 {
+                    text.push_str(&format!(", {number} {what}"));
+                }
+            }
+            Some(text.into())
         }
         SwitchState::Unspecified
         | SwitchState::Fencing
@@ -323,6 +331,10 @@ fn gateway_words(gateway: &GatewayProgress) -> Vec<Word> {
             Some(_) | None => "held no request".to_owned(),
         };
         words.push(dim(hold));
+    }
+    if gateway.answer() == GatewayAnswer::Released && gateway.open_requests > 0 {
+        let (open, closed) = (gateway.open_requests, gateway.closed_connections);
+        words.push(dim(format!("· {open} still open, {closed} closed")));
     }
     if gateway.answer() == GatewayAnswer::Drained {
         let (finished, cut) = (gateway.drained_requests, gateway.cut_requests);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, SwitchKind, SwitchState,
+        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, Overlap, SwitchKind, SwitchState,
         TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
@@ -94,6 +94,12 @@ said! {
         DrainExtended: Plain "drain extended",
         DrainCut: Plain "drain cut",
         Adopted: Good "adopted",
+    }
+    Overlap {
+        Unspecified: Plain "allowed",
+        Allowed: Plain "allowed",
+        Abort: Plain "none, or the switch is given up",
+        Cut: Plain "none, what is left is cut",
     }
     TenantFailurePolicy {
         Unspecified: Plain "stop the switch",

@@ -1,5 +1,7 @@
 //! What an operator says of applications and versions, checked field by field.
 
+mod life;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use contract::{
@@ -258,13 +260,18 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
             ),
         };
         let fleet = fleet_mode(v, policy.fleet_mode, policy.lease);
-        v.join((prepare, hold, drain, failures, fleet)).map(
-            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures, fleet)| Policy {
+        let life = life::read(v, &policy, &default);
+        v.join((prepare, hold, drain, failures, fleet, life)).map(
+            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures, fleet, life)| Policy {
                 prepare_timeout,
                 hold_timeout,
                 drain_timeout,
                 tenant_failures,
                 fleet,
+                overlap: life.overlap,
+                overlap_timeout: life.overlap_timeout,
+                drain_rate: life.drain_rate,
+                bake: life.bake,
             },
         )
     })

@@ -6,8 +6,8 @@ use proto::catalog::v1 as wire;
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, FleetMode, HealthCheck, Icon, Role, Standing, TenantFailures,
-        Version,
+        AppCredentials, Application, Bake, FleetMode, HealthCheck, Icon, Overlap, Role, Standing,
+        TenantFailures, Version,
     },
 };
 
@@ -41,6 +41,10 @@ pub(in crate::api) fn application(
             }
             .into(),
             lease: policy.fleet.lease().map(duration::write),
+            overlap: overlap(policy.overlap).into(),
+            overlap_timeout: Some(duration::write(policy.overlap_timeout)),
+            drain_rate: policy.drain_rate.try_into().unwrap_or(i32::MAX),
+            bake: policy.bake.as_ref().map(bake),
             ..Default::default()
         }),
         active_version: application
@@ -66,6 +70,27 @@ pub(in crate::api) fn application(
         create_time: Some(time::write(application.created_at)),
         update_time: Some(time::write(application.updated_at)),
         etag: contract::Etag::from(application.revision).to_string(),
+    }
+}
+
+pub(in crate::api) fn overlap(overlap: Overlap) -> wire::Overlap {
+    match overlap {
+        Overlap::Allowed => wire::Overlap::Allowed,
+        Overlap::Abort => wire::Overlap::Abort,
+        Overlap::Cut => wire::Overlap::Cut,
+    }
+}
+
+fn bake(bake: &Bake) -> wire::Bake {
+    let small = |number: u32| number.try_into().unwrap_or(i32::MAX);
+    let errors = bake.errors.as_ref();
+    wire::Bake {
+        duration: Some(duration::write(bake.duration)),
+        error_permille_max: errors.map_or(0, |errors| small(errors.permille_max)),
+        requests_min: errors.map_or(0, |errors| {
+            errors.requests_min.try_into().unwrap_or(i64::MAX)
+        }),
+        health_failures_max: bake.health_failures_max.map_or(0, small),
     }
 }
 

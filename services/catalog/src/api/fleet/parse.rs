@@ -75,11 +75,8 @@ pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem
     })
 }
 
-/// Reads an answer to a turn; none if it decides nothing.
-pub(super) fn answer(
-    gateway: &GatewayName,
-    answer: wire::Answer,
-) -> Result<Option<Answered>, Problem> {
+/// Reads an answer to a turn.
+pub(super) fn answer(gateway: &GatewayName, answer: wire::Answer) -> Result<Answered, Problem> {
     use wire::answer::Answer as Wire;
     let mut v = Violations::new();
     let checked = v.within("answer", |v| {
@@ -100,21 +97,25 @@ pub(super) fn answer(
                 .longest_hold
                 .and_then(duration::read)
                 .unwrap_or_default(),
+            failed_requests: released.failed_requests.max(0),
+        },
+        Wire::Draining(draining) => Answer::Draining {
+            open_requests: draining.open_requests.max(0),
+            closed_connections: draining.closed_connections.max(0),
         },
         Wire::Drained(drained) => Answer::Drained {
             finished_requests: drained.finished_requests.max(0),
             cut_requests: drained.cut_requests.max(0),
+            closed_connections: drained.closed_connections.max(0),
         },
-        // Tells how far a drain is and decides nothing.
-        Wire::Draining(_) => return Ok(None),
     };
-    Ok(Some(Answered {
+    Ok(Answered {
         gateway: gateway.clone(),
         application: application.application,
         timeline,
         nonce,
         answer,
-    }))
+    })
 }
 
 /// Reads that a route was applied: application, timeline, revision, hash.
@@ -278,14 +279,11 @@ mod tests {
                     ..Default::default()
                 })),
             };
-            match answer(&"g-1".parse().unwrap(), released)
-                .unwrap()
-                .unwrap()
-                .answer
-            {
+            match answer(&"g-1".parse().unwrap(), released).unwrap().answer {
                 Answer::Released {
                     held_requests: 0,
                     longest_hold,
+                    failed_requests: 0,
                 } => longest_hold,
                 other => panic!("{other:?}"),
             }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proto::catalog::v1::{self as wire, follow_response::Message};
 
 use crate::{
-    api::applications::render::health,
+    api::applications::render::{health, overlap},
     fleet::{Leases, Member, Position, applied::Refusal},
     routes::{Order, Route, Target},
 };
@@ -111,6 +111,7 @@ pub(super) fn route(route: Route) -> wire::Route {
             .predecessor
             .map(|predecessor| predecessor.to_string())
             .unwrap_or_default(),
+        drain_rate: route.drain_rate.try_into().unwrap_or(i32::MAX),
         ..Default::default()
     }
 }
@@ -126,13 +127,16 @@ fn turn(switch: String, order: Order) -> wire::route::Turn {
             nonce,
             target: to,
             grants,
+            overlap: whether,
+            overlap_timeout,
         } => wire::route::Turn::Holding(wire::Holding {
             switch,
             nonce: nonce.to_string(),
             target: Some(target(&to)),
             grants_revision: grants.revision.get(),
             grants_timeline: grants.timeline.to_string(),
-            ..Default::default()
+            overlap: overlap(whether).into(),
+            overlap_timeout: Some(duration::write(overlap_timeout)),
         }),
         Order::Release {
             nonce,

@@ -150,10 +150,8 @@ impl Session {
     async fn take(&mut self, message: wire::FollowRequest, said: &mut Said) -> Result<(), End> {
         match message.message {
             Some(Message::Answer(answer)) => {
-                match parse::answer(&self.gateway, answer).map_err(End::Told)? {
-                    Some(answered) => self.answers.send(answered).await.map_err(|_| End::Gone),
-                    None => Ok(()),
-                }
+                let answered = parse::answer(&self.gateway, answer).map_err(End::Told)?;
+                self.answers.send(answered).await.map_err(|_| End::Gone)
             }
             Some(Message::Beat(beat)) => self.beat(beat, said).await,
             Some(Message::Applied(applied)) => {

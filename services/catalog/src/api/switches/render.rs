@@ -1,11 +1,12 @@
 //! Switches and history as messages.
 
-use contract::{ApplicationName, Etag, GatewayRef, VersionRef, duration, time};
+use contract::{ApplicationName, Etag, GatewayRef, Problem, VersionRef, duration, time};
 use proto::catalog::v1 as wire;
+use runtime::PublicKey;
 
 use crate::{
     store::history::{Action, Entry},
-    switch::{Kind, Phase, Progress, Switch, Tenants, record::Answered},
+    switch::{Kind, Phase, Progress, Switch, Tenants, receipt::Signed, record::Answered},
 };
 
 pub(super) fn switch(switch: &Switch) -> wire::Switch {
@@ -55,8 +56,20 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
             .map(|(name, progress)| gateway(GatewayRef::from(name.clone()).to_string(), progress))
             .collect(),
         etag: Etag::from(switch.revision).to_string(),
+        drain_deadline: switch.record.drain_deadline.map(time::write),
         ..Default::default()
     }
+}
+
+pub(super) fn receipt(signed: Signed) -> Result<wire::GetReceiptResponse, Problem> {
+    let key = signed.public_key.parse::<PublicKey>();
+    let key = key.map_err(|_| Problem::broken("a receipt has no public key"))?;
+    Ok(wire::GetReceiptResponse {
+        json: signed.json,
+        signature: signed.signature,
+        key_id: key.id(),
+        public_key: signed.public_key,
+    })
 }
 
 fn state(phase: Phase) -> wire::SwitchState {
@@ -112,7 +125,13 @@ fn gateway(gateway: String, progress: &Progress) -> wire::GatewayProgress {
         longest_hold: Some(duration::write(progress.longest_hold)),
         drained_requests: progress.drained_requests,
         cut_requests: progress.cut_requests,
-        ..Default::default()
+        ready_time: progress.ready_at.map(time::write),
+        held_time: progress.held_at.map(time::write),
+        released_time: progress.released_at.map(time::write),
+        drained_time: progress.drained_at.map(time::write),
+        failed_requests: progress.failed_requests,
+        closed_connections: progress.closed_connections,
+        open_requests: progress.open_requests,
     }
 }
 
@@ -126,6 +145,8 @@ pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::Hist
         Action::SwitchConfirmed => Wire::SwitchConfirmed,
         Action::Activated => Wire::Activated,
         Action::SwitchGivenUp => Wire::SwitchGivenUp,
+        Action::DrainExtended => Wire::DrainExtended,
+        Action::DrainCut => Wire::DrainCut,
     };
     let version = VersionRef {
         application: application.clone(),

@@ -103,7 +103,13 @@ fn cancelled() -> Event {
     }
 }
 
-fn answers() -> [Answer; 5] {
+fn extended() -> Event {
+    Event::DrainExtended {
+        time: Duration::from_secs(600),
+    }
+}
+
+fn answers() -> [Answer; 6] {
     [
         Answer::Ready,
         Answer::NotReady("no route".to_owned()),
@@ -111,10 +117,16 @@ fn answers() -> [Answer; 5] {
         Answer::Released {
             held_requests: 1,
             longest_hold: Duration::from_millis(3),
+            failed_requests: 0,
         },
         Answer::Drained {
             finished_requests: 1,
             cut_requests: 0,
+            closed_connections: 0,
+        },
+        Answer::Draining {
+            open_requests: 2,
+            closed_connections: 1,
         },
     ]
 }
@@ -210,6 +222,8 @@ impl World {
             | Event::Answered { .. }
             | Event::Restored
             | Event::Cancelled { .. }
+            | Event::DrainExtended { .. }
+            | Event::DrainCut
             | Event::TimePassed => {}
         }
         let decided = next.decide(event, policy);
@@ -270,10 +284,12 @@ impl World {
         }
         // Nobody is waited for who is not a member.
         let waited = match &next.state {
-            State::Preparing { roll } | State::Holding { roll, .. } | State::Draining { roll } => {
-                roll.silent.clone()
+            State::Preparing { roll }
+            | State::Holding { roll, .. }
+            | State::Draining { roll, .. } => roll.silent.clone(),
+            State::Releasing { roll, draining, .. } => {
+                roll.silent.union(draining).cloned().collect()
             }
-            State::Releasing { roll, draining } => roll.silent.union(draining).cloned().collect(),
             State::Fencing { leaving, .. } => leaving.clone(),
             State::Adopting { adoption, .. } => match adoption {
                 Adoption::Holding { silent, .. } => silent.clone(),
@@ -290,7 +306,7 @@ impl World {
             State::Preparing { roll }
             | State::Holding { roll, .. }
             | State::Releasing { roll, .. }
-            | State::Draining { roll } => assert!(!roll.silent.is_empty(), "{}", context()),
+            | State::Draining { roll, .. } => assert!(!roll.silent.is_empty(), "{}", context()),
             State::Fencing { leaving, .. } => assert!(!leaving.is_empty(), "{}", context()),
             State::Adopting { .. } => assert!(
                 waited != BTreeSet::new() || owed(&next.state).is_some(),
@@ -305,9 +321,20 @@ impl World {
         // The same event again changes nothing more.
         let again = next.decide(event, policy);
         // Progress of the tenants, and why an adoption waits, are written down each time.
-        if event != &tenants(false, 0) && *decided != Step::Goes(self.state.clone()) {
+        let tells = matches!(
+            event,
+            Event::Answered {
+                answer: Answer::Draining { .. },
+                ..
+            }
+        );
+        if tells {
+            // How a drain goes changes what is known of the switch and nothing else.
+            assert!(*decided == Step::Stays || *decided == Step::Goes(self.state.clone()));
+        } else if event != &tenants(false, 0) && *decided != Step::Goes(self.state.clone()) {
             assert_eq!(again, Step::Stays, "counted twice: {}", context());
         }
+        self.check_drain(event, decided, next);
         // A cancel works until the commit, and after it does nothing.
         if let Event::Cancelled { .. } = event {
             let adopts = matches!(self.state, State::Adopting { .. });
@@ -328,7 +355,7 @@ impl World {
                 State::Preparing { roll }
                 | State::Holding { roll, .. }
                 | State::Releasing { roll, .. }
-                | State::Draining { roll } => Some(roll.nonce),
+                | State::Draining { roll, .. } => Some(roll.nonce),
                 State::Fencing { nonce, .. } | State::Adopting { nonce, .. } => Some(*nonce),
                 State::Provisioning
                 | State::ClosingConsent { .. }
@@ -338,6 +365,36 @@ impl World {
             if present != Some(*of) || !self.fleet.contains(gateway) {
                 assert_eq!(*decided, Step::Stays, "{}", context());
             }
+        }
+    }
+
+    /// The operator's word on a drain counts while there is one, and moves nothing but its end.
+    fn check_drain(&self, event: &Event, decided: &Step, next: &World) {
+        let limit = if let Event::DrainExtended { time } = event {
+            Limit::Extended { time: *time }
+        } else if let Event::DrainCut = event {
+            Limit::Cut { at: self.now }
+        } else {
+            return;
+        };
+        let Some(before) = self.state.limit() else {
+            assert_eq!(*decided, Step::Stays, "{event:?} in {self:?}");
+            return;
+        };
+        if *decided == Step::Stays {
+            assert!(before.is_cut() || before == limit, "{event:?} in {self:?}");
+            return;
+        }
+        assert_eq!(next.state.limit(), Some(limit));
+        assert_eq!(next.state.phase(), self.state.phase());
+        assert_ne!(
+            next.state.turn(),
+            self.state.turn(),
+            "gateways must hear of it"
+        );
+        let (was, is) = (self.state.until(), next.state.until());
+        if matches!(self.state, State::Draining { .. }) {
+            assert_eq!(is > was, !limit.is_cut(), "{event:?} in {self:?}: {is:?}");
         }
     }
 
@@ -370,6 +427,8 @@ impl World {
             Event::ConsentSettled { denied: 1 },
             cancelled(),
             Event::Restored,
+            extended(),
+            Event::DrainCut,
             Event::TimePassed,
         ];
         for wait in [1, 4, 5, FOREIGN] {

@@ -49,7 +49,7 @@ fn helpful(world: &World, seed: &mut u64) -> Event {
             answer,
         }
     };
-    let [ready, _, held, released, drained] = answers();
+    let [ready, _, held, released, drained, _] = answers();
     match &world.state {
         State::Provisioning => tenants(true, 0),
         State::Preparing { roll } => answer(roll, &roll.silent, ready, seed),
@@ -61,7 +61,7 @@ fn helpful(world: &World, seed: &mut u64) -> Event {
         State::ClosingConsent { .. } => closed(),
         State::Holding { roll, .. } => answer(roll, &roll.silent, held, seed),
         State::Releasing { roll, .. } => answer(roll, &roll.silent, released, seed),
-        State::Draining { roll } => answer(roll, &roll.silent, drained, seed),
+        State::Draining { roll, .. } => answer(roll, &roll.silent, drained, seed),
         State::Settling { .. } => Event::ConsentSettled { denied: 0 },
         State::Ended { .. } => Event::TimePassed,
     }
