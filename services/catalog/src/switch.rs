@@ -3,6 +3,8 @@
 pub(crate) mod advance;
 pub(crate) mod confirm;
 pub(crate) mod driver;
+#[cfg(feature = "faults")]
+pub mod model;
 pub(crate) mod record;
 pub(crate) mod step;
 
