@@ -37,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gateway",
         ],
     ),
+    ("model", &["runtime", "catalog", "provisioning", "gateway"]),
     ("xtask", &[]),
 ];
 

@@ -35,6 +35,8 @@ use runtime::{Clock, Endpoint, Shell, SigningKey};
 pub use ::store::DatabaseUrl;
 pub use config::Config;
 pub use place::{Host, Place, PlaceError};
+#[cfg(feature = "faults")]
+pub use switch::model;
 
 use crate::{
     addresses::Addresses,

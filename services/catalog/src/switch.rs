@@ -5,6 +5,8 @@ pub(crate) mod confirm;
 pub(crate) mod drain;
 pub(crate) mod driver;
 pub(crate) mod heard;
+#[cfg(feature = "faults")]
+pub mod model;
 pub(crate) mod receipt;
 pub(crate) mod record;
 pub(crate) mod step;

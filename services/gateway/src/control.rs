@@ -30,6 +30,8 @@ mod fleet;
 mod grants;
 mod leave;
 mod link;
+#[cfg(feature = "faults")]
+pub mod model;
 mod route;
 mod start;
 pub(crate) mod status;

@@ -20,6 +20,8 @@ mod error;
 mod tests;
 
 pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
+#[cfg(feature = "faults")]
+pub use control::model;
 pub(crate) use error::Error;
 
 use api::Api;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) mod apply;
 pub(crate) mod decide;
+#[cfg(feature = "faults")]
+pub mod model;
 pub(crate) mod offer;
 mod step;
 

@@ -32,6 +32,8 @@ mod testing;
 mod tests;
 
 pub use config::Config;
+#[cfg(feature = "faults")]
+pub use consent::model;
 
 use self::{catalog::Catalog, fleet::Fleet, service::Service};
 

@@ -68,6 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "switchover",
         "--package",
         "tests",
+        "--package",
+        "model",
         "--locked",
     ];
     let profile: &[&str] = if options.release { &["--release"] } else { &[] };
