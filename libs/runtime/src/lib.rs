@@ -5,15 +5,19 @@ pub mod caller;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod error;
 pub mod fault;
 pub mod follow;
+pub mod net;
 mod process;
 pub mod request;
 pub mod retry;
 pub mod seal;
 pub mod serve;
 pub mod shell;
+#[cfg(feature = "faults")]
+pub mod simulation;
 pub mod telemetry;
 
 pub use caller::{Access, Key};
