@@ -47,6 +47,7 @@ pub(crate) async fn take_in(
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return Ok(()),
             taken = answers.recv_many(&mut waiting, BATCH) => if taken == 0 { return Ok(()) },
         }

@@ -72,10 +72,11 @@ impl Driver {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
+                Some(()) = work.next() => {}
                 () = listener.changed_or(POLL) => {}
                 _ = due => {}
-                Some(()) = work.next() => {}
             }
         }
         // What is half done is done again by whoever claims it next.
@@ -138,6 +139,7 @@ impl Driver {
         };
         let how = self.how(effect, switch).await?;
         let answer = tokio::select! {
+            biased;
             answer = self.perform(effect, switch, &how) => answer,
             never = self.keep(switch) => match never {},
         };

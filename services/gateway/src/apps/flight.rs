@@ -1,10 +1,10 @@
 //! One admitted request, from its admission to the end of its answer.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use contract::RequestId;
 use http::StatusCode;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::snapshot::Serving;
@@ -42,6 +42,7 @@ impl Line {
                     changed.await;
                 }
                 Some(token) => tokio::select! {
+                    biased;
                     () = token.cancelled() => return,
                     _ = changed => {}
                 },

@@ -1,11 +1,11 @@
 //! One request's way through the gateway: checked, admitted or held or refused, answered.
 
-use std::{net::IpAddr, time::Instant};
+use std::net::IpAddr;
 
 use contract::{ApplicationName, RequestId};
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     DataPlane,
@@ -153,7 +153,7 @@ async fn enter(
                 },
             }
         };
-        timeout_at((arrived + timeout).into(), place.released())
+        timeout_at(arrived + timeout, place.released())
             .await
             .map_err(|_| Why::HeldTooLong)?;
     }
@@ -189,7 +189,7 @@ async fn log_in(
         return Err(Why::TooManyTries);
     }
     let limit = plane.settings().limits.head_timeout;
-    let read = timeout_at((now + limit).into(), tester::read_form(request.into_body())).await;
+    let read = timeout_at(now + limit, tester::read_form(request.into_body())).await;
     let token = read.map_err(|_| Why::RequestStalled)?;
     let head = Head {
         address,

@@ -95,14 +95,7 @@ async fn try_follow(
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            heard = stream.message() => match heard {
-                Ok(Some(response)) => {
-                    backoff.reset();
-                    tell(CatalogNews::Told(Box::new(response))).await?;
-                }
-                Ok(None) => return Ok(()),
-                Err(status) => return Err(End::Broken(why(&status))),
-            },
+            biased;
             _ = beat.tick() => {
                 let beat = FollowRequest {
                     message: Some(follow_request::Message::Beat(Beat::default())),
@@ -111,6 +104,14 @@ async fn try_follow(
                     return Err(End::Broken("the catalog takes nothing more".to_owned()));
                 }
             }
+            heard = stream.message() => match heard {
+                Ok(Some(response)) => {
+                    backoff.reset();
+                    tell(CatalogNews::Told(Box::new(response))).await?;
+                }
+                Ok(None) => return Ok(()),
+                Err(status) => return Err(End::Broken(why(&status))),
+            },
             () = says.broken.cancelled() => {
                 return Err(End::Broken("the catalog takes nothing more".to_owned()));
             }
