@@ -4,6 +4,7 @@ mod access;
 mod demonstrating;
 mod denying;
 mod dying;
+mod proving_simulation;
 mod refusing;
 mod running;
 mod switching;
