@@ -5,6 +5,7 @@ mod benching;
 mod demonstrating;
 mod denying;
 mod dying;
+mod proving_simulation;
 mod refusing;
 mod running;
 mod switching;

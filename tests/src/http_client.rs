@@ -8,7 +8,8 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::JoinHandle};
+use runtime::net::Stream;
+use tokio::task::JoinHandle;
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Connection {
         reason = "the connection's own task; it ends with the connection"
     )]
     pub async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        let stream = Stream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         let task = tokio::spawn(async move {

@@ -13,6 +13,7 @@ pub mod mailbox;
 pub mod ports;
 pub mod process;
 pub mod shop;
+pub mod simulation;
 pub mod story;
 pub mod until;
 pub mod world;

@@ -116,7 +116,21 @@ pub fn connect_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Cl
             .map_err(|error| Error::Usage(format!("{endpoint}: {error}")))?;
     }
     let identify = Identify::new(credentials)?;
-    Ok(InterceptedService::new(channel.connect_lazy(), identify))
+    Ok(InterceptedService::new(lazy(&channel), identify))
+}
+
+fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {
+    #[cfg(feature = "faults")]
+    if crate::simulation::network().is_some() {
+        return endpoint.connect_with_connector_lazy(tower::service_fn(|uri: Uri| async move {
+            let place = uri.authority().map(http::uri::Authority::as_str);
+            let address = place.unwrap_or_default().parse();
+            let address = address.map_err(std::io::Error::other)?;
+            let stream = crate::net::Stream::connect(address).await?;
+            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(stream))
+        }));
+    }
+    endpoint.connect_lazy()
 }
 
 /// Adds to each call who makes it, and as part of which request and trace.

@@ -18,8 +18,22 @@ pub struct Clock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Real { start: Instant },
+    Real {
+        start: Instant,
+    },
     Simulated(Arc<Simulated>),
+    #[cfg(feature = "faults")]
+    Following(Arc<Following>),
+}
+
+/// Follows the time of the runtime, which a simulation moves.
+#[cfg(feature = "faults")]
+#[derive(Debug)]
+struct Following {
+    began: tokio::time::Instant,
+    /// The wall time when it began, in microseconds since 1970; moves when the clock is stepped.
+    wall: std::sync::atomic::AtomicI64,
+    chance: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -47,6 +61,26 @@ impl Clock {
         })))
     }
 
+    /// A clock that follows the time of the runtime in which it is made and used. It begins at
+    /// `wall`, with the chance that follows from `seed`.
+    #[cfg(feature = "faults")]
+    pub fn following(wall: Timestamp, seed: u64) -> Self {
+        Self(Kind::Following(Arc::new(Following {
+            began: tokio::time::Instant::now(),
+            wall: wall.as_microsecond().into(),
+            chance: AtomicU64::new(seed),
+        })))
+    }
+
+    /// Steps the wall time of a clock that follows a runtime's; monotonic time stays.
+    #[cfg(feature = "faults")]
+    pub fn step(&self, by: jiff::SignedDuration) {
+        if let Kind::Following(following) = &self.0 {
+            let micros = i64::try_from(by.as_micros()).unwrap_or_default();
+            following.wall.fetch_add(micros, Ordering::Relaxed);
+        }
+    }
+
     /// Returns the wall time.
     #[expect(
         clippy::disallowed_methods,
@@ -56,6 +90,8 @@ impl Clock {
         match &self.0 {
             Kind::Real { .. } => Timestamp::now(),
             Kind::Simulated(simulated) => simulated.now.borrow().1,
+            #[cfg(feature = "faults")]
+            Kind::Following(following) => following.now(),
         }
     }
 
@@ -69,6 +105,8 @@ impl Clock {
         match &self.0 {
             Kind::Real { start } => start.elapsed(),
             Kind::Simulated(simulated) => simulated.now.borrow().0,
+            #[cfg(feature = "faults")]
+            Kind::Following(following) => following.began.elapsed(),
         }
     }
 
@@ -82,12 +120,9 @@ impl Clock {
         let mut bytes = [0; N];
         match &self.0 {
             Kind::Real { .. } => rand::fill(&mut bytes),
-            Kind::Simulated(simulated) => {
-                for chunk in bytes.chunks_mut(8) {
-                    let word = simulated.draw().to_le_bytes();
-                    chunk.copy_from_slice(&word[..chunk.len()]);
-                }
-            }
+            Kind::Simulated(simulated) => fill(&mut bytes, &simulated.chance),
+            #[cfg(feature = "faults")]
+            Kind::Following(following) => fill(&mut bytes, &following.chance),
         }
         bytes
     }
@@ -114,6 +149,8 @@ impl Clock {
         match &self.0 {
             Kind::Real { .. } => None,
             Kind::Simulated(simulated) => Some(simulated.start),
+            #[cfg(feature = "faults")]
+            Kind::Following(_) => None,
         }
     }
 
@@ -122,22 +159,39 @@ impl Clock {
         match &self.0 {
             Kind::Real { .. } => None,
             Kind::Simulated(simulated) => Some(simulated.now.subscribe()),
+            #[cfg(feature = "faults")]
+            Kind::Following(_) => None,
         }
     }
 }
 
-impl Simulated {
-    /// One step of splitmix64: small, and good enough for ids that only have to differ.
-    fn draw(&self) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self
-            .chance
-            .fetch_add(STEP, Ordering::Relaxed)
-            .wrapping_add(STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+#[cfg(feature = "faults")]
+impl Following {
+    fn now(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let micros = self.wall.load(Ordering::Relaxed).saturating_add(elapsed);
+        Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
     }
+}
+
+fn fill(bytes: &mut [u8], chance: &AtomicU64) {
+    for chunk in bytes.chunks_mut(8) {
+        let mut state = chance.fetch_add(STEP, Ordering::Relaxed);
+        let word = splitmix(&mut state).to_le_bytes();
+        chunk.copy_from_slice(&word[..chunk.len()]);
+    }
+}
+
+/// What splitmix64 goes on by.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// One step of splitmix64: small, and good enough for ids that only have to differ.
+pub(crate) fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(STEP);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]

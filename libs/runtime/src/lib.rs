@@ -5,9 +5,11 @@ pub mod caller;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod error;
 pub mod fault;
 pub mod follow;
+pub mod net;
 mod process;
 pub mod request;
 pub mod retry;
@@ -15,6 +17,8 @@ pub mod seal;
 pub mod serve;
 pub mod shell;
 pub mod sign;
+#[cfg(feature = "faults")]
+pub mod simulation;
 pub mod telemetry;
 
 pub use caller::{Access, Key};

@@ -44,10 +44,19 @@ impl Backoff {
     }
 
     fn draw(&mut self) -> Duration {
-        let pause = self.bound.mul_f64(rand::random::<f64>()).max(FLOOR);
+        let pause = self.bound.mul_f64(chance()).max(FLOOR);
         self.bound = self.bound.saturating_mul(2).min(self.ceiling);
         pause
     }
+}
+
+/// Draws from 0 to 1.
+fn chance() -> f64 {
+    #[cfg(feature = "faults")]
+    if let Some(drawn) = crate::simulation::draw() {
+        return f64::from((drawn >> 32) as u32) / f64::from(u32::MAX);
+    }
+    rand::random()
 }
 
 /// Pauses for a time, or ends early when `stop` is cancelled.

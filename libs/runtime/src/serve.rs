@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc
 
 use contract::Rules;
 use http::{Request, Response};
-use tokio::net::TcpListener;
 use tonic::{
     body::Body,
     server::NamedService,
@@ -12,7 +11,7 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{caller::Access, error::Error, shell::Shell};
+use crate::{caller::Access, error::Error, net::Listener, shell::Shell};
 
 mod answer;
 mod door;
@@ -118,19 +117,19 @@ impl Server {
     /// Listens and serves until the shell stops; returns the address once calls are accepted.
     pub async fn serve(self, address: SocketAddr) -> Result<SocketAddr, Error> {
         self.access.fits(address)?;
-        let listener = TcpListener::bind(address)
+        let listener = Listener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
         self.serve_on(listener)
     }
 
     /// Serves on a listener until the shell stops; returns its address.
-    pub fn serve_on(self, listener: TcpListener) -> Result<SocketAddr, Error> {
+    pub fn serve_on(self, listener: impl Into<Listener>) -> Result<SocketAddr, Error> {
         let rules = Rules::from_descriptors(proto::DESCRIPTOR_SET)?;
-        self.serve_with(listener, rules)
+        self.serve_with(listener.into(), rules)
     }
 
-    fn serve_with(mut self, listener: TcpListener, rules: Rules) -> Result<SocketAddr, Error> {
+    fn serve_with(mut self, listener: Listener, rules: Rules) -> Result<SocketAddr, Error> {
         let address = listener.local_addr().map_err(Error::internal)?;
         self.access.fits(address)?;
         let rules = if self.reflection {

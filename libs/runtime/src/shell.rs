@@ -130,6 +130,7 @@ impl Shell {
         let stop = self.stopping();
         self.spawn(name, async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => Ok(()),
                 result = task => result,
             }
@@ -147,7 +148,7 @@ impl Shell {
         shell: Shell,
     ) {
         let span = tracing::info_span!("task", task.name = %name, shell = %self.0.name);
-        let id = rand::random::<u64>();
+        let id = u64::from_le_bytes(self.0.clock.random());
         self.running().insert(id, name.clone());
         let tracked = self
             .holders()

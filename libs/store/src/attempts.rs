@@ -61,9 +61,10 @@ macro_rules! attempt {
                     break ::core::result::Result::Err(::core::convert::From::from(error));
                 }
             };
+            let in_step = tx.in_step();
             let result = {
                 let $tx: &mut $crate::Tx = &mut tx;
-                $crate::Attempts::limited(async { $body }).await
+                $crate::Attempts::limited(in_step, async { $body }).await
             };
             if let ::core::ops::ControlFlow::Break(result) = attempts.end(tx, result).await {
                 break result;
@@ -115,7 +116,16 @@ impl Attempts {
 
     /// Returns nothing if `work` took too long.
     #[doc(hidden)]
-    pub async fn limited<T, E>(work: impl Future<Output = Result<T, E>>) -> Option<Result<T, E>> {
+    pub async fn limited<T, E>(
+        in_step: bool,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Option<Result<T, E>> {
+        #[cfg(feature = "lockstep")]
+        if in_step {
+            return Some(crate::lockstep::drive(work));
+        }
+        #[cfg(not(feature = "lockstep"))]
+        debug_assert!(!in_step, "only a simulation is");
         timeout(WORK_MAX, work).await.ok()
     }
 

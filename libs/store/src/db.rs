@@ -34,6 +34,8 @@ enum Pools {
         readers: SqlitePool,
     },
     Postgres(PgPool),
+    #[cfg(feature = "lockstep")]
+    Lockstep(Arc<crate::lockstep::Idle>),
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +56,13 @@ impl Db {
     pub async fn open(url: &DatabaseUrl, migrations: &'static Migrator) -> Result<Db, Error> {
         let mut migrations = Migrator::with_migrations(migrations.iter().cloned().collect());
         migrations.set_ignore_missing(true);
+        #[cfg(feature = "lockstep")]
+        if let Kind::Sqlite(path) = url.kind()
+            && let Some(wakes) = crate::lockstep::wakes(path)
+        {
+            let pools = crate::lockstep::drive(sqlite::open(path, &migrations))?;
+            return Ok(Db(Arc::new(Inner { pools, wakes })));
+        }
         let (pools, wakes) = match url.kind() {
             Kind::Sqlite(path) => (sqlite::open(path, &migrations).await?, Wakes::local()),
             Kind::Postgres { options, schema } => {
@@ -93,6 +102,8 @@ impl Db {
                 writer.close().await;
             }
             Pools::Postgres(pool) => pool.close().await,
+            #[cfg(feature = "lockstep")]
+            Pools::Lockstep(idle) => idle.close(),
         }
     }
 
@@ -113,6 +124,10 @@ impl Db {
                 pool.begin_with("begin isolation level serializable")
                     .await?,
             ),
+            #[cfg(feature = "lockstep")]
+            (Pools::Lockstep(idle), Mode::Read) => Tx::lockstep(idle.begin("begin")?),
+            #[cfg(feature = "lockstep")]
+            (Pools::Lockstep(idle), Mode::Write) => Tx::lockstep(idle.begin("begin immediate")?),
         };
         Ok(tx)
     }

@@ -53,6 +53,8 @@ mod claim;
 mod db;
 mod error;
 mod fault;
+#[cfg(feature = "lockstep")]
+pub mod lockstep;
 mod retry;
 pub mod testing;
 mod tx;

@@ -17,6 +17,8 @@ pub struct Tx {
 enum Inner {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
+    #[cfg(feature = "lockstep")]
+    Lockstep(crate::lockstep::Held),
 }
 
 /// What statements have done to the transaction so far; only gets worse.
@@ -64,6 +66,11 @@ impl Tx {
         Tx::of(Inner::Postgres(tx))
     }
 
+    #[cfg(feature = "lockstep")]
+    pub(crate) fn lockstep(held: crate::lockstep::Held) -> Tx {
+        Tx::of(Inner::Lockstep(held))
+    }
+
     fn of(inner: Inner) -> Tx {
         Tx {
             inner,
@@ -86,6 +93,8 @@ impl Tx {
         match &mut self.inner {
             Inner::Sqlite(tx) => Conn::Sqlite(tx),
             Inner::Postgres(tx) => Conn::Postgres(tx),
+            #[cfg(feature = "lockstep")]
+            Inner::Lockstep(held) => Conn::Sqlite(&mut held.connection),
         }
     }
 
@@ -109,6 +118,15 @@ impl Tx {
 
     pub(crate) fn health(&self) -> Health {
         self.health
+    }
+
+    /// Tells whether the transaction is to happen at one instant.
+    #[doc(hidden)]
+    pub fn in_step(&self) -> bool {
+        #[cfg(feature = "lockstep")]
+        return matches!(self.inner, Inner::Lockstep(_));
+        #[cfg(not(feature = "lockstep"))]
+        false
     }
 
     pub(crate) fn skips_locked(&self) -> bool {
@@ -138,6 +156,11 @@ impl Tx {
                 self.topics.into_iter().for_each(|topic| wakes.send(topic));
             }
             Inner::Postgres(tx) => tx.commit().await.map_err(Error::of_commit)?,
+            #[cfg(feature = "lockstep")]
+            Inner::Lockstep(held) => {
+                held.end("commit").map_err(Error::of_commit)?;
+                self.topics.into_iter().for_each(|topic| wakes.send(topic));
+            }
         }
         Ok(())
     }
@@ -147,6 +170,8 @@ impl Tx {
         let done = match self.inner {
             Inner::Sqlite(tx) => tx.rollback().await,
             Inner::Postgres(tx) => tx.rollback().await,
+            #[cfg(feature = "lockstep")]
+            Inner::Lockstep(held) => held.end("rollback"),
         };
         if let Err(error) = done {
             tracing::debug!(

@@ -1,11 +1,12 @@
 //! Wake-ups: hints that a table has changed. The table is the truth; a slow poll covers a lost hint.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -26,27 +27,41 @@ pub(crate) struct Wakes {
 }
 
 #[derive(Default)]
-struct Topics(Mutex<HashMap<String, watch::Sender<()>>>);
+struct Topics(Mutex<HashMap<String, Arc<Topic>>>);
+
+/// Those who wait are woken in the order in which they began to: a simulation runs the same twice.
+#[derive(Default)]
+struct Topic {
+    /// How often it was woken.
+    woken: AtomicU64,
+    waiting: Notify,
+}
+
+impl Topic {
+    fn wake(&self) {
+        self.woken.fetch_add(1, Ordering::SeqCst);
+        self.waiting.notify_waiters();
+    }
+
+    fn woken(&self) -> u64 {
+        self.woken.load(Ordering::SeqCst)
+    }
+}
 
 impl Topics {
-    fn subscribe(&self, topic: &str) -> watch::Receiver<()> {
+    fn topic(&self, topic: &str) -> Arc<Topic> {
         let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        topics.entry(topic.to_owned()).or_default().subscribe()
+        Arc::clone(topics.entry(topic.to_owned()).or_default())
     }
 
     fn send(&self, topic: &str) {
         let topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        topics
-            .get(topic)
-            .into_iter()
-            .for_each(|sender| sender.send_modify(|()| ()));
+        topics.get(topic).into_iter().for_each(|topic| topic.wake());
     }
 
     fn send_all(&self) {
         let topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        topics
-            .values()
-            .for_each(|sender| sender.send_modify(|()| ()));
+        topics.values().for_each(|topic| topic.wake());
     }
 }
 
@@ -79,9 +94,11 @@ impl Wakes {
     }
 
     pub(crate) fn listen(self: &Arc<Wakes>, topic: &'static str) -> Listener {
+        let topic = self.topics.topic(topic);
         let listener = Listener {
-            receiver: self.topics.subscribe(topic),
-            wakes: Arc::clone(self),
+            heard: topic.woken(),
+            topic,
+            _wakes: Arc::clone(self),
         };
         if let Some(source) = &self.source {
             let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,16 +119,25 @@ impl Wakes {
 /// Listen first, then read, then wait: no change is missed then. Several wake-ups become one; some come
 /// without a change, such as the first one, or after the connection was made anew.
 pub struct Listener {
-    receiver: watch::Receiver<()>,
-    /// Keeps the senders, and on PostgreSQL the connection, alive.
-    wakes: Arc<Wakes>,
+    topic: Arc<Topic>,
+    /// How often it had been woken when that was last looked at.
+    heard: u64,
+    /// Keeps the connection alive on PostgreSQL.
+    _wakes: Arc<Wakes>,
 }
 
 impl Listener {
     /// Waits until the topic was woken since the last wait. Never fails: lost connections are made again.
     pub async fn changed(&mut self) {
-        if self.receiver.changed().await.is_err() {
-            unreachable!("{} listens without a sender", self.wakes.channel());
+        loop {
+            // Before the look: whoever wakes after it is heard.
+            let woken = self.topic.waiting.notified();
+            let present = self.topic.woken();
+            if present != self.heard {
+                self.heard = present;
+                return;
+            }
+            woken.await;
         }
     }
 

@@ -3,14 +3,15 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, header};
+use http::{Request, Uri, header};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector, connect::dns::Name},
-    rt::TokioExecutor,
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
 };
+use runtime::net::Stream;
 use tokio::time::timeout;
 
 use crate::{
@@ -88,12 +89,10 @@ impl Health {
             self.rules.check_address(*address, listeners)?;
         }
         // The addresses that were judged are the ones connected to: no second look at the name.
-        let resolver = tower::service_fn(move |_: Name| {
+        let http = tower::service_fn(move |_: Uri| {
             let addresses = addresses.clone();
-            async move { Ok::<_, io::Error>(addresses.into_iter()) }
+            Box::pin(async move { connect(&addresses).await.map(TokioIo::new) })
         });
-        let mut http = HttpConnector::new_with_resolver(resolver);
-        http.enforce_http(false);
         let uri = format!("{upstream}{}", check.path);
         let request = Request::get(uri)
             .header(header::USER_AGENT, "switchover-health")
@@ -120,6 +119,17 @@ impl Health {
             Err(Unhealthy::Status(status.as_u16()))
         }
     }
+}
+
+async fn connect(addresses: &[SocketAddr]) -> io::Result<Stream> {
+    let mut last = io::Error::other("no address is known");
+    for address in addresses {
+        match Stream::connect(*address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 async fn resolve(upstream: &Place) -> Result<Vec<SocketAddr>, Unhealthy> {

@@ -170,6 +170,7 @@ pub(crate) async fn publish(
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = listener.changed_or(POLL) => {}
             _ = due => {}

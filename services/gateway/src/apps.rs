@@ -32,12 +32,12 @@ mod tunnel;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use contract::{ApplicationName, Line, OperatorName};
-use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use clear::{Clearing, Overlap};
@@ -270,8 +270,13 @@ impl DataPlane {
 
     /// Accepts connections until `stop`; then lets requests finish for at most `drain`, cuts what
     /// is left, and returns. Held requests count as not finished. To be called once.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken, drain: Duration) {
-        serve::run(self, listener, stop, drain).await;
+    pub async fn serve(
+        self,
+        listener: impl Into<runtime::net::Listener>,
+        stop: CancellationToken,
+        drain: Duration,
+    ) {
+        serve::run(self, listener.into(), stop, drain).await;
     }
 
     /// Makes of an order what requests read. The second is an epoch that lets requests in again.

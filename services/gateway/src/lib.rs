@@ -7,8 +7,9 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use contract::{GatewayRef, Role};
 use futures::FutureExt as _;
 use proto::gateway::v1::gateway_service_server::GatewayServiceServer;
-use runtime::{CancellationToken, Server, Shell, connect_lazy, serve::MESSAGE_BYTES_MAX};
-use tokio::net::TcpListener;
+use runtime::{
+    CancellationToken, Server, Shell, connect_lazy, net::Listener, serve::MESSAGE_BYTES_MAX,
+};
 
 mod api;
 pub mod apps;
@@ -64,7 +65,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let remembered = Remembered::read(&config.state_dir).await?;
     let apps_listener = bind(config.apps_listen).await?;
     let edge_listener = bind(config.edge_listen).await?;
-    let local = |listener: &TcpListener| listener.local_addr().map_err(runtime::Error::internal);
+    let local = |listener: &Listener| listener.local_addr().map_err(runtime::Error::internal);
     let (apps, edge) = (local(&apps_listener)?, local(&edge_listener)?);
 
     let settings = Settings {
@@ -133,8 +134,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, runtime::Error> {
-    TcpListener::bind(address)
+async fn bind(address: SocketAddr) -> Result<Listener, runtime::Error> {
+    Listener::bind(address)
         .await
         .map_err(|source| runtime::Error::Listen { address, source })
 }

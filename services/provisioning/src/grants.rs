@@ -84,6 +84,7 @@ pub(crate) fn follow(
     let (parts, waiting) = mpsc::channel(PARTS_WAITING);
     let work = async move {
         tokio::select! {
+            biased;
             ended = tell(&service, start, parts) => ended.map(|never| match never {}),
             ended = hear(&service, &gateway, stream, said) => ended,
         }

@@ -55,6 +55,7 @@ pub(crate) async fn run(
             Ok(Published::Nothing) => {
                 backoff.reset();
                 tokio::select! {
+                    biased;
                     () = queued.changed_or(POLL) => {}
                     () = stop.cancelled() => {}
                 }

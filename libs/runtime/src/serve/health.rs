@@ -30,6 +30,7 @@ pub(super) fn start(shell: &Shell, names: Vec<&'static str>) -> HealthServer<imp
                 return Ok::<(), Infallible>(());
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 changed = held.changed() => if changed.is_err() { return Ok(()) },
             }

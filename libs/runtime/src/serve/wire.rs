@@ -8,18 +8,18 @@ use std::{
 };
 
 use futures::{Stream, stream};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use crate::retry::Backoff;
+use crate::{
+    net::{self, Listener},
+    retry::Backoff,
+};
 
 /// Accepts connections. When the system has no room for more, it waits instead of spinning.
 pub(super) fn accept(
-    listener: TcpListener,
+    listener: Listener,
     stop: CancellationToken,
     cut: CancellationToken,
 ) -> impl Stream<Item = io::Result<Wire>> {
@@ -48,13 +48,13 @@ pub(super) fn accept(
 /// One connection. It ends when it is cut; and at the stop, if the other side has said nothing yet:
 /// such a connection has nothing to drain, and would hold the drain until it speaks.
 pub(super) struct Wire {
-    io: TcpStream,
+    io: net::Stream,
     silent: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Wire {
-    fn new(io: TcpStream, stop: CancellationToken, cut: CancellationToken) -> Self {
+    fn new(io: net::Stream, stop: CancellationToken, cut: CancellationToken) -> Self {
         Self {
             io,
             silent: Some(Box::pin(stop.cancelled_owned())),

@@ -56,6 +56,10 @@ pub(super) async fn open(path: &Path, migrations: &Migrator) -> Result<Pools, Er
     migrations.run_direct(None, &mut conn, false).await?;
     conn.close().await?;
 
+    #[cfg(feature = "lockstep")]
+    if crate::lockstep::entered() {
+        return Ok(Pools::Lockstep(crate::lockstep::Idle::new(options)));
+    }
     let pool = || {
         SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_MAX)

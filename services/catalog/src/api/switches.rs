@@ -292,6 +292,7 @@ impl wire::switch_service_server::SwitchService for Switches {
         let wait = duration::field(&mut v, "timeout", request.timeout, bounds, WAIT_DEFAULT);
         let (name, wait) = v.all((name, wait))?;
         let switch = tokio::select! {
+            biased;
             switch = self.wait(&name, wait) => switch?,
             () = self.stop.cancelled() => {
                 let problem = Problem::unavailable(reason::PEER_UNAVAILABLE, "The service is stopping.");

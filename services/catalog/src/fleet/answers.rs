@@ -56,6 +56,7 @@ pub(crate) async fn take_in(
     let mut said: BTreeMap<(ApplicationName, GatewayName), Timestamp> = BTreeMap::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return Ok(()),
             taken = answers.recv_many(&mut waiting, BATCH) => if taken == 0 { return Ok(()) },
         }

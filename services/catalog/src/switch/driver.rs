@@ -74,10 +74,11 @@ impl Driver {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
+                Some(()) = work.next() => {}
                 () = listener.changed_or(POLL) => {}
                 _ = due => {}
-                Some(()) = work.next() => {}
             }
         }
         // What is half done is done again by whoever claims it next.
@@ -147,6 +148,7 @@ impl Driver {
         };
         let how = self.how(effect, switch).await?;
         let answer = tokio::select! {
+            biased;
             answer = self.perform(effect, switch, &how) => answer,
             never = self.keep(switch) => match never {},
         };

@@ -132,7 +132,7 @@ impl State {
             Some(super::Turn::Adopting { grants: None, .. }) => {
                 unreachable!("what is adopted has its grants: see `adopted`")
             }
-            Some(super::Turn::Releasing(nonce)) => Turn::Releasing(number(nonce)),
+            Some(super::Turn::Releasing(nonce, _)) => Turn::Releasing(number(nonce)),
         }
     }
 
@@ -188,10 +188,12 @@ pub fn step(state: &State, event: Event, fleet: u8, nonce: u8) -> Step {
                 Said::Released => Answer::Released {
                     held_requests: 0,
                     longest_hold: Duration::ZERO,
+                    failed_requests: 0,
                 },
                 Said::Drained => Answer::Drained {
                     finished_requests: 0,
                     cut_requests: 0,
+                    closed_connections: 0,
                 },
             },
         },
@@ -209,6 +211,8 @@ pub fn step(state: &State, event: Event, fleet: u8, nonce: u8) -> Step {
         | Product::Left(_)
         | Product::LeasesEnded { .. }
         | Product::Restored
+        | Product::DrainExtended { .. }
+        | Product::DrainCut
         | Product::Cancelled { .. } => Timestamp::UNIX_EPOCH,
     };
     let facts = Facts {

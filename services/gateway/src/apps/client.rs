@@ -17,7 +17,8 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use tokio::{net::TcpStream, time::timeout};
+use runtime::net::Stream;
+use tokio::time::timeout;
 use tower::Service;
 
 use super::{
@@ -233,10 +234,10 @@ fn tls(dial: Dial) -> io::Result<HttpsConnector<Dial>> {
 struct Dial(Arc<Addresses>);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Connected = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connected = MaybeHttpsStream<TokioIo<Stream>>;
 
 impl Service<Uri> for Dial {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Stream>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

@@ -1,13 +1,10 @@
 //! One admitted request, from its admission to the end of its answer.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::sync::{Arc, OnceLock};
 
 use contract::RequestId;
 use http::StatusCode;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{lasting::Place, snapshot::Serving};
@@ -69,6 +66,7 @@ impl Line {
                     changed.await;
                 }
                 Some(token) => tokio::select! {
+                    biased;
                     () = token.cancelled() => return,
                     _ = changed => {}
                 },

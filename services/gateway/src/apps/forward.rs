@@ -1,16 +1,12 @@
 //! An admitted request's way to its version and back.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use contract::RequestId;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     DataPlane,
@@ -142,7 +138,7 @@ async fn answer(
     let mut sent = std::pin::pin!(sent);
     loop {
         let (moved, _) = progress.last();
-        match timeout_at((moved + limit).into(), sent.as_mut()).await {
+        match timeout_at(moved + limit, sent.as_mut()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => return Err(why(&error, progress)),
             Err(_) => {

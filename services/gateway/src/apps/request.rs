@@ -1,15 +1,15 @@
 //! One request's way through the gateway: checked, admitted or held or refused, answered.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, time::Duration};
 
 use contract::{ApplicationName, RequestId};
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use runtime::fault::{Plant, planted};
-use tokio::{sync::watch, time::timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     DataPlane,
@@ -194,7 +194,7 @@ async fn enter(
         };
         match wait {
             Wait::Outcome(place, timeout) => {
-                let deadline = (arrived + timeout).into();
+                let deadline = arrived + timeout;
                 if timeout_at(deadline, place.released()).await.is_err() {
                     place.fail();
                     if planted(Plant::HoldTimeoutFallsBack) {
@@ -205,7 +205,7 @@ async fn enter(
             }
             Wait::Route(moved) => {
                 let deadline = arrived + plane.settings().limits.generation_wait;
-                min_generation::next_route(moved, deadline.into()).await?;
+                min_generation::next_route(moved, deadline).await?;
             }
         }
     }
@@ -256,7 +256,7 @@ async fn log_in(
         return Err(Why::TooManyTries);
     }
     let limit = plane.settings().limits.head_timeout;
-    let read = timeout_at((now + limit).into(), tester::read_form(request.into_body())).await;
+    let read = timeout_at(now + limit, tester::read_form(request.into_body())).await;
     let token = read.map_err(|_| Why::RequestStalled)?;
     let head = Head {
         address,

@@ -7,10 +7,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use runtime::net::Stream;
+use tokio::{net::lookup_host, time::timeout};
 
 /// The longest that resolving a name may take.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,7 +57,7 @@ impl Addresses {
     }
 
     /// Connects to a pinned address; if there is none or none answers, to a newly resolved one.
-    pub(super) async fn connect(&self) -> io::Result<TcpStream> {
+    pub(super) async fn connect(&self) -> io::Result<Stream> {
         let pinned = self.pinned.load_full();
         if let Ok(stream) = connect(&pinned).await {
             return Ok(stream);
@@ -69,10 +67,10 @@ impl Addresses {
     }
 }
 
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn connect(addresses: &[SocketAddr]) -> io::Result<Stream> {
     let mut last = io::Error::other("no address is known");
     for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        match timeout(CONNECT_TIMEOUT, Stream::connect(*address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);
@@ -163,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_with_no_allowed_address_is_not_connected_to() {
         let addresses = Addresses::new("169.254.169.254", 80);
-        let error = addresses.connect().await.unwrap_err();
+        let error = addresses.connect().await.map(drop).unwrap_err();
         assert!(error.to_string().contains("allowed"), "{error}");
     }
 }

@@ -4,12 +4,8 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::timeout,
-};
+use runtime::net::{Listener, Stream};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{DataPlane, flight::Line, request};
@@ -27,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 /// order meanwhile.
 pub(super) async fn run(
     plane: DataPlane,
-    listener: TcpListener,
+    listener: Listener,
     stop: CancellationToken,
     drain: Duration,
 ) {
@@ -101,12 +97,7 @@ async fn refused_to_accept(error: &io::Error, stop: &CancellationToken) {
 }
 
 /// Serves one connection until either side ends it.
-async fn connection(
-    plane: DataPlane,
-    stream: TcpStream,
-    peer: SocketAddr,
-    stop: CancellationToken,
-) {
+async fn connection(plane: DataPlane, stream: Stream, peer: SocketAddr, stop: CancellationToken) {
     stream.set_nodelay(true).ok();
     let open = Open::new(plane.clone());
     let line = Line::new();
@@ -124,6 +115,7 @@ async fn connection(
     let mut stopping = false;
     let ended = loop {
         tokio::select! {
+            biased;
             ended = serving.as_mut() => break ended,
             () = line.cut() => {
                 // Whoever still reads is told; whoever does not is hung up on.

@@ -1,8 +1,9 @@
 //! What the data plane does right now, for people to look at.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Duration};
 
 use contract::{ApplicationName, Generation, TenantId, VersionName};
+use tokio::time::Instant;
 
 use super::{
     lease::Moment,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use contract::ApplicationName;
 use proto::catalog::v1 as wire;
-use runtime::{CancellationToken, retry};
+use runtime::{CancellationToken, disk, retry};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -114,6 +114,7 @@ pub(super) async fn write_routes(
                 break;
             }
             tokio::select! {
+                biased;
                 changed = snapshots.changed() => if changed.is_err() { return },
                 _ = retry::pause(PAUSE, &never) => {}
             }
@@ -144,7 +145,7 @@ pub(super) async fn write_grants(
             waiting.push(set);
         }
         let folder = dir.clone();
-        let (result, after) = match tokio::task::spawn_blocking(move || {
+        let (result, after) = match disk::blocking(move || {
             let result = log
                 .save(&folder, &waiting)
                 .map_err(|error| error.to_string());
@@ -180,7 +181,7 @@ pub(super) async fn write_grants(
 async fn blocking(
     work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
 ) -> Result<(), String> {
-    match tokio::task::spawn_blocking(work).await {
+    match disk::blocking(work).await {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     }

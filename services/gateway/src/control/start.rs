@@ -64,7 +64,7 @@ impl Remembered {
     /// Reads the state folder, and keeps others from it.
     pub(crate) async fn read(path: &Path) -> Result<Self, Error> {
         let path: PathBuf = path.to_owned();
-        let read = tokio::task::spawn_blocking(move || {
+        let read = runtime::disk::blocking(move || {
             let dir = StateDir::open(&path)?;
             let routes = routes::load(&dir);
             let (grants, fault) = GrantsLog::open(&dir);

@@ -5,12 +5,11 @@ use std::{convert::Infallible, time::Duration};
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use runtime::{Backoff, CancellationToken};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
+use runtime::{
+    Backoff, CancellationToken,
+    net::{Listener, Stream},
 };
+use tokio::{sync::Semaphore, task::JoinSet};
 use tower::ServiceExt as _;
 
 use super::Peer;
@@ -25,7 +24,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Serves until `stop`, then until requests have ended.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listener: Listener, router: Router, stop: CancellationToken) {
     let places = Semaphore::new(CONNECTIONS_MAX);
     let mut connections = JoinSet::new();
     let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
@@ -66,7 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     }
 }
 
-async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+async fn connection(stream: Stream, peer: Peer, router: Router, stop: CancellationToken) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         async move {

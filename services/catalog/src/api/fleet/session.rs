@@ -61,6 +61,7 @@ pub(super) async fn serve(
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             session = arriving.recv() => match session {
                 Some(session) => drop(sessions.spawn(session.run(stop.clone()))),
@@ -130,6 +131,7 @@ impl Session {
         let (mut heard, mut said) = (clock.instant(), Said::default());
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Err(End::Gone),
                 () = self.outbound.closed() => return Err(End::Gone),
                 message = self.inbound.message() => {

@@ -101,6 +101,16 @@ async fn try_follow(
     let mut heard = None;
     loop {
         tokio::select! {
+            biased;
+            due = beats.due() => match due {
+                Some(true) => {
+                    if says.messages.try_send(beats.next_beat()).is_err() {
+                        return Err(End::Broken("the catalog takes nothing more".to_owned()));
+                    }
+                }
+                Some(false) => {}
+                None => return Err(End::LoopEnded),
+            },
             place = news.reserve(), if heard.is_some() => {
                 let place = place.map_err(|_| End::LoopEnded)?;
                 if let Some(told) = heard.take() {
@@ -114,15 +124,6 @@ async fn try_follow(
                 }
                 Ok(None) => return Ok(()),
                 Err(status) => return Err(End::Broken(why(&status))),
-            },
-            due = beats.due() => match due {
-                Some(true) => {
-                    if says.messages.try_send(beats.next_beat()).is_err() {
-                        return Err(End::Broken("the catalog takes nothing more".to_owned()));
-                    }
-                }
-                Some(false) => {}
-                None => return Err(End::LoopEnded),
             },
             () = says.broken.cancelled() => {
                 return Err(End::Broken("the catalog takes nothing more".to_owned()));

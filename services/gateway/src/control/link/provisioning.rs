@@ -1,6 +1,6 @@
 //! Grants in, what is applied and durable out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{GatewayName, GatewayRef};
 use proto::provisioning::v1::{
@@ -8,7 +8,10 @@ use proto::provisioning::v1::{
     grant_service_client::GrantServiceClient,
 };
 use runtime::{Backoff, CancellationToken, Client, serve::MESSAGE_BYTES_MAX};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{End, OPEN_MAX, PAUSE_FIRST, PAUSE_MAX, Says, why};
@@ -122,6 +125,7 @@ impl Link {
         let mut collector = Collector::default();
         loop {
             let part = tokio::select! {
+                biased;
                 part = stream.message() => part.map_err(|status| End::Broken(why(&status)))?,
                 () = says.broken.cancelled() => {
                     return Err(End::Broken("provisioning takes nothing more".to_owned()));

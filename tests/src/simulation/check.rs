@@ -1,0 +1,136 @@
+//! What was promised, looked for in what was said and seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{trace::Entry, users::Seens};
+use crate::history::contradictions;
+
+/// What there is to judge by.
+pub(super) struct Promises<'a> {
+    pub(super) entries: &'a [Entry],
+    pub(super) seens: &'a Seens,
+    pub(super) gateways: &'a [String],
+    /// Whether nothing went wrong.
+    pub(super) calm: bool,
+}
+
+/// A step of the simulation, in microseconds: hosts act one after the other within it.
+const STEP: u64 = super::TICK.as_micros() as u64;
+
+impl Promises<'_> {
+    /// Returns what was not kept.
+    pub(super) fn broken(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        self.one_register(&mut wrong);
+        self.one_version_a_generation(&mut wrong);
+        self.commits(&mut wrong);
+        self.nothing_failed(&mut wrong);
+        self.everybody_serves_the_last(&mut wrong);
+        wrong
+    }
+
+    /// I2.
+    fn one_register(&self, wrong: &mut Vec<String>) {
+        let found = contradictions(&self.seens.served);
+        wrong.extend(
+            found
+                .first()
+                .map(|first| format!("I2: {} contradictions, the first: {first}", found.len())),
+        );
+    }
+
+    /// I14: a generation is one version, for ever.
+    fn one_version_a_generation(&self, wrong: &mut Vec<String>) {
+        let mut versions: BTreeMap<u64, BTreeSet<u8>> = BTreeMap::new();
+        for seen in &self.seens.served {
+            versions
+                .entry(seen.generation)
+                .or_default()
+                .insert(seen.version);
+        }
+        for (generation, versions) in versions {
+            if versions.len() > 1 {
+                wrong.push(format!("I14: generation {generation} is several versions"));
+            }
+        }
+    }
+
+    /// I1, I12, I15, and I2 once more by the catalog's word: each commit begins the next
+    /// generation, every gateway had said *held* to one and the same hold of its switch, and
+    /// whoever asks after it is answered by it.
+    fn commits(&self, wrong: &mut Vec<String>) {
+        let mut last = 0;
+        for (index, entry) in self.entries.iter().enumerate() {
+            if entry.message != "another version is active" {
+                continue;
+            }
+            let Ok(generation) = entry.field("generation").parse::<u64>() else {
+                wrong.push(format!("a commit names no generation: {entry}"));
+                continue;
+            };
+            if generation != last + 1 {
+                wrong.push(format!("I15: generation {generation} follows {last}"));
+            }
+            last = generation;
+            let switch = entry.field("switch.name");
+            self.all_held(switch, &self.entries[..index], wrong);
+            let committed = entry.at * 1_000 + STEP;
+            let stale = self
+                .seens
+                .served
+                .iter()
+                .find(|seen| seen.sent > committed && seen.generation < generation);
+            wrong.extend(stale.map(|seen| {
+                format!(
+                    "I10: generation {generation} was committed by {committed} µs; a request sent at {} µs was answered by generation {}",
+                    seen.sent, seen.generation
+                )
+            }));
+        }
+    }
+
+    fn all_held(&self, switch: &str, before: &[Entry], wrong: &mut Vec<String>) {
+        let mut held: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for entry in before {
+            if entry.field("report") == "Held" && entry.field("switch.name") == switch {
+                held.entry(entry.field("nonce"))
+                    .or_default()
+                    .insert(&entry.host);
+            }
+        }
+        let all = held
+            .values()
+            .any(|hosts| self.gateways.iter().all(|it| hosts.contains(it.as_str())));
+        if !all {
+            wrong.push(format!("I12: {switch} was committed, and held: {held:?}"));
+        }
+    }
+
+    /// I4, where nothing but the switches could be the reason.
+    fn nothing_failed(&self, wrong: &mut Vec<String>) {
+        let failed = &self.seens.failed;
+        if self.calm && !failed.is_empty() {
+            wrong.push(format!(
+                "I4: requests failed though nothing went wrong: {failed:?}"
+            ));
+        }
+    }
+
+    /// I8, and that all this was about something: the last generation is served by every gateway.
+    fn everybody_serves_the_last(&self, wrong: &mut Vec<String>) {
+        let last = self.seens.served.iter().map(|seen| seen.generation).max();
+        for gateway in self.gateways {
+            let serves = self
+                .seens
+                .served
+                .iter()
+                .zip(&self.seens.doors)
+                .any(|(seen, door)| Some(seen.generation) == last && door == gateway);
+            if !serves || last < Some(2) {
+                wrong.push(format!(
+                    "{gateway} never served the last generation, {last:?}"
+                ));
+            }
+        }
+    }
+}
