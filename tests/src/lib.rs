@@ -4,7 +4,7 @@
 pub mod api;
 pub mod consent_page;
 pub mod crash_points;
-pub mod history;
+pub mod fleet;
 pub mod http_client;
 pub mod keys;
 pub mod load;
@@ -14,4 +14,5 @@ pub mod process;
 pub mod shop;
 pub mod story;
 pub mod until;
+pub mod wire;
 pub mod world;

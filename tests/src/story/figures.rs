@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::DENIER;
 use crate::{
-    history::{Seen, contradictions},
-    load::{Load, Record},
+    load::{Load, Record, Unserved},
 };
 
 /// What has happened while a load was running, on the clock of its record.
@@ -105,32 +104,23 @@ impl Figures {
                 .map(|(record, notes)| of(record, notes))
                 .sum::<u64>()
         };
-        let failures = calm
-            .failed
-            .iter()
-            .chain(&stormy.failed)
-            .take(10)
-            .cloned()
-            .collect();
+        let failures = faults(calm).chain(faults(stormy)).take(10).collect();
         Self {
             requests: sum(&|record, _| record.requests()),
-            failed: sum(&|record, _| record.failed.len() as u64),
+            failed: sum(&|record, _| faults(record).count() as u64),
             failures,
             old_after_success: sum(&old_after_success),
-            contradictions: sum(&|record, _| {
-                let history: Vec<Seen> = record.served.iter().map(|served| served.seen).collect();
-                contradictions(&history).len() as u64
-            }),
+            contradictions: sum(&|record, _| record.contradictions(&[])),
             switches: sum(&|_, notes| notes.successes.len() as u64),
             given_up: sum(&|_, notes| notes.given_up),
             kills: sum(&|_, notes| notes.kills),
-            cut_by_kill: sum(&|record, _| record.cut_by_kill),
+            cut_by_kill: sum(&|record, _| record.cut_by_kill()),
             longest_gap_ms: millis(calm.longest_gap()),
             longest_hold_ms: millis(notes.longest_hold),
             longest_hold_under_kills_ms: millis(broken.longest_hold),
             held: sum(&|_, notes| notes.held),
             denied_served: sum(&denied_served),
-            denied_refused: sum(&|record, _| record.turned.len() as u64),
+            denied_refused: sum(&|record, _| record.denied()),
             slow_finished_on_old: sum(&|_, notes| notes.slow),
             mails,
             mails_missing: deliveries.saturating_sub(mails),
@@ -162,13 +152,17 @@ impl Figures {
     }
 }
 
+fn faults(record: &Record) -> impl Iterator<Item = String> + '_ {
+    record.unserved.iter().filter_map(Unserved::fault)
+}
+
 fn old_after_success(record: &Record, notes: &Notes) -> u64 {
     let old = record.served.iter().filter(|served| {
         let last = notes
             .successes
             .iter()
-            .rfind(|(time, _)| *time < served.seen.sent);
-        last.is_some_and(|(_, generation)| served.seen.generation < *generation)
+            .rfind(|(time, _)| *time < served.sent);
+        last.is_some_and(|(_, generation)| served.generation < *generation)
     });
     old.count() as u64
 }
@@ -178,7 +172,7 @@ fn denied_served(record: &Record, notes: &Notes) -> u64 {
         return 0;
     };
     let served = record.served.iter().filter(|served| {
-        served.tenant == DENIER.0 && served.seen.version == 2 && served.seen.sent > from
+        served.tenant == DENIER.0 && served.version == 2 && served.sent > from
     });
     served.count() as u64
 }
