@@ -254,7 +254,7 @@ impl Stores {
                 let shared = std::env::var(store::testing::POSTGRES_VARIABLE)
                     .ok()
                     .filter(|_| !plan.own_server);
-                let cluster = shared.is_none().then(|| Cluster::start(folder));
+                let cluster = shared.is_none().then(|| Cluster::start(&in_memory(folder)));
                 let url = shared.or_else(|| {
                     cluster
                         .as_ref()
@@ -273,5 +273,15 @@ impl Stores {
                 })
             }
         }
+    }
+}
+
+/// A server that syncs wants a folder in memory, where there is one.
+fn in_memory(otherwise: &Path) -> PathBuf {
+    let shared = PathBuf::from("/dev/shm");
+    if shared.is_dir() {
+        shared
+    } else {
+        otherwise.to_owned()
     }
 }
