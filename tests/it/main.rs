@@ -8,3 +8,4 @@ mod refusing;
 mod running;
 mod switching;
 mod tidy;
+mod verifying;

@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod http_client;
 pub mod keys;
 pub mod load;
+pub mod made_history;
 pub mod mailbox;
 pub mod ports;
 pub mod process;
