@@ -23,7 +23,7 @@ use self::{faults::Faults, figures::Notes};
 use crate::{
     api::{Api, Confirm, has_ended},
     consent_page::{Choice, decide},
-    load::{Decision, Load, Record, Users},
+    load::{Decision, Load, Record},
     shop,
     until::until,
     world::{Database, Plan, World},
@@ -96,13 +96,7 @@ async fn acts(
     let begun = Instant::now();
     tell("an application, two versions, three tenants");
     shop::open(world, &TENANTS).await?;
-    let users: Vec<Users> = (0..)
-        .zip(TENANTS)
-        .map(|(tenant, id)| Users {
-            tenant,
-            host: world.user_host(id, APPLICATION),
-        })
-        .collect();
+    let users = shop::users(world, &TENANTS);
     let load = Load::start(&world.doors(), &users, options.clients, options.rate);
     let mut notes = Notes::default();
 
@@ -215,11 +209,12 @@ async fn switch(
 async fn patiently(api: &Api, to: &str, notes: &mut Notes) -> Result<Option<Switch>> {
     let name = match api.confirm(Confirm::Reactivate, APPLICATION, to).await {
         Ok(switch) => switch.name,
-        // The version's own health check, or the switch before, which is still settling.
+        // The version is active already or another switch is open: one whose confirm was not heard
+        // to be taken.
         Err(error)
-            if error
-                .downcast_ref::<tonic::Status>()
-                .is_some_and(|status| status.code() == Code::FailedPrecondition) =>
+            if error.downcast_ref::<tonic::Status>().is_some_and(|status| {
+                matches!(status.code(), Code::FailedPrecondition | Code::Aborted)
+            }) =>
         {
             notes.refused += 1;
             return Ok(None);

@@ -124,6 +124,11 @@ impl Record {
         Duration::from_micros(longest.unwrap_or_default())
     }
 
+    /// Returns what went wrong, where nothing excuses a 503.
+    pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
+        self.unserved.iter().filter_map(Unserved::fault)
+    }
+
     /// Returns how many requests were refused because of the tenant's consent.
     #[must_use]
     pub fn denied(&self) -> u64 {

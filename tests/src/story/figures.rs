@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::DENIER;
 use crate::{
-    load::{Load, Record, Unserved},
+    load::{Load, Record},
 };
 
 /// What has happened while a load was running, on the clock of its record.
@@ -104,10 +104,10 @@ impl Figures {
                 .map(|(record, notes)| of(record, notes))
                 .sum::<u64>()
         };
-        let failures = faults(calm).chain(faults(stormy)).take(10).collect();
+        let failures = calm.faults().chain(stormy.faults()).take(10).collect();
         Self {
             requests: sum(&|record, _| record.requests()),
-            failed: sum(&|record, _| faults(record).count() as u64),
+            failed: sum(&|record, _| record.faults().count() as u64),
             failures,
             old_after_success: sum(&old_after_success),
             contradictions: sum(&|record, _| record.contradictions(&[])),
@@ -150,10 +150,6 @@ impl Figures {
             .iter()
             .all(|count| *count > 0)
     }
-}
-
-fn faults(record: &Record) -> impl Iterator<Item = String> + '_ {
-    record.unserved.iter().filter_map(Unserved::fault)
 }
 
 fn old_after_success(record: &Record, notes: &Notes) -> u64 {
