@@ -21,15 +21,20 @@ use self::names::Names;
 
 /// How a history file is written, for people.
 pub const FORMAT: &str = "\
-A history file is text, one record a line, words parted by one space each; empty lines and lines
-that begin with # are left out; a line has at most 1,024 bytes. Times are whole numbers of one monotonic clock, in one unit; a
-request's second time is when its answer was complete.
+A history file is text, one record a line, words parted by one space each. Empty lines and lines
+that begin with # are left out; a line has at most 1,024 bytes. Times are whole numbers of one
+monotonic clock, in one unit; ANSWERED is when the answer was complete.
 
-  served   SENT ANSWERED APPLICATION GENERATION VERSION GATEWAY TENANT
-  refused  SENT ANSWERED APPLICATION GATEWAY TENANT   because of the tenant's denial
-  failed   SENT ANSWERED APPLICATION GATEWAY TENANT   without an answer of a version
-  denied   TIME APPLICATION VERSION TENANT            the denial was answered as in force
-  accepted TIME APPLICATION VERSION TENANT            an acceptance was sent: the denial may end
+  served SENT ANSWERED APPLICATION GENERATION VERSION GATEWAY TENANT
+      a version answered a request
+  refused SENT ANSWERED APPLICATION GATEWAY TENANT
+      a gateway refused one because of the tenant's denial
+  failed SENT ANSWERED APPLICATION GATEWAY TENANT
+      one ended without either
+  denied TIME APPLICATION VERSION TENANT
+      a denial was answered as in force
+  accepted TIME APPLICATION VERSION TENANT
+      an acceptance was sent, with which a denial may end
 
   served 1000 2315 shop 7 2.0 gateway-1 anna";
 
