@@ -16,11 +16,15 @@ use tests::{
     wire::Condition,
     world::{Database, Part, Plan, World},
 };
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 /// How late everything arrives between gateways and catalog, so that each step lasts long enough to
 /// be met.
 const LATE: Duration = Duration::from_millis(600);
+/// Longer than from the first step of gateways to the last one, also on a busy machine.
+const SLOW: Duration = Duration::from_secs(25);
+/// No request is cut while the catalog is away.
+const DRAIN: Duration = Duration::from_secs(90);
 /// No switch is given up because the catalog was away.
 const PATIENT: Duration = Duration::from_secs(30);
 
@@ -74,11 +78,12 @@ async fn stopped_in(world: &mut World, step: SwitchState, to: &str) -> Result<()
         world.pause(Part::Provisioning).await?;
     }
     // One that is under way when the version changes: else there is nothing to drain.
+    let (begin, begins) = oneshot::channel();
     let door = world.doors().into_iter().next().context("a gateway")?;
     let host = world.user_host("anna", "shop");
     let slow = async move {
-        if step == SwitchState::Draining {
-            let url = format!("http://{}/api/slow?ms=15000", door.address);
+        if begins.await.is_ok() {
+            let url = format!("http://{}/api/slow?ms={}", door.address, SLOW.as_millis());
             let fields = [("host", &*host), ("accept", "application/json")];
             let answer = get(&url, &fields).await?;
             ensure!(answer.status == StatusCode::OK, "{answer:?}");
@@ -91,12 +96,21 @@ async fn stopped_in(world: &mut World, step: SwitchState, to: &str) -> Result<()
             seen_in(world, &switch, SwitchState::Preparing).await?;
             world.pause(Part::Provisioning).await?;
         }
+        if step == SwitchState::Draining {
+            seen_in(world, &switch, SwitchState::Preparing).await?;
+            begin.send(()).ok().context("somebody who sends it")?;
+        } else {
+            drop(begin);
+        }
         seen_in(world, &switch, step).await?;
         for part in [Part::Catalog, Part::Replica(1)] {
             world.kill(part).await?;
         }
         let stopped = Clock::real().now();
-        if matches!(step, SwitchState::Provisioning | SwitchState::ClosingConsent) {
+        if matches!(
+            step,
+            SwitchState::Provisioning | SwitchState::ClosingConsent
+        ) {
             world.go_on(Part::Provisioning).await?;
         }
         for part in [Part::Catalog, Part::Replica(1)] {
@@ -152,7 +166,12 @@ async fn held(world: &mut World) -> Result<()> {
         switch.state() == SwitchState::Holding
             && first.is_some_and(|first| first.answer() == GatewayAnswer::Held)
     };
-    until("the first gateway to hold", || api.switch(&switch.name), holds).await?;
+    until(
+        "the first gateway to hold",
+        || api.switch(&switch.name),
+        holds,
+    )
+    .await?;
     world.kill(Part::Catalog).await?;
     world.kill(Part::Gateway(0)).await?;
     world.relaunch(Part::Gateway(0))?;
@@ -160,7 +179,9 @@ async fn held(world: &mut World) -> Result<()> {
     // It listens, and answers nobody from the old version: 503, or not as long as we wait.
     let listens = || async {
         let door = world.doors().into_iter().next().context("a gateway")?;
-        Ok(tokio::net::TcpStream::connect(door.address).await.map(drop)?)
+        Ok(tokio::net::TcpStream::connect(door.address)
+            .await
+            .map(drop)?)
     };
     until("the gateway to listen", listens, |()| true).await?;
     for _ in 0..3 {
@@ -198,6 +219,7 @@ async fn prepare(world: &mut World, tenants: &[&str]) -> Result<()> {
     let policy = SwitchPolicy {
         prepare_timeout: Some(PATIENT.try_into()?),
         hold_timeout: Some(PATIENT.try_into()?),
+        drain_timeout: Some(DRAIN.try_into()?),
         ..Default::default()
     };
     api.set_policy("shop", policy).await?;

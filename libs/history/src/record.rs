@@ -180,7 +180,10 @@ impl fmt::Display for Record<'_> {
                 application,
                 gateway,
                 tenant,
-            } => write!(f, "failed {sent} {answered} {application} {gateway} {tenant}"),
+            } => write!(
+                f,
+                "failed {sent} {answered} {application} {gateway} {tenant}"
+            ),
             Self::Denied {
                 at,
                 application,

@@ -57,9 +57,9 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(rand::random);
-    let history = arguments.history.unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("switchover-history-{seed}.txt"))
-    });
+    let history = arguments
+        .history
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("switchover-history-{seed}.txt")));
     let options = Options {
         database: if arguments.sqlite {
             Database::Sqlite

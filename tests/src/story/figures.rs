@@ -6,9 +6,7 @@ use proto::catalog::v1::Switch;
 use serde::Serialize;
 
 use super::DENIER;
-use crate::{
-    load::{Load, Record},
-};
+use crate::load::{Load, Record};
 
 /// What has happened while a load was running, on the clock of its record.
 #[derive(Debug, Default)]
@@ -167,9 +165,10 @@ fn denied_served(record: &Record, notes: &Notes) -> u64 {
     let Some(from) = notes.denied_at else {
         return 0;
     };
-    let served = record.served.iter().filter(|served| {
-        served.tenant == DENIER.0 && served.version == 2 && served.sent > from
-    });
+    let served = record
+        .served
+        .iter()
+        .filter(|served| served.tenant == DENIER.0 && served.version == 2 && served.sent > from);
     served.count() as u64
 }
 

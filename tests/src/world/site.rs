@@ -32,12 +32,12 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) async fn new(
-        plan: &Plan,
-        folder: &Path,
-        server_port: Option<u16>,
-    ) -> Result<Self> {
-        let ports = |count: usize| (0..count).map(|_| ports::free()).collect::<Result<Vec<_>>>();
+    pub(super) async fn new(plan: &Plan, folder: &Path, server_port: Option<u16>) -> Result<Self> {
+        let ports = |count: usize| {
+            (0..count)
+                .map(|_| ports::free())
+                .collect::<Result<Vec<_>>>()
+        };
         let catalogs = ports(plan.catalogs)?;
         let (provisioning, notification) = (ports::free()?, ports::free()?);
         let gateways = (0..plan.gateways)

@@ -162,11 +162,26 @@ fn lines_that_are_no_records_are_refused_by_their_number() {
     for (bad, why) in [
         ("served", "line 2: SENT is missing"),
         ("served 1 2 shop 1 1.0 g-1", "line 2: TENANT is missing"),
-        ("served 1 2 shop 1 1.0 g-1 anna x", "line 2: \"x\" is a word too many"),
-        ("served 1  2 shop 1 1.0 g-1 anna", "line 2: ANSWERED is empty"),
-        ("served 1 +2 shop 1 1.0 g-1 anna", "line 2: ANSWERED is \"+2\""),
-        ("served 3 2 shop 1 1.0 g-1 anna", "line 2: it was answered at 2, before"),
-        ("failed 18446744073709551616 2 shop g-1 anna", "line 2: SENT is"),
+        (
+            "served 1 2 shop 1 1.0 g-1 anna x",
+            "line 2: \"x\" is a word too many",
+        ),
+        (
+            "served 1  2 shop 1 1.0 g-1 anna",
+            "line 2: ANSWERED is empty",
+        ),
+        (
+            "served 1 +2 shop 1 1.0 g-1 anna",
+            "line 2: ANSWERED is \"+2\"",
+        ),
+        (
+            "served 3 2 shop 1 1.0 g-1 anna",
+            "line 2: it was answered at 2, before",
+        ),
+        (
+            "failed 18446744073709551616 2 shop g-1 anna",
+            "line 2: SENT is",
+        ),
         ("asked 1 2 shop g-1 anna", "line 2: \"asked\" is none of"),
         (&long, "line 2: it has more than"),
     ] {

@@ -46,8 +46,7 @@ impl VerifyHistory {
             error,
         };
         let file = File::open(&self.path).map_err(|error| wrong(error.into()))?;
-        let history =
-            History::read(BufReader::with_capacity(BUFFER_BYTES, file)).map_err(wrong)?;
+        let history = History::read(BufReader::with_capacity(BUFFER_BYTES, file)).map_err(wrong)?;
         let verdict = history.check(self.show);
         let checked = Checked {
             verdict,
@@ -70,7 +69,9 @@ impl VerifyHistory {
 /// Returns the most memory that this process has had, where the system tells (proc(5), `VmHWM`).
 fn peak_memory_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -27,13 +27,18 @@ impl Checked {
         for found in &verdict.found {
             paper = paper.line([bad("contradiction:"), found.sentence().into()]);
             for line in found.lines() {
-                paper = paper.line([dim(format!("  line {}:", line.number)), line.text.as_str().into()]);
+                paper = paper.line([
+                    dim(format!("  line {}:", line.number)),
+                    line.text.as_str().into(),
+                ]);
             }
             paper = paper.gap();
         }
         let hidden = verdict.contradictions - verdict.found.len() as u64;
         if hidden > 0 {
-            paper = paper.line([dim(format!("and {hidden} more")).clone()]).gap();
+            paper = paper
+                .line([dim(format!("and {hidden} more")).clone()])
+                .gap();
         }
         let answer = match verdict.contradictions {
             0 => strong("linearizable"),

@@ -21,7 +21,9 @@ pub fn people(error: &Error) -> String {
         // The view of the switch, or of the history, has said it all.
         Error::SwitchGivenUp | Error::Contradicted => String::new(),
         Error::Declined => line([dim("Nothing was changed.")]),
-        Error::History { .. } | Error::Runtime(_) | Error::Output(_) => headline(&error.to_string()),
+        Error::History { .. } | Error::Runtime(_) | Error::Output(_) => {
+            headline(&error.to_string())
+        }
     }
 }
 
