@@ -32,7 +32,11 @@ pub fn write(requests: u64, planted: &[u64], out: &mut impl Write) -> io::Result
             answered: sent + 10 + number * 31 % 97,
             application: "shop",
             generation,
-            version: if generation % 2 == 0 { "2.0" } else { "1.0" },
+            version: if generation.is_multiple_of(2) {
+                "2.0"
+            } else {
+                "1.0"
+            },
             gateway,
             tenant,
         };
