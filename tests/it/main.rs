@@ -2,11 +2,16 @@
 
 mod access;
 mod benching;
+mod breaking;
+mod cutting;
 mod demonstrating;
 mod denying;
 mod dying;
 mod proving_simulation;
+mod racing;
 mod refusing;
 mod running;
+mod stopping;
 mod switching;
 mod tidy;
+mod verifying;

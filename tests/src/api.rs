@@ -7,8 +7,8 @@ use proto::{
     catalog::v1::{
         AppCredentialsNeed, Application, ConfirmReactivateRequest, ConfirmUpdateRequest,
         CreateApplicationRequest, CreateVersionRequest, GetSwitchRequest, RegisterToTestRequest,
-        Role, Switch, SwitchState, Version, WaitSwitchRequest,
-        application_service_client::ApplicationServiceClient,
+        Role, Switch, SwitchPolicy, SwitchState, UpdateApplicationRequest, Version,
+        WaitSwitchRequest, application_service_client::ApplicationServiceClient,
         fleet_service_client::FleetServiceClient, switch_service_client::SwitchServiceClient,
     },
     gateway::v1::gateway_service_client::GatewayServiceClient,
@@ -122,6 +122,29 @@ impl Api {
             .into_inner()
             .application
             .context("an answer without the application")
+    }
+
+    /// Says how switches of an application behave.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn set_policy(&self, application: &str, policy: SwitchPolicy) -> Result<()> {
+        let request = UpdateApplicationRequest {
+            application: Some(Application {
+                name: format!("applications/{application}"),
+                policy: Some(policy),
+                ..Default::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["policy".to_owned()],
+            }),
+            ..Default::default()
+        };
+        self.applications
+            .clone()
+            .update_application(request)
+            .await?;
+        Ok(())
     }
 
     /// Registers a version with one role; it needs app credentials when `scopes` says so.

@@ -139,7 +139,7 @@ async fn play(
     over.tick().await;
     let record = load.finish().await;
     ensure!(
-        record.cut_by_kill == 0,
+        record.cut_by_kill() == 0,
         "nobody kills anything in a benchmark"
     );
     seen.answered(&record);

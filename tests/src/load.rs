@@ -1,6 +1,8 @@
 //! Steady load from many clients over several tenants, open loop: requests fall due by the clock,
 //! whether or not the answers before have come.
 
+mod account;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -16,14 +18,15 @@ use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    history::Seen,
-    http_client::{Answer, Connection},
-};
+pub use self::account::Decision;
+use crate::http_client::{Answer, Connection};
+
+/// A request that is not answered for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway as clients know it.
 #[derive(Debug, Clone)]
@@ -50,22 +53,50 @@ pub struct Users {
     pub host: String,
 }
 
-/// An answer of status 200, and whose request it was.
+/// An answer of status 200, and whose request it was. Times are microseconds on the clock of the
+/// record.
 #[derive(Debug, Clone, Copy)]
 pub struct Served {
-    /// What the client saw.
-    pub seen: Seen,
-    /// Whose request it was.
-    pub tenant: u8,
-}
-
-/// A refusal by the gateway: the tenant may not use the version.
-#[derive(Debug, Clone, Copy)]
-pub struct Turned {
     /// When the request was sent.
     pub sent: u64,
+    /// When its answer was complete.
+    pub answered: u64,
+    /// The generation that the answer named.
+    pub generation: u64,
+    /// The version that the answer named: the number before its point.
+    pub version: u8,
     /// Whose request it was.
     pub tenant: u8,
+    /// Through which gateway.
+    pub gateway: u8,
+}
+
+/// A request that no version answered.
+#[derive(Debug, Clone)]
+pub struct Unserved {
+    /// When it was sent.
+    pub sent: u64,
+    /// When it ended.
+    pub answered: u64,
+    /// Whose request it was.
+    pub tenant: u8,
+    /// Through which gateway.
+    pub gateway: u8,
+    /// How it ended.
+    pub how: How,
+}
+
+/// How a request ended that no version answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// The gateway refused it because of the tenant's consent.
+    Denied,
+    /// The gateway answered 503 and said when to try again.
+    TryLater(String),
+    /// It broke off because its gateway was killed.
+    CutByKill,
+    /// It failed; the text says what happened.
+    Failed(String),
 }
 
 /// What all clients saw.
@@ -73,39 +104,69 @@ pub struct Turned {
 pub struct Record {
     /// Requests that a version answered.
     pub served: Vec<Served>,
-    /// Requests that the gateway refused because of the tenant's consent.
-    pub turned: Vec<Turned>,
-    /// Requests that failed, each with what happened.
-    pub failed: Vec<String>,
-    /// Requests that broke off because their gateway was killed.
-    pub cut_by_kill: u64,
+    /// Those that none answered.
+    pub unserved: Vec<Unserved>,
 }
 
 impl Record {
     /// Returns how many requests were sent.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        (self.served.len() + self.turned.len() + self.failed.len()) as u64 + self.cut_by_kill
+        (self.served.len() + self.unserved.len()) as u64
     }
 
     /// Returns the longest time between one answer and the next.
     #[must_use]
     pub fn longest_gap(&self) -> Duration {
-        let mut answered: Vec<u64> = self
-            .served
-            .iter()
-            .map(|served| served.seen.answered)
-            .collect();
+        let mut answered: Vec<u64> = self.served.iter().map(|served| served.answered).collect();
         answered.sort_unstable();
         let longest = answered.windows(2).map(|pair| pair[1] - pair[0]).max();
         Duration::from_micros(longest.unwrap_or_default())
     }
 
+    /// Returns what went wrong, where nothing excuses a 503.
+    pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
+        self.unserved.iter().filter_map(Unserved::fault)
+    }
+
+    /// Returns how many requests were refused because of the tenant's consent.
+    #[must_use]
+    pub fn denied(&self) -> u64 {
+        self.count(|how| *how == How::Denied)
+    }
+
+    /// Returns how many requests broke off because their gateway was killed.
+    #[must_use]
+    pub fn cut_by_kill(&self) -> u64 {
+        self.count(|how| *how == How::CutByKill)
+    }
+
+    fn count(&self, of: impl Fn(&How) -> bool) -> u64 {
+        self.unserved
+            .iter()
+            .filter(|unserved| of(&unserved.how))
+            .count() as u64
+    }
+
     fn add(&mut self, other: Self) {
         self.served.extend(other.served);
-        self.turned.extend(other.turned);
-        self.failed.extend(other.failed);
-        self.cut_by_kill += other.cut_by_kill;
+        self.unserved.extend(other.unserved);
+    }
+}
+
+impl Unserved {
+    /// Returns what went wrong, where nothing excuses a 503.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        match &self.how {
+            How::Denied | How::CutByKill => None,
+            How::TryLater(text) | How::Failed(text) => Some(format!(
+                "gateway {} at {} µs, after {} µs: {text}",
+                self.gateway,
+                self.sent,
+                self.answered - self.sent
+            )),
+        }
     }
 }
 
@@ -158,7 +219,13 @@ impl Load {
         while let Some(client) = self.clients.join_next().await {
             match client {
                 Ok(part) => record.add(part),
-                Err(panic) => record.failed.push(format!("a client died: {panic}")),
+                Err(panic) => record.unserved.push(Unserved {
+                    sent: 0,
+                    answered: micros_since(self.start),
+                    tenant: 0,
+                    gateway: 0,
+                    how: How::Failed(format!("a client died: {panic}")),
+                }),
             }
         }
         record
@@ -195,22 +262,38 @@ impl Client {
         }
         let before = self.doors[self.door].is_down();
         let sent = micros_since(self.start);
-        let answer = self.send().await;
+        let answer = match timeout(PATIENCE, self.send()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(anyhow::anyhow!("no answer")),
+        };
         let answered = micros_since(self.start);
         match answer {
             Ok(answer) => self.judge(&answer, sent, answered),
-            Err(_) if before || self.doors[self.door].is_down() => {
-                self.connection = None;
-                self.record.cut_by_kill += 1;
-            }
             Err(fault) => {
                 self.connection = None;
-                self.record.failed.push(format!(
-                    "at {sent} µs, after {} µs: {fault:#}",
-                    answered - sent
-                ));
+                let killed = before || self.doors[self.door].is_down();
+                let how = if killed {
+                    How::CutByKill
+                } else {
+                    How::Failed(format!("{fault:#}"))
+                };
+                self.unserved(sent, answered, how);
             }
         }
+    }
+
+    fn unserved(&mut self, sent: u64, answered: u64, how: How) {
+        self.record.unserved.push(Unserved {
+            sent,
+            answered,
+            tenant: self.users.tenant,
+            gateway: self.gateway(),
+            how,
+        });
+    }
+
+    fn gateway(&self) -> u8 {
+        u8::try_from(self.door).expect("a fleet of a test is small")
     }
 
     /// Sends one request. A connection that turns out to be closed before anything of the request
@@ -237,28 +320,34 @@ impl Client {
     }
 
     fn judge(&mut self, answer: &Answer, sent: u64, answered: u64) {
-        let tenant = self.users.tenant;
         let version = answer.header("switchover-version");
         let generation = answer.header("switchover-generation").parse().ok();
         match (answer.status, generation, version_number(version)) {
             (StatusCode::OK, Some(generation), Some(number))
                 if answer.text().contains(&format!("\"{version}\"")) =>
             {
-                let seen = Seen {
+                self.record.served.push(Served {
                     sent,
                     answered,
                     generation,
                     version: number,
-                };
-                self.record.served.push(Served { seen, tenant });
+                    tenant: self.users.tenant,
+                    gateway: self.gateway(),
+                });
             }
             (StatusCode::FORBIDDEN, _, _) if answer.text().contains("DENIED") => {
-                self.record.turned.push(Turned { sent, tenant });
+                self.unserved(sent, answered, How::Denied);
             }
             (status, _, _) => {
-                self.record
-                    .failed
-                    .push(format!("at {sent} µs: {status} {}", answer.text()));
+                let text = format!("{status} {}", answer.text());
+                let later = status == StatusCode::SERVICE_UNAVAILABLE
+                    && !answer.header("retry-after").is_empty();
+                let how = if later {
+                    How::TryLater(text)
+                } else {
+                    How::Failed(text)
+                };
+                self.unserved(sent, answered, how);
             }
         }
     }

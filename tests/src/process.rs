@@ -1,6 +1,7 @@
 //! A real process of the installation: started, waited for, killed, started again.
 
 use std::{
+    collections::BTreeMap,
     fs::OpenOptions,
     path::{Path, PathBuf},
     process::Stdio,
@@ -15,6 +16,7 @@ pub struct Process {
     name: String,
     program: PathBuf,
     arguments: Vec<String>,
+    variables: BTreeMap<String, String>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -32,8 +34,17 @@ impl Process {
             name: name.to_owned(),
             program: program.into(),
             arguments,
+            variables: BTreeMap::new(),
             log: folder.join(format!("{name}.log")),
             child: None,
+        }
+    }
+
+    /// Sets or removes a variable of its environment, from the next start on.
+    pub fn set_variable(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => drop(self.variables.insert(name.to_owned(), value.to_owned())),
+            None => drop(self.variables.remove(name)),
         }
     }
 
@@ -56,6 +67,7 @@ impl Process {
             .open(&self.log)?;
         let child = Command::new(&self.program)
             .args(&self.arguments)
+            .envs(&self.variables)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -95,17 +107,20 @@ impl Process {
             .child
             .take()
             .with_context(|| format!("{} does not run", self.name))?;
-        let id = child
-            .id()
-            .with_context(|| format!("{} has ended already", self.name))?;
-        let asked = Command::new("kill")
-            .args(["-TERM", &id.to_string()])
-            .status()
-            .await?;
-        if !asked.success() {
-            bail!("{} could not be asked to stop", self.name);
-        }
+        send(&self.name, &child, "TERM").await?;
         Ok(child.wait().await?.code())
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn signal(&mut self, signal: &str) -> Result<()> {
+        let child = self
+            .child
+            .as_ref()
+            .with_context(|| format!("{} does not run", self.name))?;
+        send(&self.name, child, signal).await
     }
 
     /// Tells whether it runs.
@@ -123,6 +138,20 @@ impl Process {
         let from = lines.len().saturating_sub(30);
         format!("--- {} ---\n{}\n", self.name, lines[from..].join("\n"))
     }
+}
+
+async fn send(name: &str, child: &Child, signal: &str) -> Result<()> {
+    let id = child
+        .id()
+        .with_context(|| format!("{name} has ended already"))?;
+    let sent = Command::new("kill")
+        .args([&format!("-{signal}"), &id.to_string()])
+        .status()
+        .await?;
+    if !sent.success() {
+        bail!("{name} could not be sent {signal}");
+    }
+    Ok(())
 }
 
 /// Returns the path of a program of this workspace: beside the running test.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{api::Confirm, world::World};
+use crate::{api::Confirm, load::Users, world::World};
 
 /// Brings up `shop`: 1.0 is active for these tenants, each with the contact `admin@{tenant}.example`;
 /// 2.0, which needs app credentials, is registered and reached by nobody.
@@ -24,4 +24,14 @@ pub async fn open(world: &mut World, tenants: &[&str]) -> Result<()> {
     api.register_to_test("shop", "1.0").await?;
     api.switch_to(Confirm::Update, "shop", "1.0").await?;
     Ok(())
+}
+
+/// Returns the users of tenants, as a load sends their requests: numbered in this order.
+#[must_use]
+pub fn users(world: &World, tenants: &[&str]) -> Vec<Users> {
+    let users = |(tenant, id): (u8, &&str)| Users {
+        tenant,
+        host: world.user_host(id, "shop"),
+    };
+    (0..).zip(tenants).map(users).collect()
 }

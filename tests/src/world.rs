@@ -1,9 +1,13 @@
 //! A whole installation of real processes in a folder of its own, to be acted on and to be broken.
 
+mod plan;
+mod site;
+mod wires;
+
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +15,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use contract::Role;
 use runtime::{Credentials, Endpoint};
 use store::testing::Cluster;
 use tempfile::TempDir;
@@ -19,9 +22,11 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
+use self::site::{Site, Stores};
+pub use self::{plan::Plan, wires::Wires};
 use crate::{
     api::{Api, Places},
-    keys::{Callers, Keys},
+    keys::Callers,
     load::Door,
     mailbox::Mailbox,
     ports,
@@ -47,8 +52,10 @@ pub enum Database {
 /// A process of the installation that can be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The catalog.
+    /// The catalog; where it has several replicas, the first.
     Catalog,
+    /// A further replica of the catalog, counted from 1.
+    Replica(usize),
     /// Provisioning.
     Provisioning,
     /// Notification.
@@ -63,7 +70,9 @@ pub struct World {
     pub api: Api,
     /// The mails that were sent.
     pub mailbox: Mailbox,
-    catalog: Service,
+    wires: Option<Arc<Wires>>,
+    credentials: Credentials,
+    catalogs: Vec<Service>,
     provisioning: Service,
     notification: Service,
     gateways: Vec<Gateway>,
@@ -71,7 +80,7 @@ pub struct World {
     apps_port: u16,
     folder: TempDir,
     // Last, so that the services are gone before their database.
-    _cluster: Option<Cluster>,
+    cluster: Option<Arc<Cluster>>,
 }
 
 #[derive(Debug)]
@@ -103,89 +112,49 @@ impl World {
     /// # Errors
     /// When something does not come up; the error shows what the processes printed.
     pub async fn start_with(database: Database, gateways: usize, callers: Callers) -> Result<Self> {
+        Self::start_as(Plan {
+            callers,
+            ..Plan::new(database, gateways)
+        })
+        .await
+    }
+
+    /// Starts an installation as [`World::start`] does, by a plan.
+    ///
+    /// # Errors
+    /// When something does not come up; the error shows what the processes printed.
+    pub async fn start_as(plan: Plan) -> Result<Self> {
+        anyhow::ensure!(
+            plan.catalogs == 1 || plan.catalogs > 1 && plan.database == Database::Postgres,
+            "several catalogs need a database that they can share"
+        );
         let folder = tempfile::Builder::new()
             .prefix("switchover-world-")
             .tempdir()?;
-        let (cluster, urls) = databases(database, folder.path())?;
+        let stores = Stores::open(&plan, folder.path())?;
         let mailbox = Mailbox::start(folder.path()).await?;
-        let program = built("switchover")?;
-        let ports = (ports::free()?, ports::free()?, ports::free()?);
-        let fleet: Vec<[u16; 3]> = (0..gateways)
-            .map(|_| Ok([ports::free()?, ports::free()?, ports::free()?]))
-            .collect::<Result<_>>()?;
-        // Gateways of one installation share an address; here they share all of it but the port.
-        let [_, apps_port, edge_port] = match fleet.first() {
-            Some(ports) => *ports,
-            // Nobody listens there.
-            None => [ports::free()?; 3],
-        };
-        let keys = match callers {
-            Callers::Believed => None,
-            Callers::Keyed => Some(Keys::new(folder.path())?),
-        };
-        let operator = match &keys {
-            Some(keys) => keys.credentials(Role::OperatorAdmin, "people/olga", "olga")?,
-            None => Credentials::claimed(Role::OperatorAdmin, "people/olga")?,
-        };
-        let site = Site {
-            keys,
-            program,
-            folder: folder.path().to_owned(),
-            places: [ports.0, ports.1, ports.2].map(loopback),
-            apps_url: format!("http://{DOMAIN}:{apps_port}"),
-            edge_url: format!("http://127.0.0.1:{edge_port}"),
-        };
+        let site = Site::new(&plan, folder.path(), stores.server_port).await?;
+        let credentials = site.operator()?;
         let places = site.places();
         let mut world = Self {
-            api: Api::new(&places, &operator)?,
-            catalog: site.service(
-                "catalog",
-                ports.0,
-                &urls[0],
-                &[
-                    ("--provisioning", &site.places[1]),
-                    ("--notification", &site.places[2]),
-                    ("--operator", OPERATOR),
-                    ("--apps-url", &site.apps_url),
-                    ("--edge-url", &site.edge_url),
-                    ("--allow-loopback-upstreams", ""),
-                    ("--receipt-key", &site.file("receipts.key")),
-                ],
-            )?,
-            provisioning: site.service(
-                "provisioning",
-                ports.1,
-                &urls[1],
-                &[
-                    ("--catalog", &site.places[0]),
-                    ("--notification", &site.places[2]),
-                    ("--seal-key", &site.file("provisioning.key")),
-                ],
-            )?,
-            notification: site.service(
-                "notification",
-                ports.2,
-                &urls[2],
-                &[
-                    ("--smtp", &mailbox.smtp_url()),
-                    ("--mail-from", "Acme <switchover@acme.example>"),
-                    ("--operator-mail", OPERATOR_MAIL),
-                    ("--operator-name", "Acme"),
-                    ("--edge-url", &site.edge_url),
-                    ("--seal-key", &site.file("notification.key")),
-                ],
-            )?,
-            gateways: fleet
-                .iter()
-                .enumerate()
-                .map(|(index, ports)| site.gateway(index, *ports))
-                .collect::<Result<_>>()?,
+            api: Api::new(&places, &credentials)?,
+            catalogs: site.catalogs(&stores)?,
+            provisioning: site.provisioning(&stores)?,
+            notification: site.notification(&stores, &mailbox)?,
+            gateways: site.gateways()?,
+            apps_port: site.apps_port(),
+            wires: site.wires,
+            credentials,
             mailbox,
             upstreams: BTreeMap::new(),
-            apps_port,
             folder,
-            _cluster: cluster,
+            cluster: stores.cluster.map(Arc::new),
         };
+        for (name, value) in &plan.environment {
+            for part in world.parts() {
+                world.set_variable(part, name, Some(value));
+            }
+        }
         match world.come_up().await {
             Ok(()) => Ok(world),
             Err(fault) => Err(world.explain(fault)),
@@ -202,10 +171,15 @@ impl World {
         Ok(())
     }
 
-    fn parts(&self) -> Vec<Part> {
+    /// Returns every process that can be killed.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        let replicas = (1..self.catalogs.len()).map(Part::Replica);
         let gateways = (0..self.gateways.len()).map(Part::Gateway);
-        [Part::Catalog, Part::Provisioning, Part::Notification]
+        [Part::Catalog]
             .into_iter()
+            .chain(replicas)
+            .chain([Part::Provisioning, Part::Notification])
             .chain(gateways)
             .collect()
     }
@@ -265,10 +239,48 @@ impl World {
     /// Never; the addresses are ours.
     pub fn places(&self) -> Result<Places> {
         Ok(Places {
-            catalog: loopback(self.catalog.port).parse()?,
+            catalog: loopback(self.catalogs[0].port).parse()?,
             provisioning: loopback(self.provisioning.port).parse()?,
             notification: loopback(self.notification.port).parse()?,
         })
+    }
+
+    /// Returns the services as an operator's program calls them that asks one replica of the
+    /// catalog, counted from 0.
+    ///
+    /// # Errors
+    /// Never; the addresses are ours.
+    pub fn api_of(&self, catalog: usize) -> Result<Api> {
+        let places = Places {
+            catalog: loopback(self.catalogs[catalog].port).parse()?,
+            ..self.places()?
+        };
+        Api::new(&places, &self.credentials)
+    }
+
+    /// Returns how many replicas the catalog has.
+    #[must_use]
+    pub fn catalogs(&self) -> usize {
+        self.catalogs.len()
+    }
+
+    /// Returns the wires between the parts.
+    ///
+    /// # Errors
+    /// When the plan was without.
+    pub fn wires(&self) -> Result<Arc<Wires>> {
+        self.wires.clone().context("a plan with wires")
+    }
+
+    /// Returns the PostgreSQL server, if it is the world's own.
+    #[must_use]
+    pub fn cluster(&self) -> Option<Arc<Cluster>> {
+        self.cluster.clone()
+    }
+
+    /// Sets or removes a variable of a process, from its next start on.
+    pub fn set_variable(&mut self, part: Part, name: &str, value: Option<&str>) {
+        self.service(part).process.set_variable(name, value);
     }
 
     /// Returns the host under which a tenant's users reach an application.
@@ -306,6 +318,41 @@ impl World {
             self.gateways[index].down.store(true, Ordering::SeqCst);
         }
         self.service(part).process.terminate().await
+    }
+
+    /// Stops a process where it stands, as a machine does that is suspended.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn pause(&mut self, part: Part) -> Result<()> {
+        self.service(part).process.signal("STOP").await
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn go_on(&mut self, part: Part) -> Result<()> {
+        self.service(part).process.signal("CONT").await
+    }
+
+    /// Waits until a process has ended by itself, and marks a gateway as down.
+    ///
+    /// # Errors
+    /// When it goes on.
+    pub async fn dies(&mut self, part: Part) -> Result<()> {
+        let name = format!("{part:?} to die");
+        let process = &mut self.service(part).process;
+        until(
+            &name,
+            || std::future::ready(Ok(process.running())),
+            |running| !running,
+        )
+        .await?;
+        if let Part::Gateway(index) = part {
+            self.gateways[index].down.store(true, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Starts a killed process again and waits until it is ready.
@@ -365,10 +412,12 @@ impl World {
     /// Adds what the processes printed last to a fault.
     #[must_use]
     pub fn explain(&self, fault: anyhow::Error) -> anyhow::Error {
-        let services = [&self.catalog, &self.provisioning, &self.notification];
+        let services = [&self.provisioning, &self.notification];
         let gateways = self.gateways.iter().map(|gateway| &gateway.control);
-        let logs: String = services
-            .into_iter()
+        let logs: String = self
+            .catalogs
+            .iter()
+            .chain(services)
             .chain(gateways)
             .map(|service| service.process.tail())
             .collect();
@@ -383,128 +432,11 @@ impl World {
 
     fn service(&mut self, part: Part) -> &mut Service {
         match part {
-            Part::Catalog => &mut self.catalog,
+            Part::Catalog => &mut self.catalogs[0],
+            Part::Replica(index) => &mut self.catalogs[index],
             Part::Provisioning => &mut self.provisioning,
             Part::Notification => &mut self.notification,
             Part::Gateway(index) => &mut self.gateways[index].control,
-        }
-    }
-}
-
-/// What all command lines of one installation have in common.
-struct Site {
-    keys: Option<Keys>,
-    program: PathBuf,
-    folder: PathBuf,
-    places: [String; 3],
-    apps_url: String,
-    edge_url: String,
-}
-
-impl Site {
-    fn places(&self) -> Places {
-        let [catalog, provisioning, notification] = self
-            .places
-            .each_ref()
-            .map(|place| place.parse().expect("an address of ours"));
-        Places {
-            catalog,
-            provisioning,
-            notification,
-        }
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
-    fn service(
-        &self,
-        name: &str,
-        port: u16,
-        database: &str,
-        flags: &[(&str, &str)],
-    ) -> Result<Service> {
-        let listen = format!("127.0.0.1:{port}");
-        let own = [("--listen", &*listen), ("--database", database)];
-        Ok(Service {
-            process: self.process(name, name, &[&own[..], flags].concat())?,
-            port,
-        })
-    }
-
-    fn gateway(&self, index: usize, [control, apps, edge]: [u16; 3]) -> Result<Gateway> {
-        let name = format!("gateway-{index}");
-        let address = |port: u16| format!("127.0.0.1:{port}");
-        let flags = [
-            ("--listen", &*address(control)),
-            ("--apps-listen", &*address(apps)),
-            ("--edge-listen", &*address(edge)),
-            ("--catalog", &self.places[0]),
-            ("--provisioning", &self.places[1]),
-            ("--gateway", &*name),
-            ("--operator", OPERATOR),
-            ("--operator-name", "Acme"),
-            ("--apps-url", &self.apps_url),
-            ("--edge-url", &self.edge_url),
-            ("--state-dir", &*self.file(&name)),
-        ];
-        let process = self.process(&name, "gateway", &flags)?;
-        Ok(Gateway {
-            control: Service {
-                process,
-                port: control,
-            },
-            apps,
-            edge,
-            down: Arc::default(),
-        })
-    }
-
-    fn process(&self, name: &str, service: &str, flags: &[(&str, &str)]) -> Result<Process> {
-        let mut words = vec!["serve".to_owned(), service.to_owned()];
-        for word in flags
-            .iter()
-            .flat_map(|(flag, value)| [*flag, *value])
-            .filter(|word| !word.is_empty())
-        {
-            words.push(word.to_owned());
-        }
-        if let Some(keys) = &self.keys {
-            let own = match service {
-                "gateway" => keys.issue(Role::Gateway, &format!("gateways/{name}"), name)?,
-                _ => keys.issue(Role::Service, name, name)?,
-            };
-            for (flag, path) in [("--keys", keys.accepted()), ("--key-file", own)] {
-                words.extend([flag.to_owned(), path.display().to_string()]);
-            }
-        }
-        Ok(Process::new(name, &self.program, words, &self.folder))
-    }
-}
-
-/// Returns the URLs of three databases, one for each service.
-fn databases(database: Database, folder: &Path) -> Result<(Option<Cluster>, [String; 3])> {
-    let names = ["catalog", "provisioning", "notification"];
-    match database {
-        Database::Sqlite => Ok((
-            None,
-            names.map(|name| format!("sqlite:{}", folder.join(format!("{name}.db")).display())),
-        )),
-        Database::Postgres => {
-            let shared = std::env::var(store::testing::POSTGRES_VARIABLE).ok();
-            let cluster = shared.is_none().then(|| Cluster::start(folder));
-            let url = shared.or_else(|| {
-                cluster
-                    .as_ref()
-                    .map(|cluster| cluster.url_text().to_owned())
-            });
-            let url = url.context("a cluster of our own when none is shared")?;
-            let own = uuid::Uuid::new_v4().simple().to_string();
-            Ok((
-                cluster,
-                names.map(|name| format!("{url}?schema={name}_{}", &own[..12])),
-            ))
         }
     }
 }

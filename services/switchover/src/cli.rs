@@ -12,7 +12,7 @@ use runtime::Clock;
 use crate::{
     commands::{
         apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings,
-        switches, tenants, versions,
+        switches, tenants, verify_history, versions,
     },
     connect::Options,
     dev,
@@ -131,6 +131,8 @@ pub enum Command {
     Serve(Box<serve::Command>),
     /// Runs everything on this machine, with a demonstration to play with
     Dev(Box<dev::Config>),
+    /// Checks what clients saw: was the active version one register, did denials hold?
+    VerifyHistory(verify_history::VerifyHistory),
     /// Writes completions for a shell
     Completions(completions::Completions),
 }

@@ -21,6 +21,8 @@ pub enum Exit {
     Permission = 5,
     /// A service cannot be reached, or time ran out.
     Unavailable = 6,
+    /// A history has requests that contradict each other.
+    Contradicted = 7,
     /// A service cannot start: its flags or variables are wrong.
     Configuration = 64,
     /// A service cannot start: an address, a database or a peer is not there.
@@ -44,6 +46,7 @@ Exit codes:
    4  refused: wrong fields, wrong state, there is one already, somebody was faster
    5  not permitted, or not known who asks
    6  a service cannot be reached, or time ran out
+   7  a history has requests that contradict each other
   64  a service cannot start: its flags or variables are wrong
   69  a service cannot start: an address, a database or a peer is not there
   70  a fault in Switchover
@@ -101,6 +104,17 @@ pub enum Error {
     /// The person said No.
     #[error("nothing was changed")]
     Declined,
+    /// A history has requests that contradict each other; they have been shown.
+    #[error("the history is not linearizable")]
+    Contradicted,
+    /// A history cannot be checked.
+    #[error("{path}: {error}")]
+    History {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        error: history::Error,
+    },
     /// A service or the demonstration could not start or go on.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
@@ -124,6 +138,8 @@ impl Error {
             Self::Service { problem, .. } => problem.code().into(),
             Self::Usage { .. } => Exit::Usage,
             Self::SwitchGivenUp | Self::Declined => Exit::NotDone,
+            Self::Contradicted => Exit::Contradicted,
+            Self::History { .. } => Exit::File,
             Self::Runtime(error) => match error.exit_code() {
                 runtime::exit::USAGE => Exit::Configuration,
                 runtime::exit::UNAVAILABLE => Exit::Missing,

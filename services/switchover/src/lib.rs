@@ -44,6 +44,13 @@ pub fn run(cli: Cli) -> ExitCode {
             };
             end(verb.run(&screen), &screen)
         }
+        Command::VerifyHistory(verify) => {
+            let screen = match verify.form() {
+                Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),
+                Form::People => screen(&before),
+            };
+            end(verify.run(&screen), &screen)
+        }
         Command::Completions(completions) => {
             let screen = screen(&before);
             end(completions.run(&screen), &screen)

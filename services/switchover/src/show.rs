@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod gateway;
+pub mod history;
 pub mod json;
 pub mod key;
 pub mod live;

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use super::contender::Flip;
-use crate::{
-    history::{self, contradictions},
-    load::Record,
-};
+use crate::load::Record;
 
 /// What was seen of one contender, over all its rounds.
 #[derive(Debug, Clone, Default)]
@@ -32,13 +29,12 @@ impl Seen {
 
     /// Adds what clients saw in one round.
     pub(super) fn answered(&mut self, record: &Record) {
-        let history: Vec<history::Seen> = record.served.iter().map(|served| served.seen).collect();
-        let found = contradictions(&history);
+        let verdict = record.history(&[]).check(SHOWN);
         self.requests += record.requests();
-        self.failed += record.failed.len() as u64;
-        self.contradicted += found.len() as u64;
-        fill(&mut self.failures, record.failed.iter().cloned());
-        let found = found.iter().map(ToString::to_string);
+        self.failed += record.faults().count() as u64;
+        self.contradicted += verdict.contradictions;
+        fill(&mut self.failures, record.faults());
+        let found = verdict.found.iter().map(ToString::to_string);
         fill(&mut self.contradictions, found);
     }
 }

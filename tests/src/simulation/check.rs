@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{trace::Entry, users::Seens};
-use crate::history::contradictions;
+use crate::load::Record;
 
 /// What there is to judge by.
 pub(super) struct Promises<'a> {
@@ -31,12 +31,15 @@ impl Promises<'_> {
 
     /// I2.
     fn one_register(&self, wrong: &mut Vec<String>) {
-        let found = contradictions(&self.seens.served);
-        wrong.extend(
-            found
-                .first()
-                .map(|first| format!("I2: {} contradictions, the first: {first}", found.len())),
-        );
+        let record = Record {
+            served: self.seens.served.clone(),
+            unserved: Vec::new(),
+        };
+        let verdict = record.history(&[]).check(1);
+        wrong.extend(verdict.found.first().map(|first| {
+            let count = verdict.contradictions;
+            format!("I2: {count} contradictions, the first: {}", first)
+        }));
     }
 
     /// I14: a generation is one version, for ever.

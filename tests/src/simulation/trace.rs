@@ -17,7 +17,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use crate::history::Seen;
+use crate::load::Served;
 
 /// One thing that a service said.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Trace {
     }
 
     /// Returns a number that is the same for the same run.
-    pub(super) fn hash(entries: &[Entry], served: &[Seen]) -> u64 {
+    pub(super) fn hash(entries: &[Entry], served: &[Served]) -> u64 {
         let mut hasher = DefaultHasher::new();
         for entry in entries {
             entry.to_string().hash(&mut hasher);

@@ -21,8 +21,8 @@ use super::{
     operator::Stage,
 };
 use crate::{
-    history::Seen,
     http_client::{Answer, Connection},
+    load::Served,
 };
 
 /// The tenant of all users.
@@ -39,7 +39,7 @@ pub(super) struct Record(Arc<Mutex<Seens>>);
 #[derive(Debug, Default)]
 pub(super) struct Seens {
     /// Answers of a version.
-    pub(super) served: Vec<Seen>,
+    pub(super) served: Vec<Served>,
     /// By which gateway each of them came, in the same order.
     pub(super) doors: Vec<String>,
     /// Other answers and broken connections, by what happened.
@@ -95,13 +95,14 @@ impl User {
             let think = Duration::from_millis(self.chance.random_range(5..150));
             retry::pause(think, &never).await.ok();
             let gateway = self.chance.random_range(0..self.gateways.len());
+            let door = u8::try_from(gateway).expect("a fleet of a simulation is small");
             let gateway = self.gateways[gateway].clone();
             let sent = now();
             let answer = timeout(PATIENCE, self.ask(&gateway)).await;
             let answered = now();
             let mut seens = self.record.seens();
             let failure = match &answer {
-                Ok(Ok(answer)) => match seen(answer, sent, answered) {
+                Ok(Ok(answer)) => match seen(answer, door, sent, answered) {
                     Some(seen) => {
                         seens.served.push(seen);
                         seens.doors.push(gateway);
@@ -138,15 +139,17 @@ impl User {
     }
 }
 
-fn seen(answer: &Answer, sent: u64, answered: u64) -> Option<Seen> {
+fn seen(answer: &Answer, gateway: u8, sent: u64, answered: u64) -> Option<Served> {
     let generation = answer.header("switchover-generation").parse().ok()?;
     let version = answer.header("version");
     let version = VERSIONS.iter().position(|(name, _)| *name == version)?;
-    Some(Seen {
+    Some(Served {
         sent,
         answered,
         generation,
         version: u8::try_from(version).ok()?,
+        tenant: 0,
+        gateway,
     })
 }
 

@@ -6,10 +6,7 @@ use proto::catalog::v1::Switch;
 use serde::Serialize;
 
 use super::DENIER;
-use crate::{
-    history::{Seen, contradictions},
-    load::{Load, Record},
-};
+use crate::load::{Load, Record};
 
 /// What has happened while a load was running, on the clock of its record.
 #[derive(Debug, Default)]
@@ -105,32 +102,23 @@ impl Figures {
                 .map(|(record, notes)| of(record, notes))
                 .sum::<u64>()
         };
-        let failures = calm
-            .failed
-            .iter()
-            .chain(&stormy.failed)
-            .take(10)
-            .cloned()
-            .collect();
+        let failures = calm.faults().chain(stormy.faults()).take(10).collect();
         Self {
             requests: sum(&|record, _| record.requests()),
-            failed: sum(&|record, _| record.failed.len() as u64),
+            failed: sum(&|record, _| record.faults().count() as u64),
             failures,
             old_after_success: sum(&old_after_success),
-            contradictions: sum(&|record, _| {
-                let history: Vec<Seen> = record.served.iter().map(|served| served.seen).collect();
-                contradictions(&history).len() as u64
-            }),
+            contradictions: sum(&|record, _| record.contradictions(&[])),
             switches: sum(&|_, notes| notes.successes.len() as u64),
             given_up: sum(&|_, notes| notes.given_up),
             kills: sum(&|_, notes| notes.kills),
-            cut_by_kill: sum(&|record, _| record.cut_by_kill),
+            cut_by_kill: sum(&|record, _| record.cut_by_kill()),
             longest_gap_ms: millis(calm.longest_gap()),
             longest_hold_ms: millis(notes.longest_hold),
             longest_hold_under_kills_ms: millis(broken.longest_hold),
             held: sum(&|_, notes| notes.held),
             denied_served: sum(&denied_served),
-            denied_refused: sum(&|record, _| record.turned.len() as u64),
+            denied_refused: sum(&|record, _| record.denied()),
             slow_finished_on_old: sum(&|_, notes| notes.slow),
             mails,
             mails_missing: deliveries.saturating_sub(mails),
@@ -167,8 +155,8 @@ fn old_after_success(record: &Record, notes: &Notes) -> u64 {
         let last = notes
             .successes
             .iter()
-            .rfind(|(time, _)| *time < served.seen.sent);
-        last.is_some_and(|(_, generation)| served.seen.generation < *generation)
+            .rfind(|(time, _)| *time < served.sent);
+        last.is_some_and(|(_, generation)| served.generation < *generation)
     });
     old.count() as u64
 }
@@ -177,9 +165,10 @@ fn denied_served(record: &Record, notes: &Notes) -> u64 {
     let Some(from) = notes.denied_at else {
         return 0;
     };
-    let served = record.served.iter().filter(|served| {
-        served.tenant == DENIER.0 && served.seen.version == 2 && served.seen.sent > from
-    });
+    let served = record
+        .served
+        .iter()
+        .filter(|served| served.tenant == DENIER.0 && served.version == 2 && served.sent > from);
     served.count() as u64
 }
 

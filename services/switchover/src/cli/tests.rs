@@ -75,6 +75,7 @@ fn every_command_parses_as_people_type_it() {
         "catalog recovery",
         "catalog adopt --version shop/2.0 --version applications/crm/versions/1 --reason x",
         "keys create --role gateway --subject gateways/g-1",
+        "verify-history requests.txt --show 3 --json",
         "completions zsh",
         "serve catalog --provisioning http://127.0.0.1:7102",
         "serve provisioning --catalog http://127.0.0.1:7101 --key-file k --drain-seconds 5",
@@ -140,6 +141,7 @@ fn help_says_what_there_is() {
     insta::assert_snapshot!("help_apps_create", help("apps create"));
     insta::assert_snapshot!("help_serve", help("serve"));
     insta::assert_snapshot!("help_dev", help("dev"));
+    insta::assert_snapshot!("help_verify_history", help("verify-history"));
 }
 
 #[test]

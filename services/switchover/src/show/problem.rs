@@ -18,10 +18,12 @@ pub fn people(error: &Error) -> String {
             text.push_str(&hinted(hint.as_deref()));
             text
         }
-        // The view of the switch has said it all.
-        Error::SwitchGivenUp => String::new(),
+        // The view of the switch, or of the history, has said it all.
+        Error::SwitchGivenUp | Error::Contradicted => String::new(),
         Error::Declined => line([dim("Nothing was changed.")]),
-        Error::Runtime(_) | Error::Output(_) => headline(&error.to_string()),
+        Error::History { .. } | Error::Runtime(_) | Error::Output(_) => {
+            headline(&error.to_string())
+        }
     }
 }
 
@@ -60,6 +62,8 @@ pub fn json(error: &Error) -> serde_json::Value {
             json!({ "message": error.to_string(), "reason": "SWITCH_GIVEN_UP" })
         }
         Error::Declined => json!({ "message": error.to_string(), "reason": "DECLINED" }),
+        Error::Contradicted => json!({ "message": error.to_string(), "reason": "CONTRADICTED" }),
+        Error::History { .. } => json!({ "message": error.to_string(), "reason": "HISTORY" }),
         Error::Runtime(_) => json!({ "message": error.to_string(), "reason": "CONFIGURATION" }),
         Error::Output(_) => json!({ "message": error.to_string(), "reason": "OUTPUT" }),
     };
