@@ -16,7 +16,7 @@ use contract::{
 };
 use jiff::Timestamp;
 use runtime::{
-    Clock,
+    Clock, SigningKey,
     fault::{Plant, planted},
 };
 use serde::{Deserialize, Serialize};
@@ -173,6 +173,7 @@ pub(crate) struct Position {
 pub(crate) async fn join(
     db: &Db,
     clock: &Clock,
+    key: &SigningKey,
     hello: &Hello,
     stream: StreamId,
 ) -> Result<BTreeSet<ApplicationName>, Error> {
@@ -220,7 +221,7 @@ pub(crate) async fn join(
         recovery::note(tx, &member).await?;
         let back = before.is_none_or(|before| before.leases != Leases::Renewed);
         if back {
-            tell_switches(tx, clock, &Event::Joined(hello.gateway.clone())).await?;
+            tell_switches(tx, clock, key, &Event::Joined(hello.gateway.clone())).await?;
         }
         Ok(told)
     })?;
@@ -305,10 +306,15 @@ async fn adopts(tx: &mut Tx, position: &Position) -> Result<bool, Error> {
 }
 
 /// Ends a gateway's own membership. Doing it twice is fine.
-pub(crate) async fn leave(db: &Db, clock: &Clock, gateway: &GatewayName) -> Result<(), Error> {
+pub(crate) async fn leave(
+    db: &Db,
+    clock: &Clock,
+    key: &SigningKey,
+    gateway: &GatewayName,
+) -> Result<(), Error> {
     ::store::write!(db, |tx| {
         if gateways::delete(tx, gateway).await? {
-            tell_switches(tx, clock, &Event::Left(gateway.clone())).await?;
+            tell_switches(tx, clock, key, &Event::Left(gateway.clone())).await?;
         }
         Ok(())
     })
@@ -317,7 +323,12 @@ pub(crate) async fn leave(db: &Db, clock: &Clock, gateway: &GatewayName) -> Resu
 /// Ends the membership of a gateway that is silent. If a lease of it could still hold, it is marked
 /// here, durably, and its membership ends once the longest lease of any application has run out: it
 /// could serve until then, and no switch must go on without it before. A hello undoes that.
-pub(crate) async fn evict(db: &Db, clock: &Clock, gateway: &GatewayName) -> Result<(), Error> {
+pub(crate) async fn evict(
+    db: &Db,
+    clock: &Clock,
+    key: &SigningKey,
+    gateway: &GatewayName,
+) -> Result<(), Error> {
     ::store::write!(db, |tx| {
         let now = clock.now();
         let name = GatewayRef::from(gateway.clone());
@@ -337,7 +348,7 @@ pub(crate) async fn evict(db: &Db, clock: &Clock, gateway: &GatewayName) -> Resu
             }
             Some(_) | None => {
                 gateways::delete(tx, gateway).await?;
-                tell_switches(tx, clock, &Event::Left(gateway.clone())).await
+                tell_switches(tx, clock, key, &Event::Left(gateway.clone())).await
             }
         }
     })
@@ -355,9 +366,14 @@ pub(crate) async fn drain(db: &Db, gateway: &GatewayName, drain: bool) -> Result
 }
 
 /// Lets a change of the fleet happen to every open switch.
-async fn tell_switches(tx: &mut Tx, clock: &Clock, event: &Event) -> Result<(), Error> {
+async fn tell_switches(
+    tx: &mut Tx,
+    clock: &Clock,
+    key: &SigningKey,
+    event: &Event,
+) -> Result<(), Error> {
     for switch in switches::all_open(tx).await? {
-        advance(tx, clock, switch, event).await?;
+        advance(tx, clock, key, switch, event).await?;
     }
     Ok(())
 }

@@ -55,6 +55,8 @@ struct Catalog {
     health: Health,
     addresses: Addresses,
     peers: Peers,
+    /// Signs receipts.
+    key: Arc<SigningKey>,
 }
 
 impl Catalog {
@@ -118,6 +120,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         .map_err(|error| runtime::Error::unavailable(config.database.to_string(), error))?;
     let key = SigningKey::load_or_create(&config.receipt_key_path()?)?;
     tracing::info!(key.id = key.public().id(), public = %key.public(), "receipts are signed");
+    let key = Arc::new(key);
     let clock = shell.clock();
     let catalog = Arc::new(Catalog {
         db: db.clone(),
@@ -125,17 +128,18 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         health: Health::new(Arc::new(rules)),
         addresses,
         peers: peers.clone(),
+        key: key.clone(),
     });
     let driver = Driver {
         db: db.clone(),
         clock: clock.clone(),
         peers: peers.clone(),
-        key: Arc::new(key),
+        key: key.clone(),
     };
     shell.spawn("switches", driver.run(shell.stopping()));
     shell.spawn(
         "evictions",
-        fleet::leases::evictions(db.clone(), clock.clone(), shell.stopping()),
+        fleet::leases::evictions(db.clone(), clock.clone(), key, shell.stopping()),
     );
     shell.spawn(
         "notices",

@@ -63,6 +63,7 @@ impl Fleet {
         let (sessions, arriving) = mpsc::channel(NEW_MAX);
         let (answers, waiting) = answers::channel();
         let (db, clock) = (catalog.db.clone(), catalog.clock.clone());
+        let key = catalog.key.clone();
         let (beats, heard) = beats::channel();
         shell.spawn(
             "beats",
@@ -72,7 +73,7 @@ impl Fleet {
         shell.spawn("routes", painter.run(shell.stopping()));
         shell.spawn(
             "answers",
-            answers::take_in(db, clock, waiting, shell.stopping()),
+            answers::take_in(db, clock, key, waiting, shell.stopping()),
         );
         shell.spawn("gateways", session::serve(arriving, shell.stopping()));
         Self {
@@ -107,7 +108,7 @@ impl wire::fleet_service_server::FleetService for Fleet {
             true => Some(session::all_routes(db).await.map_err(Problem::from)?),
             false => None,
         };
-        let forget = fleet::join(db, clock, &hello, stream)
+        let forget = fleet::join(db, clock, &self.catalog.key, &hello, stream)
             .await
             .map_err(Problem::from)?;
         let (outbound, responses) = mpsc::channel(OUTBOUND_MAX);
@@ -139,9 +140,14 @@ impl wire::fleet_service_server::FleetService for Fleet {
         let gateway = v.parse::<GatewayRef>("gateway", &request.get_ref().gateway);
         let gateway = v.all(gateway)?;
         caller(&request).may_touch(&gateway)?;
-        fleet::leave(&self.catalog.db, &self.catalog.clock, &gateway.gateway)
-            .await
-            .map_err(Problem::from)?;
+        fleet::leave(
+            &self.catalog.db,
+            &self.catalog.clock,
+            &self.catalog.key,
+            &gateway.gateway,
+        )
+        .await
+        .map_err(Problem::from)?;
         tracing::info!(%gateway, "a gateway has left the fleet");
         Ok(Response::new(wire::LeaveFleetResponse {}))
     }
@@ -182,9 +188,14 @@ impl wire::fleet_service_server::FleetService for Fleet {
         let name = v.parse::<GatewayRef>("name", &request.name);
         let reason = v.parse::<Prose<500>>("reason", &request.reason);
         let (name, reason) = v.all((name, reason))?;
-        fleet::evict(&self.catalog.db, &self.catalog.clock, &name.gateway)
-            .await
-            .map_err(Problem::from)?;
+        fleet::evict(
+            &self.catalog.db,
+            &self.catalog.clock,
+            &self.catalog.key,
+            &name.gateway,
+        )
+        .await
+        .map_err(Problem::from)?;
         tracing::warn!(gateway.name = %name, by, %reason, "a gateway was evicted");
         Ok(Response::new(wire::EvictGatewayResponse {}))
     }

@@ -1,12 +1,12 @@
 //! Takes gateways' answers in: all that wait for one application in one transaction, because a
 //! switch holds users' requests until the last of them is written down.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Db;
 use contract::{ApplicationName, GatewayName, Nonce, Timeline};
 use jiff::Timestamp;
-use runtime::{Backoff, CancellationToken, Clock};
+use runtime::{Backoff, CancellationToken, Clock, SigningKey};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -49,6 +49,7 @@ pub(crate) fn channel() -> (mpsc::Sender<Answered>, mpsc::Receiver<Answered>) {
 pub(crate) async fn take_in(
     db: Db,
     clock: Clock,
+    key: Arc<SigningKey>,
     mut answers: mpsc::Receiver<Answered>,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
@@ -78,7 +79,7 @@ pub(crate) async fn take_in(
         }
         for (application, answers) in by_application {
             let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
-            while let Err(error) = write_down(&db, &clock, &application, &answers).await {
+            while let Err(error) = write_down(&db, &clock, &key, &application, &answers).await {
                 let hopeless = match &error {
                     Error::Store(store) => !store.transient(),
                     _ => true,
@@ -109,6 +110,7 @@ fn fresh(at: Timestamp, now: Timestamp) -> bool {
 async fn write_down(
     db: &Db,
     clock: &Clock,
+    key: &SigningKey,
     application: &ApplicationName,
     answers: &[Answered],
 ) -> Result<(), Error> {
@@ -149,7 +151,7 @@ async fn write_down(
                 continue;
             }
             let before = switch.revision;
-            switch = advance(tx, clock, switch, &event).await?;
+            switch = advance(tx, clock, key, switch, &event).await?;
             unsaved &= switch.revision == before;
         }
         if unsaved && !switches::save(tx, &switch, clock.now()).await? {

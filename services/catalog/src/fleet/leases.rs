@@ -5,13 +5,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
+    sync::Arc,
     time::Duration,
 };
 
 use ::store::{Db, Tx};
 use contract::GatewayName;
 use runtime::{
-    CancellationToken, Clock,
+    CancellationToken, Clock, SigningKey,
     fault::{Plant, planted},
     retry,
 };
@@ -72,12 +73,13 @@ pub(crate) fn surely(lease: Duration) -> Duration {
 pub(crate) async fn evictions(
     db: Db,
     clock: Clock,
+    key: Arc<SigningKey>,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut listener = db.listen(ROUTES);
     let mut since: BTreeMap<(GatewayName, Mark), Duration> = BTreeMap::new();
     while !stop.is_cancelled() {
-        let next = match look(&db, &clock, &mut since).await {
+        let next = match look(&db, &clock, &key, &mut since).await {
             Ok(next) => next,
             Err(error) => {
                 tracing::warn!(
@@ -106,6 +108,7 @@ pub(crate) async fn evictions(
 async fn look(
     db: &Db,
     clock: &Clock,
+    key: &SigningKey,
     since: &mut BTreeMap<(GatewayName, Mark), Duration>,
 ) -> Result<Option<Duration>, Error> {
     let (members, longest) = ::store::read!(db, |tx| {
@@ -113,14 +116,14 @@ async fn look(
         Ok::<_, Error>((gateways::all(tx).await?, longest.unwrap_or_default()))
     })?;
     let waiting: BTreeSet<_> = members.iter().filter_map(evicting).collect();
-    since.retain(|key, _| waiting.contains(key));
+    since.retain(|marked, _| waiting.contains(marked));
     let mut next: Option<Duration> = None;
-    for key in waiting {
+    for marked in waiting {
         let now = clock.instant();
-        let began = *since.entry(key.clone()).or_insert(now);
+        let began = *since.entry(marked.clone()).or_insert(now);
         let left = surely(longest).saturating_sub(now.saturating_sub(began));
         if left.is_zero() {
-            evict(db, clock, &key, longest).await?;
+            evict(db, clock, key, &marked, longest).await?;
         } else {
             next = Some(next.map_or(left, |next| next.min(left)));
         }
@@ -143,18 +146,19 @@ fn evicting(member: &Member) -> Option<(GatewayName, Mark)> {
 async fn evict(
     db: &Db,
     clock: &Clock,
-    key: &(GatewayName, Mark),
+    key: &SigningKey,
+    marked: &(GatewayName, Mark),
     waited: Duration,
 ) -> Result<(), Error> {
     ::store::write!(db, |tx| {
-        let (gateway, _) = key;
+        let (gateway, _) = marked;
         let member = gateways::find(tx, gateway).await?;
         let longest = applications::longest_lease(tx).await?.unwrap_or_default();
-        if member.as_ref().and_then(evicting).as_ref() != Some(key) || longest > waited {
+        if member.as_ref().and_then(evicting).as_ref() != Some(marked) || longest > waited {
             return Ok(());
         }
         gateways::delete(tx, gateway).await?;
         tracing::warn!(gateway.name = %gateway, "a gateway's leases have run out; it is evicted");
-        tell_switches(tx, clock, &Event::Left(gateway.clone())).await
+        tell_switches(tx, clock, key, &Event::Left(gateway.clone())).await
     })
 }

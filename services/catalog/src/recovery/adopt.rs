@@ -47,7 +47,7 @@ pub(crate) async fn adopt(catalog: &Catalog, adopt: &Adopt) -> Result<Vec<Switch
         let standing = check(tx, adopt).await?;
         let fleet = gateways::all(tx).await?;
         for switch in switches::all_open(tx).await? {
-            advance(tx, &catalog.clock, switch, &Event::Restored).await?;
+            advance(tx, &catalog.clock, &catalog.key, switch, &Event::Restored).await?;
         }
         let mut begun = Vec::new();
         for recovering in &standing.applications {

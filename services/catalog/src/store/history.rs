@@ -17,19 +17,22 @@ pub(crate) enum Action {
     TestCancelled,
     SwitchConfirmed,
     Activated,
+    /// By the recovery of a restored catalog.
+    Adopted,
     SwitchGivenUp,
     DrainExtended,
     DrainCut,
 }
 
 impl Action {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Created,
         Self::Changed,
         Self::RegisteredToTest,
         Self::TestCancelled,
         Self::SwitchConfirmed,
         Self::Activated,
+        Self::Adopted,
         Self::SwitchGivenUp,
         Self::DrainExtended,
         Self::DrainCut,
@@ -43,6 +46,7 @@ impl Action {
             Self::TestCancelled => "test_cancelled",
             Self::SwitchConfirmed => "switch_confirmed",
             Self::Activated => "activated",
+            Self::Adopted => "adopted",
             Self::SwitchGivenUp => "switch_given_up",
             Self::DrainExtended => "drain_extended",
             Self::DrainCut => "drain_cut",

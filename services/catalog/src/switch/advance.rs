@@ -28,8 +28,7 @@ use crate::{
 /// Who acts where nobody else does.
 const CATALOG: &str = "catalog";
 
-/// Lets an event happen to a switch, and returns the switch as it is then. What ends a switch comes
-/// through here: the receipt, signed by `key`, is written with the end.
+/// Lets an event happen to a switch, and returns the switch as it is then.
 pub(crate) async fn apply(
     db: &Db,
     clock: &Clock,
@@ -40,19 +39,16 @@ pub(crate) async fn apply(
     ::store::write!(db, |tx| {
         let switch = switches::find(tx, name).await?;
         let switch = switch.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        let was_over = switch.state.ended_at().is_some();
-        let switch = advance(tx, clock, switch, event).await?;
-        if switch.state.ended_at().is_some() && !was_over {
-            receipt::write(tx, key, &switch).await?;
-        }
-        Ok(switch)
+        advance(tx, clock, key, switch, event).await
     })
 }
 
-/// Lets an event happen to a switch that this transaction has read.
+/// Lets an event happen to a switch that this transaction has read. Whatever ends a switch comes
+/// through here: its receipt, signed by `key`, is written with the end.
 pub(crate) async fn advance(
     tx: &mut Tx,
     clock: &Clock,
+    key: &SigningKey,
     mut switch: Switch,
     event: &Event,
 ) -> Result<Switch, Error> {
@@ -90,9 +86,21 @@ pub(crate) async fn advance(
     leases(tx, clock, &switch.state, &next, event, lease).await?;
     switch.record.note(event, now);
     switch.record.enter(&next, now);
+    let action = match &switch.state {
+        State::Adopting { .. } => Action::Adopted,
+        State::Provisioning
+        | State::Preparing { .. }
+        | State::Fencing { .. }
+        | State::ClosingConsent { .. }
+        | State::Holding { .. }
+        | State::Releasing { .. }
+        | State::Draining { .. }
+        | State::Settling { .. }
+        | State::Ended { .. } => Action::Activated,
+    };
     switch.state = next;
     if commits {
-        commit(tx, &application, &mut switch, now).await?;
+        commit(tx, &application, &mut switch, action, now).await?;
         switch.record.drain_deadline = Some(Limit::Policy.deadline(now, &application.policy));
     }
     if let (Some(commit), Some(limit)) = (switch.commit, switch.state.limit()) {
@@ -124,7 +132,9 @@ pub(crate) async fn advance(
     {
         note_given_up(tx, &switch, failure, event, now).await?;
     }
-    if let super::State::Ended { outcome, .. } = &switch.state {
+    // Nothing leaves the end, so that this is the event that led to it.
+    if let State::Ended { outcome, .. } = &switch.state {
+        receipt::write(tx, key, &switch).await?;
         notice(&application, &switch, outcome, now)
             .owe(tx, clock)
             .await?;
@@ -161,6 +171,7 @@ async fn commit(
     tx: &mut Tx,
     application: &Application,
     switch: &mut Switch,
+    action: Action,
     now: Timestamp,
 ) -> Result<(), Error> {
     if !switches::commit(tx, application, &switch.target, now).await? {
@@ -183,7 +194,7 @@ async fn commit(
         tx,
         &application.name,
         &switch.target,
-        Action::Activated,
+        action,
         Some(&switch.name),
         &act,
     )

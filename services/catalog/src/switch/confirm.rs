@@ -192,7 +192,9 @@ pub(crate) async fn cancel(
             | State::Preparing { .. }
             | State::Fencing { .. }
             | State::ClosingConsent { .. }
-            | State::Holding { .. } => advance(tx, &catalog.clock, switch, &event).await,
+            | State::Holding { .. } => {
+                advance(tx, &catalog.clock, &catalog.key, switch, &event).await
+            }
             State::Adopting { .. } => Err(Error::SwitchAdopts {
                 switch: name.clone(),
             }),

@@ -109,7 +109,14 @@ pub(crate) async fn extend(
             });
         }
         note(tx, &switch, Action::DrainExtended, act).await?;
-        advance(tx, &catalog.clock, switch, &Event::DrainExtended { time }).await
+        advance(
+            tx,
+            &catalog.clock,
+            &catalog.key,
+            switch,
+            &Event::DrainExtended { time },
+        )
+        .await
     })
 }
 
@@ -121,7 +128,7 @@ pub(crate) async fn cut(catalog: &Catalog, name: &SwitchName, act: &Act) -> Resu
             return Ok(switch);
         }
         note(tx, &switch, Action::DrainCut, act).await?;
-        advance(tx, &catalog.clock, switch, &Event::DrainCut).await
+        advance(tx, &catalog.clock, &catalog.key, switch, &Event::DrainCut).await
     })
 }
 

@@ -1,11 +1,12 @@
-//! What most answers are in a large fleet: one more gateway was heard, and others are still silent.
-//! Says the same as `step` would, without a copy of the whole roll for each of them.
+//! What most answers are in a large fleet: one more gateway was heard, and others are still silent; or
+//! one says how its drain goes. Says the same as `step` would, without a copy of the whole roll for each of them.
 
 use super::{Answer, Event, State};
 
 /// Ticks the gateway of an answer off, if that is all that the answer does: it counts for the
-/// present turn, and somebody else is still silent. Returns false, and changes nothing, for
-/// everything else: that is for `step` to decide.
+/// present turn, and somebody else is still silent. How a drain goes that is awaited ticks nobody off
+/// and counts too. Returns false, and changes nothing, for everything else: that is for `step` to
+/// decide.
 pub(crate) fn tick_off(state: &mut State, event: &Event) -> bool {
     let Event::Answered {
         gateway,
@@ -16,6 +17,12 @@ pub(crate) fn tick_off(state: &mut State, event: &Event) -> bool {
         return false;
     };
     let (roll, draining) = match (state, answer) {
+        (State::Releasing { roll, draining, .. }, Answer::Draining { .. }) => {
+            return roll.nonce == *nonce && draining.contains(gateway);
+        }
+        (State::Draining { roll, .. }, Answer::Draining { .. }) => {
+            return roll.nonce == *nonce && roll.silent.contains(gateway);
+        }
         (State::Preparing { roll }, Answer::Ready)
         | (State::Holding { roll, .. }, Answer::Held)
         | (State::Releasing { roll, .. }, Answer::Released { .. })

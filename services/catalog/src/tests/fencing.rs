@@ -7,7 +7,12 @@ use contract::{Problem, reason};
 use proto::catalog::v1::follow_request::Message;
 use wire::{GatewayAnswer, GatewayStanding, SwitchState};
 
-use super::{Gateway, World, gateway::hello, soon, wire};
+use super::{
+    Gateway, World,
+    gateway::hello,
+    receipts::{holds, receipt},
+    soon, wire,
+};
 use crate::{fleet::applied::sha256, store::MIGRATIONS};
 
 /// Leases of half a minute, and the twentieth by which clocks may differ.
@@ -139,6 +144,21 @@ async fn one_of_two_gone(world: &World) -> Gateway {
         assert_eq!(
             (part("a"), part("b")),
             (GatewayAnswer::Drained, GatewayAnswer::Fenced)
+        );
+        let left = receipt(&world, &confirmed.name).await.unwrap();
+        assert!(holds(&left), "{left:?}");
+        let json: serde_json::Value = serde_json::from_str(&left.json).unwrap();
+        let parts = json["gateways"].as_array().unwrap().iter();
+        let said: Vec<_> = parts
+            .map(|part| (&part["gateway"], &part["answered"]))
+            .collect();
+        let named = |name: &str| serde_json::Value::from(name);
+        assert_eq!(
+            said,
+            [
+                (&named("gateways/a"), &named("drained")),
+                (&named("gateways/b"), &named("fenced"))
+            ]
         );
         let b = world.gateway("b").await.unwrap();
         assert_eq!(b.standing(), GatewayStanding::Fenced);

@@ -9,14 +9,17 @@ use serde_json::Value;
 use super::{Gateway, World, wire};
 use crate::store::MIGRATIONS;
 
-async fn receipt(world: &World, switch: &str) -> Result<wire::GetReceiptResponse, Problem> {
+pub(super) async fn receipt(
+    world: &World,
+    switch: &str,
+) -> Result<wire::GetReceiptResponse, Problem> {
     let request = wire::GetReceiptRequest {
         name: switch.to_owned(),
     };
     Ok(world.switches().get_receipt(request).await?.into_inner())
 }
 
-fn holds(receipt: &wire::GetReceiptResponse) -> bool {
+pub(super) fn holds(receipt: &wire::GetReceiptResponse) -> bool {
     let key: PublicKey = receipt.public_key.parse().unwrap();
     assert_eq!(key.id(), receipt.key_id);
     let signature = STANDARD.decode(&receipt.signature).unwrap();

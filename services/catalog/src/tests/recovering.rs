@@ -11,6 +11,7 @@ use super::{
     Gateway, World,
     gateway::hello,
     peers::{GRANTS_REVISION, GRANTS_TIMELINE},
+    receipts::{holds, receipt},
     wire,
 };
 use crate::store::MIGRATIONS;
@@ -122,6 +123,13 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
         };
         let ended = world.ended(&open.name).await;
         assert_eq!(ended.failure.unwrap().reason, "RESTORED");
+        let left = receipt(&world, &open.name).await.unwrap();
+        assert!(holds(&left), "{left:?}");
+        let json: serde_json::Value = serde_json::from_str(&left.json).unwrap();
+        assert_eq!(
+            (&json["outcome"], &json["failure"]["reason"]),
+            (&"failed".into(), &"RESTORED".into())
+        );
         let settled = world.peers.seen().settled;
         assert!(settled.iter().any(|settled| {
             settled.switch == open.name && settled.outcome() == SwitchOutcome::GivenUp
@@ -164,6 +172,19 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
         assert_eq!(
             (ended.state(), ended.generation, ended.reason.as_str()),
             (SwitchState::Succeeded, 5, "the disk broke")
+        );
+        let left = receipt(&world, switch).await.unwrap();
+        assert!(holds(&left), "{left:?}");
+        let json: serde_json::Value = serde_json::from_str(&left.json).unwrap();
+        assert_eq!(json["outcome"], "succeeded");
+        assert_eq!(
+            (&json["generation_before"], &json["generation_after"]),
+            (&4.into(), &5.into())
+        );
+        let newest = &world.history().await[0];
+        assert_eq!(
+            (newest.action(), newest.switch.as_str()),
+            (wire::HistoryAction::Adopted, switch.as_str())
         );
         let moved = world.peers.seen().moves;
         assert!(moved.iter().any(|moved| moved.switch == *switch));

@@ -144,6 +144,7 @@ pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::Hist
         Action::TestCancelled => Wire::TestCancelled,
         Action::SwitchConfirmed => Wire::SwitchConfirmed,
         Action::Activated => Wire::Activated,
+        Action::Adopted => Wire::Adopted,
         Action::SwitchGivenUp => Wire::SwitchGivenUp,
         Action::DrainExtended => Wire::DrainExtended,
         Action::DrainCut => Wire::DrainCut,
