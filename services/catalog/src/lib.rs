@@ -5,6 +5,7 @@
 mod addresses;
 mod api;
 mod application;
+mod bake;
 pub mod config;
 mod error;
 mod fleet;
@@ -137,6 +138,10 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         key: key.clone(),
     };
     shell.spawn("switches", driver.run(shell.stopping()));
+    shell.spawn(
+        "watch over new versions",
+        bake::watch(catalog.clone(), shell.stopping()),
+    );
     shell.spawn(
         "evictions",
         fleet::leases::evictions(db.clone(), clock.clone(), key, shell.stopping()),

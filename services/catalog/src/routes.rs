@@ -9,7 +9,7 @@ use crate::{
     application::{Application, HealthCheck, Overlap, Serving, Version},
     error::Error,
     place::Place,
-    store::{applications, switches, versions},
+    store::{applications, bakes, switches, versions},
     switch::{Grants, Switch, Turn},
     tester_token::TokenHash,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Route {
     pub(crate) predecessor: Option<Timeline>,
     /// Long-lived connections that are ended a second when a generation drains.
     pub(crate) drain_rate: u32,
+    /// Whether the active version is watched, so that beats report its traffic.
+    pub(crate) report_traffic: bool,
 }
 
 /// A version as a gateway needs it.
@@ -120,6 +122,7 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
         lease: application.policy.fleet.lease(),
         predecessor,
         drain_rate: application.policy.drain_rate,
+        report_traffic: bakes::find(tx, name).await?.is_some(),
     }))
 }
 

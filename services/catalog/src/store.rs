@@ -1,6 +1,7 @@
 //! What the catalog remembers: one file a table.
 
 pub(crate) mod applications;
+pub(crate) mod bakes;
 pub(crate) mod gateways;
 pub(crate) mod history;
 pub(crate) mod notices;
@@ -24,6 +25,8 @@ pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub(crate) const ROUTES: &str = "routes";
 /// Woken when a switch has changed.
 pub(crate) const SWITCHES: &str = "switches";
+/// Woken when what is watched has changed.
+pub(crate) const BAKES: &str = "bakes";
 /// Woken when somebody is to be told something.
 pub(crate) const NOTICES: &str = "notices";
 

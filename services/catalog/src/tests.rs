@@ -1,6 +1,7 @@
 //! The catalog as its callers see it: a real server on a real database, with provisioning and
 //! notification played by small servers, and gateways played by hand.
 
+mod baking;
 mod crashing;
 mod draining;
 mod fencing;

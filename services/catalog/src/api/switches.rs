@@ -377,6 +377,7 @@ impl Switches {
             kind,
             etag,
             act: act(&self.catalog.clock, request, request_id.as_ref(), reason),
+            back_from: None,
         };
         Ok(confirm::confirm(&self.catalog, &confirm).await?)
     }

@@ -13,6 +13,7 @@ use super::{Recovering, Standing, standing};
 use crate::{
     Catalog,
     application::{Act, Application, Version},
+    bake,
     error::Error,
     fleet::Member,
     store::{
@@ -157,6 +158,8 @@ async fn go_on(
     if !switches::insert(tx, &switch).await? {
         return Err(BROKEN);
     }
+    // A watch that came with the backup is over what may not be in use any more.
+    bake::end(tx, &application.name, None).await?;
     history::add(
         tx,
         &application.name,

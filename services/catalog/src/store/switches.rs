@@ -216,6 +216,18 @@ pub(crate) async fn save(tx: &mut Tx, switch: &Switch, now: Timestamp) -> Result
     Ok(done == 1)
 }
 
+/// Saves what is noted of a switch, which may have ended. Changes nothing of how it stands.
+pub(crate) async fn annotate(tx: &mut Tx, switch: &Switch) -> Result<(), Error> {
+    const SQL: &str = "update switches set record = $2, revision = revision + 1 where id = $1";
+    tx.wake(SWITCHES);
+    on!(tx, |conn| sqlx::query(SQL)
+        .bind(switch.name.switch.to_string())
+        .bind(json(&switch.record))
+        .execute(conn)
+        .await
+        .map(drop))
+}
+
 /// The commit: makes the target the active version and begins the next generation, if the
 /// generation still is the one that was read. Ends the target's test. Returns false otherwise.
 pub(crate) async fn commit(

@@ -13,12 +13,14 @@ use super::{
 };
 use crate::{
     application::{Act, Application},
+    bake::Watch,
     error::Error,
     fleet::{Mark, heard_lately},
     notice::{Body, Notice, Subject},
     recovery,
     store::{
         applications::{self, Touch},
+        bakes,
         gateways::{self, OnRoll},
         history::{self, Action},
         switches,
@@ -101,6 +103,10 @@ pub(crate) async fn advance(
     switch.state = next;
     if commits {
         commit(tx, &application, &mut switch, action, now).await?;
+        // What is adopted was in use already, whatever the catalog had restored as active.
+        if action == Action::Activated {
+            watch(tx, &application, &mut switch, now).await?;
+        }
         switch.record.drain_deadline = Some(Limit::Policy.deadline(now, &application.policy));
     }
     if let (Some(commit), Some(limit)) = (switch.commit, switch.state.limit()) {
@@ -206,6 +212,34 @@ async fn commit(
         "another version is active"
     );
     Ok(())
+}
+
+/// Begins the watch over the target, if the policy has one and there is a version to go back to. What
+/// a watch went back to is not watched itself.
+async fn watch(
+    tx: &mut Tx,
+    application: &Application,
+    switch: &mut Switch,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if switch.record.back_from.is_some() {
+        return Ok(());
+    }
+    let (Some(rules), Some(source), Some(commit)) =
+        (&application.policy.bake, &switch.source, switch.commit)
+    else {
+        return Ok(());
+    };
+    let way = (source.clone(), switch.target.clone());
+    let watch = Watch::new(
+        switch.name.clone(),
+        way,
+        commit.generation,
+        rules.clone(),
+        now,
+    );
+    switch.record.bake_deadline = Some(watch.until);
+    Ok(bakes::put(tx, &watch).await?)
 }
 
 async fn note_given_up(

@@ -6,11 +6,12 @@ use super::{Event, Kind, Outcome, Record, State, Switch, advance::advance};
 use crate::{
     Catalog,
     application::{Act, Application, Standing, Version},
+    bake,
     error::Error,
     recovery,
     store::{
         applications::{self, Touch},
-        gateways,
+        bakes, gateways,
         history::{self, Action},
         switches, versions,
     },
@@ -25,6 +26,8 @@ pub(crate) struct Confirm {
     pub(crate) etag: Option<Etag>,
     /// Its request id names the switch: the same one answers with the same switch.
     pub(crate) act: Act,
+    /// The switch that the watch over its target goes back from; none where a person asks.
+    pub(crate) back_from: Option<SwitchName>,
 }
 
 /// Begins a switch. The version must be healthy; it is asked outside of any transaction, and all
@@ -75,7 +78,10 @@ async fn begin(
     confirm: &Confirm,
     switch: contract::SwitchId,
 ) -> Result<Switch, Error> {
-    let mut record = Record::default();
+    let mut record = Record {
+        back_from: confirm.back_from.clone(),
+        ..Record::default()
+    };
     record.enter(&State::Provisioning, confirm.act.at);
     let switch = Switch {
         name: SwitchName {
@@ -99,7 +105,14 @@ async fn begin(
             "an open switch came between reading and writing",
         ));
     }
-    applications::touch(tx, &application.name, Touch::Shown, confirm.act.at).await?;
+    // Whoever confirms has decided: what was watched is watched no longer.
+    let by = confirm.back_from.as_ref().map(|_| &switch.name);
+    let touch = if bake::end(tx, &application.name, by).await? {
+        Touch::Routed
+    } else {
+        Touch::Shown
+    };
+    applications::touch(tx, &application.name, touch, confirm.act.at).await?;
     history::add(
         tx,
         &application.name,
@@ -137,6 +150,12 @@ async fn may_begin(
     let version = version.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
     application.no_open_switch()?;
     application.seen_as(confirm.etag)?;
+    if let Some(from) = &confirm.back_from {
+        let watch = bakes::find(tx, &application.name).await?;
+        watch
+            .filter(|watch| watch.switch == *from)
+            .ok_or_else(|| Error::NotFound(format!("watch over the target of {from}")))?;
+    }
     let name = || confirm.version.clone();
     match (confirm.kind, version.standing) {
         (_, Standing::Active) => Err(Error::VersionActive { version: name() }),

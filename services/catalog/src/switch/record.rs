@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::GatewayName;
+use contract::{GatewayName, SwitchName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,15 @@ pub(crate) struct Record {
     /// Until when requests may or might be under way on the version that left; set by the commit.
     #[serde(default)]
     pub(crate) drain_deadline: Option<Timestamp>,
+    /// The switch whose target the watch left by this one; such a one is not watched itself.
+    #[serde(default)]
+    pub(crate) back_from: Option<SwitchName>,
+    /// Until when the target is watched; none when it is not, or no longer.
+    #[serde(default)]
+    pub(crate) bake_deadline: Option<Timestamp>,
+    /// The switch back that the watch over the target began.
+    #[serde(default)]
+    pub(crate) switched_back_by: Option<SwitchName>,
 }
 
 /// How far the tenants have been moved.

@@ -203,6 +203,16 @@ impl World {
         self.on_one().await
     }
 
+    /// The same with a watch over what follows.
+    pub(super) async fn watched_crm_on_one(&self, bake: wire::Bake) -> (String, String) {
+        let policy = wire::SwitchPolicy {
+            bake: Some(bake),
+            ..wire::SwitchPolicy::default()
+        };
+        self.create_crm_with(policy).await;
+        self.on_one().await
+    }
+
     async fn on_one(&self) -> (String, String) {
         let (one, two) = (
             self.create_version("1").await,

@@ -112,7 +112,7 @@ pub(super) fn route(route: Route) -> wire::Route {
             .map(|predecessor| predecessor.to_string())
             .unwrap_or_default(),
         drain_rate: route.drain_rate.try_into().unwrap_or(i32::MAX),
-        ..Default::default()
+        report_traffic: route.report_traffic,
     }
 }
 

@@ -57,7 +57,13 @@ pub(super) fn switch(switch: &Switch) -> wire::Switch {
             .collect(),
         etag: Etag::from(switch.revision).to_string(),
         drain_deadline: switch.record.drain_deadline.map(time::write),
-        ..Default::default()
+        bake_deadline: switch.record.bake_deadline.map(time::write),
+        switched_back_by: switch
+            .record
+            .switched_back_by
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 
