@@ -37,7 +37,7 @@ macro_rules! on_both {
             async fn promise($($db)+) $body
 
             #[test]
-            fn sqlite() {
+            pub(super) fn sqlite() {
                 $crate::testing::keep($crate::testing::TestDb::sqlite(&$migrations), promise);
             }
 

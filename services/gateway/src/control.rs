@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use contract::{ApplicationName, GatewayName};
@@ -15,13 +16,14 @@ use proto::catalog::v1 as wire;
 use runtime::{
     CancellationToken, Latch, Shell,
     fault::{Plant, crash_point, planted},
+    retry,
 };
 use tokio::{
     sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 
-use crate::apps::{AppRoute, DataPlane, Drain, NotReady};
+use crate::apps::{AppRoute, DataPlane, Drain, GateOrder, NotReady};
 
 mod cache;
 mod disk;
@@ -57,7 +59,7 @@ pub(crate) use start::{Peers, Remembered, Start, start};
 /// Messages that may wait for the control loop; who sends more waits.
 const MESSAGES_MAX: usize = 1024;
 /// How often it is published anew whether this gateway is ready: leases end without a message.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What the control loop is told.
 enum Message {
@@ -403,10 +405,20 @@ impl Control {
 
     fn flip(&mut self, route: AppRoute) -> (Input, Option<Drain>) {
         let application = route.application.clone();
-        if planted(Plant::AckBeforeFlip) {
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
-        }
-        let drain = self.plane.set_route(route);
+        let drain = match &route.gate {
+            GateOrder::Held(_) if planted(Plant::AckBeforeFlip) => {
+                let plane = self.plane.clone();
+                tokio::spawn(async move {
+                    let (late, never) = (Duration::from_millis(50), CancellationToken::new());
+                    retry::pause(late, &never).await.ok();
+                    plane.set_route(route);
+                });
+                None
+            }
+            GateOrder::Held(_) | GateOrder::Open(_) | GateOrder::Never => {
+                self.plane.set_route(route)
+            }
+        };
         let input = Input::Flipped {
             left: match &drain {
                 Some(_) => Left::Generation,

@@ -393,3 +393,23 @@ async fn one_of_two_gone(world: &World) -> Gateway {
         world.finish().await;
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "left out after")]
+    fn a_fence_that_does_not_wait_for_the_lease_is_found() {
+        plant(Some(Plant::FenceWithoutWait));
+        super::in_fleet_mode_fenced_a_switch_goes_on_without_a_silent_gateway_after_its_lease::sqlite();
+    }
+
+    #[test]
+    #[should_panic(expected = "what it said after the mark gives nothing")]
+    fn a_lease_in_spite_of_the_mark_is_found() {
+        plant(Some(Plant::RenewIgnoresMark));
+        super::a_gateway_that_says_nothing_to_a_switch_gets_no_leases_until_it_says_hello::sqlite();
+    }
+}

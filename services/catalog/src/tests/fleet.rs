@@ -391,3 +391,23 @@ async fn evict(world: &World, name: &str) -> Result<(), Problem> {
         world.finish().await;
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "unwrap_err")]
+    fn an_eviction_of_a_gateway_that_serves_is_found() {
+        plant(Some(Plant::EvictLive));
+        super::a_gateway_that_is_gone_is_evicted_and_waited_for_no_more::sqlite();
+    }
+
+    #[test]
+    #[should_panic(expected = "unwrap_err")]
+    fn a_restored_catalog_that_goes_on_is_found() {
+        plant(Some(Plant::RestoreSilently));
+        super::a_gateway_that_knows_more_than_the_catalog_is_told_nothing_and_stays_a_member::sqlite();
+    }
+}

@@ -271,3 +271,16 @@ async fn refused(world: &World, hello: wire::Hello) -> Problem {
         world.finish().await;
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "knows more of applications/crm than the catalog")]
+    fn an_adoption_at_a_used_generation_is_found() {
+        plant(Some(Plant::RollbackNoFloor));
+        super::what_gateways_know_is_adopted_as_a_hold_and_nothing_goes_backwards::sqlite();
+    }
+}

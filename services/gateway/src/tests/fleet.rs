@@ -367,3 +367,16 @@ async fn traffic_is_reported_where_the_route_asks_for_it() {
     .await;
     world.end().await;
 }
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "left: 200\n right: 503")]
+    fn a_start_that_serves_without_a_lease_is_found() {
+        plant(Some(Plant::BootBeforeSyncFenced));
+        super::a_gateway_that_starts_serves_what_needs_a_lease_only_once_it_has_one();
+    }
+}

@@ -6,6 +6,7 @@ use proto::provisioning::v1::{
     DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
     GetOfferResponse, OfferKind, OfferStatus, consent_service_server::ConsentService,
 };
+use runtime::fault::{Plant, planted};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -187,6 +188,9 @@ fn render_force(force: Option<&Force>) -> (OfferStatus, Vec<String>, i32) {
     match force {
         None | Some(Force::Recorded) => (OfferStatus::DeniedRecorded, Vec::new(), 0),
         Some(Force::Everywhere { fleet }) => (OfferStatus::DeniedInForce, Vec::new(), size(*fleet)),
+        Some(Force::TakingEffect { fleet, .. }) if planted(Plant::DenyAnsweredWhenRecorded) => {
+            (OfferStatus::DeniedInForce, Vec::new(), size(*fleet))
+        }
         Some(Force::TakingEffect { outstanding, fleet }) => {
             let names = outstanding
                 .iter()

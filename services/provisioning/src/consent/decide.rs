@@ -2,8 +2,15 @@
 //! in use are one transaction, so a decision is either part of the grants that a switch's commit
 //! waits for, or knows that it must wait for the gateways itself.
 
+use std::time::Duration;
+
 use contract::{Prose, ProvisioningName};
 use jiff::Timestamp;
+use runtime::{
+    CancellationToken,
+    fault::{Plant, planted},
+    retry,
+};
 use store::Tx;
 
 use super::{
@@ -136,7 +143,8 @@ pub(crate) async fn by_link(
         origin,
         offer: Some(&hash),
     };
-    let (offer, case) = store::write!(service.db, |tx| {
+    let early = early(service, &hash).await?;
+    let (offer, mut case) = store::write!(service.db, |tx| {
         let (offer, case) = find_link(tx, &hash).await?;
         may_decide(&offer, &case, choice, now)?;
         if !offer_token::is_fresh(&service.seal, &hash, form, now) {
@@ -144,8 +152,23 @@ pub(crate) async fn by_link(
         }
         Ok((offer, case.take(service, tx, &record).await?))
     })?;
+    if let Some(early) = early {
+        case.unsettled = early.unsettled;
+    }
     let force = force(service, &case).await?;
     Ok(shown(offer, &case, now, force))
+}
+
+/// Looks at the switch a while before the denial's own transaction: a bug that is planted, see
+/// `PhaseFromCatalog`.
+async fn early(service: &Service, hash: &str) -> Result<Option<Case>, Error> {
+    if !planted(Plant::PhaseFromCatalog) {
+        return Ok(None);
+    }
+    let (_, case) = store::read!(service.db, |tx| find_link(tx, hash).await)?;
+    let (while_it_closes, never) = (Duration::from_millis(200), CancellationToken::new());
+    retry::pause(while_it_closes, &never).await.ok();
+    Ok(Some(case))
 }
 
 /// Takes a decision without a link; returns how far it has come if it is a denial.

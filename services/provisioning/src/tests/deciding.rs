@@ -460,3 +460,16 @@ store::on_both!(
         world.finish().await;
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "right: DeniedTakingEffect")]
+    fn a_denial_that_is_said_to_be_in_force_too_early_is_found() {
+        plant(Some(Plant::DenyAnsweredWhenRecorded));
+        super::a_denial_names_the_gateways_that_do_not_refuse_yet::sqlite();
+    }
+}

@@ -110,3 +110,16 @@ store::on_both!(
         world.finish().await;
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "the denial was lost")]
+    fn a_denial_that_does_not_know_of_the_close_is_found() {
+        plant(Some(Plant::PhaseFromCatalog));
+        super::a_denial_is_in_the_closed_grants_or_knows_that_it_must_wait::sqlite();
+    }
+}

@@ -345,3 +345,16 @@ fn ended(seconds: i64) -> State {
         );
     }
 );
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "the row has moved on")]
+    fn a_save_that_does_not_compare_is_found() {
+        plant(Some(Plant::CommitWithoutCas));
+        super::what_is_saved_compares_the_revision_it_was_read_at::sqlite();
+    }
+}

@@ -3,6 +3,8 @@
 //! against what must always be true; at the end, what must happen sometimes has happened.
 
 mod fencing;
+#[cfg(feature = "faults")]
+mod planted;
 mod random;
 
 use std::{collections::HashSet, ops::RangeInclusive};

@@ -293,3 +293,16 @@ fn a_moment_that_is_kept_lets_in_whom_the_clock_refuses() {
     });
     assert!(seen.stale > 0);
 }
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "lease ended: true")]
+    fn a_lease_that_a_flag_keeps_up_is_found() {
+        plant(Some(Plant::LeaseFlagNotClock));
+        super::a_held_request_asks_for_the_lease_again_when_the_hold_ends();
+    }
+}

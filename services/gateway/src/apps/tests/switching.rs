@@ -449,3 +449,23 @@ async fn a_drain_of_nothing_ends_at_once() {
     let drained = timeout(LONG, drain.finish(Duration::from_secs(3600)));
     assert_eq!(drained.await.unwrap().cut, 0);
 }
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "left: \"1.0\"\n right: \"2.0\"")]
+    fn a_connection_that_keeps_its_route_is_found() {
+        plant(Some(Plant::RouteCachedPerConnection));
+        super::a_kept_connection_sees_the_new_version_at_its_next_request();
+    }
+
+    #[test]
+    #[should_panic(expected = "left: 200\n right: 503")]
+    fn a_hold_that_falls_back_is_found() {
+        plant(Some(Plant::HoldTimeoutFallsBack));
+        super::a_held_request_waits_no_longer_than_it_may();
+    }
+}

@@ -377,11 +377,11 @@ impl World {
             Report::Held => {
                 assert_eq!(row, Row::Holding);
                 assert!(self.promised(), "held without a promise on disk (R3)");
+                assert_eq!(self.gate, Some(Gate::Held), "held before the flip (R2)");
                 assert!(
                     self.checked,
                     "held for a version that was not checked again"
                 );
-                assert_eq!(self.gate, Some(Gate::Held), "held before the flip (R2)");
                 assert_eq!(
                     self.grants.durable,
                     grants(GrantsLink::Following, GRANTS_NEEDED).durable,
@@ -491,5 +491,39 @@ fn no_order_of_events_and_crashes_breaks_a_promise() {
     assert!(seen.len() > 5000, "{} states", seen.len());
     for (what, times) in reached {
         assert!(times > 0, "never: {what}");
+    }
+}
+
+/// The same promises with a bug planted: a test that kept them all the same would prove nothing.
+#[cfg(feature = "faults")]
+mod planted {
+    use runtime::fault::{Plant, plant};
+
+    #[test]
+    #[should_panic(expected = "without a promise on disk (R3)")]
+    fn an_answer_without_a_promise_on_disk_is_found() {
+        plant(Some(Plant::HoldNotPersisted));
+        super::no_order_of_events_and_crashes_breaks_a_promise();
+    }
+
+    #[test]
+    #[should_panic(expected = "held for a version that was not checked again")]
+    fn a_held_answer_before_all_is_done_is_found() {
+        plant(Some(Plant::AckBeforeFlip));
+        super::no_order_of_events_and_crashes_breaks_a_promise();
+    }
+
+    #[test]
+    #[should_panic(expected = "held without the grants")]
+    fn a_held_answer_without_the_grants_is_found() {
+        plant(Some(Plant::HeldWithoutGrants));
+        super::no_order_of_events_and_crashes_breaks_a_promise();
+    }
+
+    #[test]
+    #[should_panic(expected = "ready without a promise on disk (R3)")]
+    fn an_older_state_that_is_applied_is_found() {
+        plant(Some(Plant::StaleStateApplied));
+        super::no_order_of_events_and_crashes_breaks_a_promise();
     }
 }
