@@ -1,7 +1,7 @@
 //! Applications, versions, switches, settings and history as people read them.
 
 use proto::catalog::v1::{
-    Application, GetSettingsResponse, HistoryEntry, RegisterToTestResponse, Switch, Version,
+    Application, Bake, GetSettingsResponse, HistoryEntry, RegisterToTestResponse, Switch, Version,
     VersionState,
 };
 
@@ -49,6 +49,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ),
             ("overlap", policy.overlap().said()),
             ("overlap timeout", within(policy.overlap_timeout)),
+            ("watched after", bake(policy.bake.as_ref())),
             ("if a tenant fails", policy.tenant_failures().said()),
             ("fleet mode", policy.fleet_mode().said()),
             ("created", time(application.create_time, view)),
@@ -56,6 +57,25 @@ pub fn application(application: &Application, view: &View) -> String {
             ("etag", quiet(&application.etag)),
         ])
         .finish()
+}
+
+fn bake(bake: Option<&Bake>) -> Word {
+    let Some(bake) = bake else { return nothing() };
+    let mut said = span(bake.duration).map_or_else(String::new, duration);
+    if bake.error_permille_max > 0 {
+        said += &format!(
+            ", at most {} in 1000 errors from {} on",
+            bake.error_permille_max,
+            count(bake.requests_min, "request")
+        );
+    }
+    if bake.health_failures_max > 0 {
+        said += &format!(
+            ", back after {} in a row",
+            count(i64::from(bake.health_failures_max), "failed health check")
+        );
+    }
+    said.into()
 }
 
 /// A page of applications.

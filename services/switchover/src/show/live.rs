@@ -48,7 +48,7 @@ impl Live {
                 bar.tick();
             }
             None => {
-                for line in progress::news(self.last.as_ref(), switch) {
+                for line in progress::news(self.last.as_ref(), switch, &self.screen.view()) {
                     self.screen.text(&format!("{line}\n"))?;
                 }
             }

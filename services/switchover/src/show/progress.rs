@@ -8,7 +8,7 @@ use proto::catalog::v1::{GatewayAnswer, GatewayProgress, Switch, SwitchState};
 use super::{
     View,
     paper::{Paper, Tone, Word, bad, busy, dim, good, strong},
-    words::{Said as _, between, count, duration, id, instant, part, span},
+    words::{Said as _, between, count, duration, id, instant, part, span, time},
 };
 
 /// The steps in order, without the ends.
@@ -54,6 +54,9 @@ pub fn whole(switch: &Switch, view: &View) -> String {
     if let Some(outcome) = outcome(switch) {
         paper = paper.line(outcome);
     }
+    if let Some(watched) = watched(switch, view) {
+        paper = paper.line(watched);
+    }
     paper.finish()
 }
 
@@ -63,7 +66,7 @@ fn on_the_way(switch: &Switch, step: SwitchState) -> bool {
 }
 
 /// Returns a line for everything that is new since `before`.
-pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
+pub fn news(before: Option<&Switch>, switch: &Switch, view: &View) -> Vec<String> {
     let mut lines = Vec::new();
     if before.is_none() {
         lines.push(headline(switch));
@@ -107,6 +110,7 @@ pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
     if ended(switch) {
         lines.extend(tenant_failures(switch));
         lines.extend(outcome(switch));
+        lines.extend(watched(switch, view));
     }
     lines
         .into_iter()
@@ -115,6 +119,15 @@ pub fn news(before: Option<&Switch>, switch: &Switch) -> Vec<String> {
             words.join(" ")
         })
         .collect()
+}
+
+/// Until when the target is watched, or what that led to.
+fn watched(switch: &Switch, view: &View) -> Option<Vec<Word>> {
+    match (switch.switched_back_by.as_str(), switch.bake_deadline) {
+        ("", None) => None,
+        ("", until @ Some(_)) => Some(vec!["watched until".into(), time(until, view)]),
+        (back, _) => Some(vec![bad("switched back by"), id(back).into()]),
+    }
 }
 
 fn headline(switch: &Switch) -> Vec<Word> {

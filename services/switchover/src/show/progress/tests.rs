@@ -68,9 +68,40 @@ fn where_nothing_can_be_drawn_over_each_piece_of_news_is_a_line() {
     let mut before = None;
     let mut lines = Vec::new();
     for stage in &stages {
-        lines.extend(news(before, stage));
+        lines.extend(news(before, stage, &view()));
         lines.push("--".to_owned());
         before = Some(stage);
     }
     insta::assert_snapshot!("news", plain(&lines.join("\n")));
+}
+
+#[test]
+fn a_target_that_is_watched_says_until_when_or_what_that_led_to() {
+    let watched = Switch {
+        bake_deadline: samples::at(600_000),
+        ..samples::succeeded()
+    };
+    let text = plain(&whole(&watched, &view()));
+    assert!(
+        text.trim_end()
+            .ends_with("watched until 2026-05-09 07:40:00"),
+        "{text}"
+    );
+    assert_eq!(
+        text.lines().last(),
+        plain(&news(None, &watched, &view()).join("\n"))
+            .lines()
+            .last()
+    );
+    let left = Switch {
+        switched_back_by: "applications/shop/switches/0199a000-0000-7000-8000-000000000002"
+            .to_owned(),
+        ..samples::succeeded()
+    };
+    let text = plain(&whole(&left, &view()));
+    assert!(
+        text.trim_end()
+            .ends_with("switched back by 0199a000-0000-7000-8000-000000000002"),
+        "{text}"
+    );
 }
