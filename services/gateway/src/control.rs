@@ -408,11 +408,13 @@ impl Control {
         let drain = match &route.gate {
             GateOrder::Held(_) if planted(Plant::AckBeforeFlip) => {
                 let plane = self.plane.clone();
-                tokio::spawn(async move {
+                let late = async move {
                     let (late, never) = (Duration::from_millis(50), CancellationToken::new());
                     retry::pause(late, &never).await.ok();
-                    plane.set_route(route);
-                });
+                    drop(plane.set_route(route));
+                    None
+                };
+                self.errands.push(late.boxed());
                 None
             }
             GateOrder::Held(_) | GateOrder::Open(_) | GateOrder::Never => {

@@ -131,7 +131,7 @@ async fn start(config: Config, screen: &Screen, shell: Shell) -> Result<Folder, 
     };
     let session = Session::new(&options, &Clock::real()).map_err(runtime::Error::internal)?;
     let versions = demonstration::versions();
-    let upstreams = seed::versions(&session, &versions, &places, &halves.behind).await?;
+    let upstreams = Box::pin(seed::versions(&session, &versions, &places, &halves.behind)).await?;
     let installation = Installation::new(&config, &places, &versions, &upstreams);
     seed::tenants_and_first_activation(&session, &installation, &places).await?;
 

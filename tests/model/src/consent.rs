@@ -63,9 +63,9 @@ impl Model {
 
     pub(crate) fn deny(&self, world: &mut World) {
         let tenant = &mut world.tenant;
-        if !Consent::moved_along()
+        if Consent::moved_along()
             .denied()
-            .is_some_and(|denied| !denied.admits())
+            .is_none_or(|denied| denied.admits())
         {
             return;
         }

@@ -4,6 +4,10 @@ use runtime::fault::Plant;
 
 /// One exploration.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what may happen, each on its own"
+)]
 pub struct Setting {
     /// What people call it.
     pub name: &'static str,

@@ -1,4 +1,5 @@
 //! The short run of the proof by exploration.
+#![expect(clippy::print_stderr, reason = "a failed run shows how far it came")]
 
 use model::{Limits, Setting, explore, prove};
 use runtime::fault::Plant;

@@ -1,7 +1,14 @@
 //! nginx, three instances: a switch rewrites the file that names the upstream and reloads, as its
 //! manual has it.
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Instant};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Instant,
+};
 
 use anyhow::{Result, ensure};
 use futures::{
@@ -47,7 +54,7 @@ impl Nginx {
         let mut instances = Vec::new();
         for index in 0..INSTANCES {
             let own = folder.path().join(index.to_string());
-            instances.push(One::start(own, first)?);
+            instances.push(One::start(&own, first)?);
         }
         let nginx = Self {
             instances,
@@ -60,18 +67,18 @@ impl Nginx {
 }
 
 impl One {
-    fn start(folder: PathBuf, upstream: SocketAddr) -> Result<Self> {
-        fs::create_dir(&folder)?;
+    fn start(folder: &Path, upstream: SocketAddr) -> Result<Self> {
+        fs::create_dir(folder)?;
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
         fs::write(folder.join("nginx.conf"), configuration(address))?;
         let one = |process| Self {
-            folder: folder.clone(),
+            folder: folder.to_owned(),
             address,
             _process: process,
         };
-        aim(&folder, upstream)?;
+        aim(folder, upstream)?;
         let log = folder.join("output.log");
-        Ok(one(Instance::start(PROGRAM, &arguments(&folder), &log)?))
+        Ok(one(Instance::start(PROGRAM, &arguments(folder), &log)?))
     }
 
     async fn flip(&self, upstream: SocketAddr) -> Result<()> {

@@ -15,6 +15,10 @@ pub(super) struct Promises<'a> {
 }
 
 /// A step of the simulation, in microseconds: hosts act one after the other within it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a step is far shorter than an age"
+)]
 const STEP: u64 = super::TICK.as_micros() as u64;
 
 impl Promises<'_> {

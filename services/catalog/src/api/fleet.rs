@@ -241,7 +241,7 @@ impl wire::fleet_service_server::FleetService for Fleet {
         &self,
         request: Request<wire::AdoptRecoveryRequest>,
     ) -> Answer<wire::AdoptRecoveryResponse> {
-        let adopt = recover::adopt(&self.catalog.clock, request)?;
+        let adopt = recover::adopt(&self.catalog.clock, &request)?;
         let switches = recovery::adopt(&self.catalog, &adopt)
             .await
             .map_err(Problem::from)?;

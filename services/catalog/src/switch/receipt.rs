@@ -182,7 +182,7 @@ impl<'a> Receipt<'a> {
             .record
             .gateways
             .iter()
-            .map(|(name, progress)| Gateway::of(GatewayRef::from(name.clone()), progress))
+            .map(|(name, progress)| Gateway::of(&GatewayRef::from(name.clone()), progress))
             .collect();
         Some(Self {
             form: FORM,
@@ -235,7 +235,7 @@ impl<'a> Receipt<'a> {
 }
 
 impl<'a> Gateway<'a> {
-    fn of(name: GatewayRef, progress: &'a Progress) -> Self {
+    fn of(name: &GatewayRef, progress: &'a Progress) -> Self {
         Self {
             gateway: name.to_string(),
             answered: progress.answered.map(|(answered, _)| answered),

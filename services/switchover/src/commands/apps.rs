@@ -177,7 +177,7 @@ impl Facts {
 impl Verb for Command {
     async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
         match self {
-            Self::Create(create) => create.run(session, screen).await,
+            Self::Create(create) => Box::pin(create.run(session, screen)).await,
             Self::Get { application } => {
                 let request = GetApplicationRequest {
                     name: application.full(),
@@ -200,7 +200,7 @@ impl Verb for Command {
                     catalog::applications
                 )
             }
-            Self::Update(update) => update.run(session, screen).await,
+            Self::Update(update) => Box::pin(update.run(session, screen)).await,
             Self::Delete { application, etag } => {
                 let request = DeleteApplicationRequest {
                     name: application.full(),
@@ -259,7 +259,10 @@ impl Create {
             request_id: session.request_id().to_string(),
         };
         let answer = session
-            .ask(Catalog, session.applications().create_application(request))
+            .ask(
+                Catalog,
+                Box::pin(session.applications().create_application(request)),
+            )
             .await?;
         let application = present(session, answer.application.clone())?;
         screen.answer(&answer, |view| catalog::application(&application, view))
@@ -313,7 +316,10 @@ impl Update {
             etag: self.etag,
         };
         let answer = session
-            .ask(Catalog, session.applications().update_application(request))
+            .ask(
+                Catalog,
+                Box::pin(session.applications().update_application(request)),
+            )
             .await?;
         let application = present(session, answer.application.clone())?;
         screen.answer(&answer, |view| catalog::application(&application, view))

@@ -57,7 +57,10 @@ pub(crate) async fn versions(
         request_id: String::new(),
     };
     let created = session
-        .ask(Catalog, session.applications().create_application(request))
+        .ask(
+            Catalog,
+            Box::pin(session.applications().create_application(request)),
+        )
         .await;
     unless(created.map(drop), &reason::ALREADY_EXISTS).map_err(failed)?;
     let [first, second] = releases;

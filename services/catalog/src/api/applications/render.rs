@@ -45,7 +45,6 @@ pub(in crate::api) fn application(
             overlap_timeout: Some(duration::write(policy.overlap_timeout)),
             drain_rate: policy.drain_rate.try_into().unwrap_or(i32::MAX),
             bake: policy.bake.as_ref().map(bake),
-            ..Default::default()
         }),
         active_version: application
             .serving

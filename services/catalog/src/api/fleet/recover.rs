@@ -58,7 +58,7 @@ fn restored(application: &Application) -> wire::RoutePosition {
 
 pub(super) fn adopt(
     clock: &Clock,
-    request: Request<wire::AdoptRecoveryRequest>,
+    request: &Request<wire::AdoptRecoveryRequest>,
 ) -> Result<Adopt, Problem> {
     let mut v = Violations::new();
     let given = &request.get_ref().versions;
@@ -83,6 +83,6 @@ pub(super) fn adopt(
     }
     Ok(Adopt {
         versions,
-        act: act(clock, &request, None, reason),
+        act: act(clock, request, None, reason),
     })
 }

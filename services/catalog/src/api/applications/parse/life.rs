@@ -105,7 +105,7 @@ fn bake(v: &mut Violations, bake: Option<&wire::Bake>) -> Checked<Option<Bake>> 
 /// Reads a number from 1 to `max`; 0 means that nothing is said.
 fn optional<N, T>(v: &mut Violations, field: &str, given: N, max: T) -> Checked<Option<T>>
 where
-    T: TryFrom<N> + PartialOrd + Default + std::fmt::Display,
+    T: TryFrom<N> + PartialOrd + Default + Copy + std::fmt::Display,
 {
     match T::try_from(given) {
         Ok(number) if number == T::default() => Checked::right(None),

@@ -1,5 +1,7 @@
 //! Gateways that are left out, and the adoption of a restored catalog.
 
+use contract::Timeline;
+
 use super::*;
 
 fn fenced(tenant_failures: TenantFailures) -> Policy {
