@@ -35,8 +35,8 @@ pub(crate) fn at(millis: i64) -> Option<prost_types::Timestamp> {
 
 pub(crate) fn span(micros: i32) -> Option<prost_types::Duration> {
     Some(prost_types::Duration {
-        seconds: 0,
-        nanos: micros * 1000,
+        seconds: i64::from(micros / 1_000_000),
+        nanos: micros % 1_000_000 * 1000,
     })
 }
 
