@@ -106,8 +106,9 @@ impl Trace {
     }
 }
 
-/// Fields that differ from run to run, and say nothing of the protocol.
-const UNTOLD: [&str; 1] = ["state"];
+/// Fields that differ from run to run, and say nothing of the protocol: secrets, and what is made of
+/// them, are drawn from the system whatever the seed is.
+const UNTOLD: [&str; 3] = ["state", "key.id", "public"];
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {

@@ -41,6 +41,7 @@ pub(crate) async fn write_down(
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return Ok(()),
             taken = beats.recv_many(&mut waiting, BATCH) => if taken == 0 { return Ok(()) },
         }

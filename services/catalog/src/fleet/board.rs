@@ -8,14 +8,14 @@
 use std::{
     collections::{BTreeMap, HashMap},
     convert::Infallible,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ::store::Db;
 use contract::{ApplicationName, GatewayName, Problem, Revision, Timeline};
 use runtime::CancellationToken;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::StreamId;
 use crate::{
@@ -62,18 +62,38 @@ struct Look {
 /// Where sessions see the latest picture. Clones are the same board.
 #[derive(Debug, Clone)]
 pub(crate) struct Board {
-    looks: watch::Receiver<Look>,
-    asked: Arc<Notify>,
-    /// The number of the look that begins next.
-    next: watch::Receiver<u64>,
+    wall: Arc<Wall>,
+    /// The number of the look that was seen last.
+    seen: u64,
 }
 
 /// Who looks, for all that see the board.
 pub(crate) struct Painter {
     db: Db,
-    looks: watch::Sender<Look>,
-    asked: Arc<Notify>,
-    next: watch::Sender<u64>,
+    wall: Arc<Wall>,
+}
+
+/// What the painter and those who see the board share. Those who wait are woken in the order in
+/// which they began to: a simulation runs the same twice.
+#[derive(Debug)]
+struct Wall {
+    hung: Mutex<Hung>,
+    asked: Notify,
+    painted: Notify,
+}
+
+#[derive(Debug)]
+struct Hung {
+    look: Look,
+    /// The number of the look that begins next.
+    next: u64,
+}
+
+impl Wall {
+    fn lock(&self) -> MutexGuard<'_, Hung> {
+        // Nothing panics while it is held.
+        self.hung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Returns a board, and who keeps it up to date.
@@ -82,49 +102,44 @@ pub(crate) fn board(db: Db) -> (Board, Painter) {
         number: 0,
         found: Ok(Arc::default()),
     };
-    let (painting, looks) = watch::channel(look);
-    let (beginning, next) = watch::channel(1);
-    let asked = Arc::new(Notify::new());
+    let wall = Arc::new(Wall {
+        hung: Mutex::new(Hung { look, next: 1 }),
+        asked: Notify::new(),
+        painted: Notify::new(),
+    });
     let board = Board {
-        looks,
-        asked: asked.clone(),
-        next,
+        wall: Arc::clone(&wall),
+        seen: 0,
     };
-    let painter = Painter {
-        db,
-        looks: painting,
-        asked,
-        next: beginning,
-    };
-    (board, painter)
+    (board, Painter { db, wall })
 }
 
 impl Board {
     /// Returns a picture whose look began after this was called.
     pub(crate) async fn fresh(&mut self) -> Result<Arc<Picture>, Problem> {
-        let number = *self.next.borrow();
-        self.asked.notify_one();
-        let seen = self.looks.wait_for(|look| look.number >= number).await;
-        let found = seen.map(|look| look.found.clone());
-        or_never(found.ok()).await
+        let number = self.wall.lock().next;
+        self.wall.asked.notify_one();
+        self.seen_from(number).await
     }
 
     /// Waits for another picture than the one that was seen last.
     pub(crate) async fn changed(&mut self) -> Result<Arc<Picture>, Problem> {
-        let found = match self.looks.changed().await {
-            Ok(()) => Some(self.looks.borrow_and_update().found.clone()),
-            Err(_) => None,
-        };
-        or_never(found).await
+        self.seen_from(self.seen + 1).await
     }
-}
 
-/// Waits for ever for what does not come any more: whoever looked has ended with the service, and
-/// who waits here ends with it too.
-async fn or_never<T>(found: Option<T>) -> T {
-    match found {
-        Some(found) => found,
-        None => std::future::pending().await,
+    /// Waits for a look of this number or a later one; for ever if nobody looks any more: whoever
+    /// looked has ended with the service, and who waits here ends with it too.
+    async fn seen_from(&mut self, number: u64) -> Result<Arc<Picture>, Problem> {
+        loop {
+            // Before the look: whatever is painted after it is heard of.
+            let painted = self.wall.painted.notified();
+            let look = self.wall.lock().look.clone();
+            if look.number >= number {
+                self.seen = look.number;
+                return look.found;
+            }
+            painted.await;
+        }
     }
 }
 
@@ -135,13 +150,17 @@ impl Painter {
         let mut last = Arc::<Picture>::default();
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
                 () = listener.changed_or(POLL) => {}
-                () = self.asked.notified() => {}
+                () = self.wall.asked.notified() => {}
             }
             // Who asks from here on is not served by this look.
-            let number = *self.next.borrow();
-            self.next.send_replace(number + 1);
+            let number = {
+                let mut hung = self.wall.lock();
+                hung.next += 1;
+                hung.next - 1
+            };
             let found = look(&self.db, &last)
                 .await
                 .map(Arc::new)
@@ -149,7 +168,8 @@ impl Painter {
             if let Ok(picture) = &found {
                 last = Arc::clone(picture);
             }
-            self.looks.send_replace(Look { number, found });
+            self.wall.lock().look = Look { number, found };
+            self.wall.painted.notify_waiters();
         }
     }
 }

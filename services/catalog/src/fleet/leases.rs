@@ -96,6 +96,7 @@ pub(crate) async fn evictions(
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = listener.changed_or(POLL) => {}
             () = due => {}

@@ -36,6 +36,7 @@ impl DataPlane {
             // The sender lives as long as this data plane does.
             while out.wait_for(|out| *out).await.is_ok() {
                 tokio::select! {
+                    biased;
                     in_use = out.wait_for(|out| !*out) => drop(in_use),
                     never = self.end_long_lived() => match never {},
                 }

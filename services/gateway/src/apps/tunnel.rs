@@ -53,6 +53,7 @@ pub(super) async fn carry(
         Ok::<_, hyper::Error>(relay(user, version, place.asked()).await)
     };
     let ended = tokio::select! {
+        biased;
         () = cut.cancelled() => Ok(End::ByItself),
         () = stop.cancelled() => Ok(End::ByItself),
         ended = tunnel => ended,
@@ -96,6 +97,7 @@ where
             let mut downward = std::pin::pin!(downward);
             loop {
                 tokio::select! {
+                    biased;
                     said = downward.as_mut() => break said,
                     end = upward.as_mut(), if !heard => match end {
                         Ok(()) => heard = true,

@@ -82,6 +82,7 @@ async fn connection(stream: Stream, peer: Peer, router: Router, stop: Cancellati
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
+        biased;
         ended = serving.as_mut() => ended,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
