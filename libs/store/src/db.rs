@@ -1,5 +1,6 @@
 //! A database that is open.
 
+mod folding;
 mod postgres;
 mod sqlite;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::{PgPool, SqlitePool};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::url::Kind;
@@ -32,6 +34,7 @@ enum Pools {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        _folding: JoinSet<()>,
     },
     Postgres(PgPool),
     #[cfg(feature = "lockstep")]
@@ -96,7 +99,9 @@ impl Db {
     /// Waits for open transactions and closes all connections. Later calls are answered [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.0.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite {
+                writer, readers, ..
+            } => {
                 readers.close().await;
                 // Last, so that it folds the write-ahead log into the file.
                 writer.close().await;

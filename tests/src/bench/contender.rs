@@ -28,6 +28,19 @@ pub(super) struct Flip {
     pub(super) holds: Vec<Duration>,
     /// Requests that were held.
     pub(super) held: u64,
+    /// What `everywhere` was spent on; nothing for a peer.
+    pub(super) parts: Parts,
+}
+
+/// The steps of a switch that follow its preparation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts {
+    /// Fixing the denials.
+    pub(super) closing: Duration,
+    /// From the order to hold to the commit.
+    pub(super) holding: Duration,
+    /// From the commit to the last instance's word that it has released.
+    pub(super) releasing: Duration,
 }
 
 /// Three instances that can be switched together. Their processes end with it.

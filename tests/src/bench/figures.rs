@@ -67,6 +67,12 @@ pub struct Side {
     pub everywhere_p50_ms: f64,
     /// The same: 99 of 100 are no longer.
     pub everywhere_p99_ms: f64,
+    /// Of that, fixing the denials: the middle.
+    pub closing_p50_ms: f64,
+    /// Of that, from the order to hold to the commit: the middle.
+    pub holding_p50_ms: f64,
+    /// Of that, from the commit to the last instance's word: the middle.
+    pub releasing_p50_ms: f64,
     /// From the order to the last instance on the new version, the preparation included: the middle.
     pub confirm_p50_ms: f64,
     /// The same: 99 of 100 are no longer.
@@ -96,6 +102,9 @@ impl From<Seen> for Side {
             hold_longest_ms: holds.of_100(100),
             everywhere_p50_ms: everywhere.of_100(50),
             everywhere_p99_ms: everywhere.of_100(99),
+            closing_p50_ms: times(|flip| flip.parts.closing).of_100(50),
+            holding_p50_ms: times(|flip| flip.parts.holding).of_100(50),
+            releasing_p50_ms: times(|flip| flip.parts.releasing).of_100(50),
             confirm_p50_ms: confirm.of_100(50),
             confirm_p99_ms: confirm.of_100(99),
             shown: [seen.failures, seen.contradictions].concat(),
@@ -158,8 +167,8 @@ impl Figures {
         let mut all = fields(&self.ours);
         for (name, side) in &self.peers {
             for (field, value) in fields(side) {
-                // No peer holds requests.
-                if field.starts_with("hold") || field == "held" || field.starts_with("confirm") {
+                // No peer has such steps, or holds requests.
+                if OURS.iter().any(|ours| field.starts_with(ours)) {
                     continue;
                 }
                 all.insert(format!("{name}_{field}"), value);
@@ -173,6 +182,9 @@ impl Figures {
         all.into()
     }
 }
+
+/// How the figures begin that no peer has.
+const OURS: [&str; 5] = ["hold", "held", "confirm", "closing", "releasing"];
 
 fn fields(side: &Side) -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(side).expect("plain numbers") {

@@ -9,7 +9,7 @@ use proto::catalog::v1::{Switch, SwitchState};
 
 use super::{
     INSTANCES, TENANTS,
-    contender::{Contender, Flip},
+    contender::{Contender, Flip, Parts},
     versions::Version,
 };
 use crate::{
@@ -120,6 +120,8 @@ impl Contender for Switchover {
 fn cost(switch: &Switch) -> Result<Flip> {
     let confirmed = read(switch.create_time).context("a switch that was never confirmed")?;
     let prepared = began(switch, SwitchState::ClosingConsent)?;
+    let holding = began(switch, SwitchState::Holding)?;
+    let committed = began(switch, SwitchState::Releasing)?;
     // It begins when the last gateway has released.
     let released = began(switch, SwitchState::Draining)?;
     let holds = switch.gateways.iter().filter_map(|gateway| {
@@ -136,6 +138,11 @@ fn cost(switch: &Switch) -> Result<Flip> {
         everywhere: between(prepared, released),
         holds: holds.collect(),
         held,
+        parts: Parts {
+            closing: between(prepared, holding),
+            holding: between(holding, committed),
+            releasing: between(committed, released),
+        },
     })
 }
 

@@ -142,6 +142,15 @@ fn show(figures: &Figures) {
     row("everywhere p99, ms", &|side| {
         format!("{:.1}", side.everywhere_p99_ms)
     });
+    row("  closing consent p50, ms", &|side| {
+        format!("{:.1}", side.closing_p50_ms)
+    });
+    row("  holding p50, ms", &|side| {
+        format!("{:.1}", side.holding_p50_ms)
+    });
+    row("  releasing p50, ms", &|side| {
+        format!("{:.1}", side.releasing_p50_ms)
+    });
     row("confirm p50, ms", &|side| {
         format!("{:.1}", side.confirm_p50_ms)
     });

@@ -42,14 +42,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !options.has("none") {
         tools::peers()?;
     }
+    let program = options.what.program();
     // Apart, so that the services are those of a release: the tests would build crash points into
-    // them.
-    for package in ["switchover", "tests"] {
-        step(&format!("building {package}"), || {
-            cargo(&["build", "--release", "--package", package, "--locked"])
+    // them. No more of the tests than is run: each program of theirs is linked as a whole.
+    let services = ["--package", "switchover"];
+    let bench = ["--package", "tests", "--bin", "upstream", "--bin", program];
+    for (what, chosen) in [("services", services.as_slice()), (program, &bench)] {
+        step(&format!("building {what}"), || {
+            cargo(&[&["build", "--release", "--locked"], chosen].concat())
         })?;
     }
-    let mut bench = command(target().join("release").join(options.what.program()), &[]);
+    let mut bench = command(target().join("release").join(program), &[]);
     if options.json {
         bench.arg("--json");
     }

@@ -61,20 +61,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tools::node_programs()?;
         tools::postgres()?;
     }
-    // Together, so that the services have the crash points and planted bugs of the tests.
-    let build = [
-        "build",
-        "--package",
-        "switchover",
-        "--package",
-        "tests",
-        "--package",
-        "model",
-        "--locked",
-    ];
+    let name = options.what.program();
+    // Together, so that the services have the crash points and planted bugs of the tests; and no more
+    // than is run: each program of the tests is linked as a whole.
+    let mut build = vec!["build", "--locked"];
+    for package in ["switchover", "tests", "model"] {
+        build.extend(["--package", package]);
+    }
+    for program in ["switchover", "upstream", name] {
+        build.extend(["--bin", program]);
+    }
     let profile: &[&str] = if options.release { &["--release"] } else { &[] };
     step("building", || cargo(&[&build, profile].concat()))?;
-    let name = options.what.program();
     let program = if options.release {
         target().join("release").join(name)
     } else {

@@ -34,14 +34,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tools::postgres()?;
     }
     let profile: &[&str] = if options.release { &["--release"] } else { &[] };
-    let build = [
-        "build",
-        "--package",
-        "switchover",
-        "--package",
-        "tests",
-        "--locked",
-    ];
+    let mut build = vec!["build", "--locked"];
+    for package in ["switchover", "tests"] {
+        build.extend(["--package", package]);
+    }
+    for program in ["switchover", "upstream", "story"] {
+        build.extend(["--bin", program]);
+    }
     step("building", || cargo(&[&build, profile].concat()))?;
 
     let program = if options.release {

@@ -10,7 +10,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 
-use super::{ACQUIRE_MAX, Pools};
+use super::{ACQUIRE_MAX, Pools, folding};
 use crate::Error;
 
 /// The first release that cannot corrupt its write-ahead log when two connections reset it.
@@ -66,11 +66,20 @@ pub(super) async fn open(path: &Path, migrations: &Migrator) -> Result<Pools, Er
             .idle_timeout(None)
             .max_lifetime(None)
     };
-    let writer = pool().max_connections(1).connect_lazy_with(options.clone());
+    let writer = pool().max_connections(1).connect_lazy_with(
+        options
+            .clone()
+            .pragma("wal_autocheckpoint", folding::OVERDUE),
+    );
     let readers = pool()
         .max_connections(READERS_MAX)
         .connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Pools::Sqlite { writer, readers })
+    let _folding = folding::begin(readers.clone());
+    Ok(Pools::Sqlite {
+        writer,
+        readers,
+        _folding,
+    })
 }
 
 /// Creates what is missing so that only its owner can read it; SQLite gives its log the mode of the file.
