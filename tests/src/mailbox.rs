@@ -3,15 +3,29 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http::Method;
 use serde::Deserialize;
 
-use crate::{http_client, ports, process::Process, until::until};
+use crate::{
+    http_client, ports,
+    post::{Arrival, Post},
+    process::Process,
+    until::until,
+};
 
 /// An SMTP server with its mails, in a folder of the test.
 #[derive(Debug)]
 pub struct Mailbox {
     process: Process,
     smtp: u16,
+    reader: Reader,
+    post: Option<Post>,
+}
+
+/// Reads what an SMTP server has kept. Clones read the same.
+#[derive(Debug, Clone)]
+pub struct Reader {
     web: u16,
 }
 
@@ -71,6 +85,45 @@ impl Mail {
     }
 }
 
+impl Reader {
+    /// Returns all mails that have arrived.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn mails(&self) -> Result<Vec<Mail>> {
+        let url = format!("http://127.0.0.1:{}/api/email", self.web);
+        let answer = http_client::get(&url, &[]).await?;
+        serde_json::from_slice(&answer.body).context("the SMTP server's list of mails")
+    }
+
+    /// Waits for the first mail that `wanted` accepts.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn mail(&self, what: &str, wanted: impl Fn(&Mail) -> bool) -> Result<Mail> {
+        let mails = until(what, || self.mails(), |mails| mails.iter().any(&wanted)).await?;
+        mails
+            .into_iter()
+            .rfind(|mail| wanted(mail))
+            .context("a mail that was there a moment ago")
+    }
+
+    /// Throws away what has arrived so far.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn clear(&self) -> Result<()> {
+        let url = format!("http://127.0.0.1:{}/api/email/all", self.web);
+        let answer = http_client::send(Method::DELETE, &url, &[], Bytes::new()).await?;
+        anyhow::ensure!(
+            answer.status.is_success(),
+            "the SMTP server keeps its mails: {}",
+            answer.text()
+        );
+        Ok(())
+    }
+}
+
 impl Mailbox {
     /// Starts the server and waits until it answers.
     ///
@@ -96,37 +149,59 @@ impl Mailbox {
         ];
         let mut process = Process::new("mailbox", "node", arguments.to_vec(), folder);
         process.start()?;
-        let mailbox = Self { process, smtp, web };
+        let mailbox = Self {
+            process,
+            smtp,
+            reader: Reader { web },
+            post: None,
+        };
         until("the SMTP server", || mailbox.mails(), |_| true).await?;
         Ok(mailbox)
+    }
+
+    /// Writes down from here on which mails the server takes: senders are to be told `smtp_url`
+    /// after this.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn watch(&mut self) -> Result<()> {
+        self.post = Some(Post::watch(self.smtp).await?);
+        Ok(())
+    }
+
+    /// Returns every mail that the server has taken since it is watched, each time that it took it.
+    #[must_use]
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.post.as_ref().map(Post::arrivals).unwrap_or_default()
     }
 
     /// Returns the URL for `--smtp`.
     #[must_use]
     pub fn smtp_url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.smtp)
+        let port = self.post.as_ref().map_or(self.smtp, Post::port);
+        format!("smtp://127.0.0.1:{port}")
     }
 
-    /// Returns all mails that have arrived.
+    /// Returns who reads what it keeps, whatever else is done with it meanwhile.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Returns all mails that have arrived, as [`Reader::mails`] does.
     ///
     /// # Errors
     /// When the server does not answer.
     pub async fn mails(&self) -> Result<Vec<Mail>> {
-        let url = format!("http://127.0.0.1:{}/api/email", self.web);
-        let answer = http_client::get(&url, &[]).await?;
-        serde_json::from_slice(&answer.body).context("the SMTP server's list of mails")
+        self.reader.mails().await
     }
 
-    /// Waits for the first mail that `wanted` accepts.
+    /// Waits for a mail, as [`Reader::mail`] does.
     ///
     /// # Errors
     /// When none comes.
     pub async fn mail(&self, what: &str, wanted: impl Fn(&Mail) -> bool) -> Result<Mail> {
-        let mails = until(what, || self.mails(), |mails| mails.iter().any(&wanted)).await?;
-        mails
-            .into_iter()
-            .rfind(|mail| wanted(mail))
-            .context("a mail that was there a moment ago")
+        self.reader.mail(what, wanted).await
     }
 
     /// Kills the server: mail cannot be delivered until `restart`.

@@ -132,7 +132,10 @@ impl World {
             .prefix("switchover-world-")
             .tempdir()?;
         let stores = Stores::open(&plan, folder.path())?;
-        let mailbox = Mailbox::start(folder.path()).await?;
+        let mut mailbox = Mailbox::start(folder.path()).await?;
+        if plan.watched_mail {
+            mailbox.watch().await?;
+        }
         let site = Site::new(&plan, folder.path(), stores.server_port).await?;
         let credentials = site.operator()?;
         let places = site.places();

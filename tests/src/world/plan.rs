@@ -19,6 +19,8 @@ pub struct Plan {
     pub wires: bool,
     /// Whether the PostgreSQL server is the world's own, to be crashed.
     pub own_server: bool,
+    /// Whether it is written down which mails the SMTP server takes.
+    pub watched_mail: bool,
     /// Variables of every process.
     pub environment: Vec<(String, String)>,
 }
@@ -34,6 +36,7 @@ impl Plan {
             callers: Callers::Believed,
             wires: false,
             own_server: false,
+            watched_mail: false,
             environment: Vec::new(),
         }
     }

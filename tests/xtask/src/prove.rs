@@ -1,4 +1,4 @@
-//! The proofs of the switch; each is a program of the tests that prints what it measured.
+//! The proofs of the switch and of consent; each is a program of the tests that prints what it measured.
 
 use anyhow::Result;
 
@@ -34,6 +34,8 @@ pub(crate) enum What {
     Fleet,
     /// A death at every point between two persisted steps
     CrashPoints,
+    /// Denials, events and mails while services are killed at random moments
+    Kills,
 }
 
 impl What {
@@ -43,6 +45,7 @@ impl What {
             Self::Simulation => "prove-simulation",
             Self::Fleet => "prove-fleet",
             Self::CrashPoints => "prove-crash-points",
+            Self::Kills => "prove-kills",
         }
     }
 
@@ -50,7 +53,7 @@ impl What {
     fn has_processes(self) -> bool {
         match self {
             Self::Model | Self::Simulation => false,
-            Self::Fleet | Self::CrashPoints => true,
+            Self::Fleet | Self::CrashPoints | Self::Kills => true,
         }
     }
 }
