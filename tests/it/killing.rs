@@ -6,7 +6,7 @@ use tests::{
     world::Database,
 };
 
-/// Three kills in each of a few switches; a thousand are `cargo xtask prove kills`.
+/// Two kills of each service in each of two switches; a thousand are `cargo xtask prove kills`.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_no_denial_and_double_no_event_and_no_mail_but_by_an_answer_lost() -> Result<()>
 {
