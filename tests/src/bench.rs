@@ -18,6 +18,7 @@ use anyhow::{Result, ensure};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 pub use self::figures::{Figures, Growth, Side};
+pub(crate) use self::ours::{began, between};
 use self::{contender::Contender, figures::Seen, haproxy::HaProxy, nginx::Nginx, ours::Switchover};
 use crate::{load::Load, world::Database};
 

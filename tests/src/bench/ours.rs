@@ -147,7 +147,7 @@ fn cost(switch: &Switch) -> Result<Flip> {
 }
 
 /// Returns when a switch came into a state.
-pub(super) fn began(switch: &Switch, state: SwitchState) -> Result<Timestamp> {
+pub(crate) fn began(switch: &Switch, state: SwitchState) -> Result<Timestamp> {
     let step = switch.steps.iter().find(|step| step.state() == state);
     step.and_then(|step| read(step.start_time))
         .with_context(|| format!("{} was never {state:?}: {:?}", switch.name, switch.steps))
@@ -158,6 +158,6 @@ fn read(time: Option<prost_types::Timestamp>) -> Option<Timestamp> {
 }
 
 /// Returns the time from one moment to another; none if the clock was set back meanwhile.
-pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The benchmark; the work is done by the program `bench-switch` of the tests.
+//! The benchmarks; the work is done by programs of the tests.
 
 use anyhow::Result;
 
@@ -25,12 +25,15 @@ pub(crate) struct Options {
 pub(crate) enum What {
     /// Switches under load, beside the same flip made by nginx and HAProxy
     Switch,
+    /// Tenants moved, mails beside a bare loop of the same library, inbox fan-out
+    Consent,
 }
 
 impl What {
     fn program(self) -> &'static str {
         match self {
             Self::Switch => "bench-switch",
+            Self::Consent => "bench-consent",
         }
     }
 }
@@ -39,7 +42,7 @@ impl What {
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools::node_programs()?;
     tools::postgres()?;
-    if !options.has("none") {
+    if options.what == What::Switch && !options.has("none") {
         tools::peers()?;
     }
     let program = options.what.program();
