@@ -213,9 +213,12 @@ impl Progress {
                     Step::Unchanged
                 }
             }
-            (State::Sending { claim, .. }, Happening::Renewed(by)) if claim == by => {
-                self.held(*claim, now)
-            }
+            // A renewal that took its time makes no later one shorter.
+            (State::Sending { claim, until }, Happening::Renewed(by)) if claim == by => self
+                .changed(State::Sending {
+                    claim: *claim,
+                    until: after(now, LEASE).max(*until),
+                }),
             (State::Sending { claim, .. }, Happening::Answered(by, answer)) if claim == by => {
                 self.answered(answer, now, jitter)
             }

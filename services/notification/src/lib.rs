@@ -9,6 +9,7 @@ use proto::notification::v1::{
     notice_service_server::NoticeServiceServer,
 };
 use runtime::{Error, Seal, Server, Shell, serve::MESSAGE_BYTES_MAX};
+use tokio::sync::Semaphore;
 
 mod api;
 mod config;
@@ -62,7 +63,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         seal,
         relay,
         from: config.mail_from.address,
-        in_flight: usize::from(config.sends_in_flight),
+        gate: Arc::new(Semaphore::new(config.sends_in_flight.into())),
+        ledger: sender::Ledger::new(db.clone(), shell.clock()),
     };
     shell.spawn("mails", sender.run(shell.stopping()));
 

@@ -22,6 +22,9 @@ pub(crate) const PURPOSE: &str = "notification/mail";
 /// Mails to one tenant in [`DAY`]: five hundred are ten switches to ten contacts five times over, and
 /// whoever gets more of them a day reads none.
 pub(crate) const MAILS_A_DAY_MAX: i64 = 500;
+/// Notices of one transaction: enough that waiting for the disk hardly counts, few enough that nobody
+/// else waits long to write.
+const AT_ONCE: usize = 50;
 /// The time that the limit is for.
 pub(crate) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -42,6 +45,16 @@ pub(crate) struct Publisher {
     pub(crate) operator: Vec<EmailAddress>,
 }
 
+/// What a notice comes to, before it is written.
+struct Prepared<'n> {
+    notice: &'n Notice,
+    event: EventId,
+    inbox: InboxName,
+    told: Told,
+    drafts: Vec<Draft>,
+    now: Timestamp,
+}
+
 /// A delivery before it is queued.
 struct Draft {
     id: DeliveryId,
@@ -53,14 +66,30 @@ struct Draft {
 }
 
 impl Publisher {
-    /// Makes the event and the deliveries of a notice in one transaction, once. Returns whether the
-    /// notice was new.
+    /// Makes the event and the deliveries of each notice, once; as many notices a transaction as fit.
+    /// Returns how many of them were new. After an error some may be made, and all may be published
+    /// again.
     ///
     /// A mail that cannot be written is parked with its reason: it keeps nothing else from happening.
-    pub(crate) async fn publish(&self, notice: &Notice) -> Result<bool, Error> {
-        let (inbox, now) = (notice.inbox(), self.clock.now());
+    pub(crate) async fn publish(&self, notices: &[Notice]) -> Result<i64, Error> {
+        let mut created = 0;
+        for some in notices.chunks(AT_ONCE) {
+            let prepared: Vec<_> = some.iter().map(|notice| self.prepare(notice)).collect();
+            created += store::write!(self.db, |tx| {
+                let mut created = 0;
+                for one in &prepared {
+                    created += i64::from(self.make(tx, one).await?);
+                }
+                Ok::<_, Error>(created)
+            })?;
+        }
+        Ok(created)
+    }
+
+    fn prepare<'n>(&self, notice: &'n Notice) -> Prepared<'n> {
+        let now = self.clock.now();
         let told = event::tell(notice);
-        let drafts: Vec<Draft> = match notice.placing().mail {
+        let drafts = match notice.placing().mail {
             Some(letter) => self
                 .addressees(notice)
                 .iter()
@@ -68,27 +97,37 @@ impl Publisher {
                 .collect(),
             None => Vec::new(),
         };
+        Prepared {
+            event: self.clock.new_id(),
+            inbox: notice.inbox(),
+            notice,
+            told,
+            drafts,
+            now,
+        }
+    }
+
+    async fn make(&self, tx: &mut Tx, prepared: &Prepared<'_>) -> Result<bool, Error> {
+        let Prepared { notice, now, .. } = prepared;
         let new = events::New {
-            id: self.clock.new_id(),
-            inbox: &inbox,
+            id: prepared.event,
+            inbox: &prepared.inbox,
             cause: notice.cause.as_str(),
             kind: notice.body.kind(),
             tab: notice.placing().tab,
-            told: &told,
+            told: &prepared.told,
             time: notice.time,
             request_id: notice.request_id.as_ref(),
         };
-        store::write!(self.db, |tx| {
-            if !events::publish(tx, &new).await? {
-                return Ok(false);
-            }
-            let allowed = self.allowed(tx, &new, now).await?;
-            for (n, draft) in drafts.iter().enumerate() {
-                let within = i64::try_from(n).is_ok_and(|n| n < allowed);
-                self.queue(tx, draft, &new, within, now).await?;
-            }
-            Ok(true)
-        })
+        if !events::publish(tx, &new).await? {
+            return Ok(false);
+        }
+        let allowed = self.allowed(tx, &new, *now).await?;
+        for (n, draft) in prepared.drafts.iter().enumerate() {
+            let within = i64::try_from(n).is_ok_and(|n| n < allowed);
+            self.queue(tx, draft, &new, within, *now).await?;
+        }
+        Ok(true)
     }
 
     /// Returns how many more mails the inbox's owner may get now.

@@ -19,23 +19,36 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::{Backoff, CancellationToken, Clock, Seal, retry, seal::SealError};
 use secrecy::ExposeSecret as _;
 use store::Db;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinError, JoinSet},
+};
 
 use crate::{
     delivery::{Answer, Claim, Happening, Jitter, RENEWAL, Step, Wait, Words, after},
     error::Error,
     message,
-    publish::{PURPOSE, tell_of_mail},
+    publish::PURPOSE,
     smtp::Relay,
     store::{
         DELIVERIES,
         deliveries::{self, Claimed},
-        tries,
     },
 };
 
+mod ledger;
+
+pub(crate) use ledger::Ledger;
+use ledger::Note;
+
 /// A lost wake-up costs at most this.
 const POLL: Duration = Duration::from_secs(5);
+/// Mails that are claimed at most beyond those that are handed over: they wait for their turn, or for
+/// the disk to know of them.
+const AHEAD: usize = 32;
+/// Mails are claimed in blocks of at least this many while others are under way: a claim waits for the
+/// disk too.
+const BLOCK: usize = 16;
 /// How long it is tried to write down what came of a mail, before it is rather sent again.
 const WRITE_DOWN_MAX: SignedDuration = SignedDuration::from_mins(15);
 
@@ -52,8 +65,10 @@ pub(crate) struct Sender {
     pub(crate) relay: Arc<Relay>,
     /// Whom the server is told that they come from.
     pub(crate) from: EmailAddress,
-    /// Sends at the same time.
-    pub(crate) in_flight: usize,
+    /// Mails that are handed over at the same time.
+    pub(crate) gate: Arc<Semaphore>,
+    /// Where it is written down what came of them.
+    pub(crate) ledger: Ledger,
 }
 
 /// One attempt to send one delivery.
@@ -77,6 +92,12 @@ impl Flights {
             looked: now,
         }
     }
+
+    /// Returns how many more are worth claiming, if so many may be under way.
+    fn room(&self, max: usize) -> usize {
+        let room = max.saturating_sub(self.tasks.len());
+        if room < BLOCK { 0 } else { room }
+    }
 }
 
 impl Sender {
@@ -87,41 +108,47 @@ impl Sender {
         let mut wakes = self.db.listen(DELIVERIES);
         let mut flights = Flights::none(self.clock.now());
         let mut trouble = Backoff::new(Duration::from_millis(100), POLL);
+        let max = self.gate.available_permits() + AHEAD;
+        let (mut look, mut next) = (true, Next::Never);
         while !stop.is_cancelled() {
-            let free = self.in_flight.saturating_sub(flights.tasks.len());
-            let next = match self.start(free, &mut flights, &down).await {
-                Ok(next) => {
-                    trouble.reset();
-                    next
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "deliveries cannot be claimed right now"
-                    );
-                    if trouble.next(&stop).await.is_err() {
-                        break;
+            let room = flights.room(max);
+            if look && room > 0 {
+                match self.start(room, &mut flights, &down).await {
+                    Ok(more) => {
+                        trouble.reset();
+                        look = matches!(more, Next::Now);
+                        next = more;
                     }
-                    continue;
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "deliveries cannot be claimed right now"
+                        );
+                        if trouble.next(&stop).await.is_err() {
+                            break;
+                        }
+                    }
                 }
-            };
+                continue;
+            }
             let due = async {
                 match next {
-                    Next::Now => {}
-                    Next::At(time) => {
+                    Next::At(time) if !look => {
                         if retry::until(time, &self.clock, &stop).await.is_err() {
                             std::future::pending().await
                         }
                     }
-                    Next::Never => std::future::pending().await,
+                    Next::At(_) | Next::Now | Next::Never => std::future::pending().await,
                 }
             };
-            let room = flights.tasks.len() < self.in_flight;
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(ended) = flights.tasks.join_next_with_id() => self.landed(&ended, &mut flights, &down),
-                () = due, if room => {}
-                () = wakes.changed_or(POLL), if room => self.relay.close_idle().await,
+                () = due => look = true,
+                () = wakes.changed_or(POLL) => {
+                    look = true;
+                    self.relay.close_idle().await;
+                }
             }
         }
         while let Some(ended) = flights.tasks.join_next_with_id().await {
@@ -285,7 +312,11 @@ impl Sender {
             Err(why @ (SealError::Malformed | SealError::Refused)) => return never(&why),
         };
         match message::envelope(&self.from, &claimed.delivery.recipient) {
-            Ok(envelope) => self.relay.hand_over(&envelope, mail.expose_secret()).await,
+            Ok(envelope) => {
+                // Nobody closes the gate: without a turn nothing would be sent.
+                let _turn = self.gate.acquire().await;
+                self.relay.hand_over(&envelope, mail.expose_secret()).await
+            }
             Err(why) => never(&why),
         }
     }
@@ -329,47 +360,17 @@ impl Sender {
         answer: &Answer,
         back: bool,
     ) -> Result<(), store::Error> {
-        let jitter = Jitter(u32::from_le_bytes(self.clock.random()));
-        store::write!(self.db, |tx| {
-            if back {
-                deliveries::wake_waiting(tx, self.clock.now()).await?;
-            }
-            let Some(mut delivery) = deliveries::find(tx, id).await? else {
-                return Ok(());
-            };
-            let before = delivery.progress.clone();
-            let step = before.step(
-                &Happening::Answered(claim, answer.clone()),
-                self.clock.now(),
-                jitter,
-            );
-            let Step::Changed(next) = step else {
-                tracing::warn!(delivery.id = %id, "an answer came after its claim had lapsed");
-                return Ok(());
-            };
-            delivery.progress = next;
-            if deliveries::save(tx, &delivery, &before).await? {
-                tries::end(tx, id, delivery.try_count, answer.words().as_str()).await?;
-                if let Some((kind, why)) = delivery.progress.told() {
-                    let request_id = delivery.request_id.parse().ok();
-                    tell_of_mail(
-                        tx,
-                        &self.clock,
-                        id,
-                        delivery.try_count,
-                        kind,
-                        &delivery.subject,
-                        why,
-                        request_id.as_ref(),
-                    )
-                    .await?;
-                }
-            }
-            Ok(())
-        })
+        let note = Note {
+            id,
+            claim,
+            answer: answer.clone(),
+            back,
+        };
+        self.ledger.write(note).await
     }
 }
 
+#[derive(Clone, Copy)]
 enum Next {
     Now,
     At(Timestamp),

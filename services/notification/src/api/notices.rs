@@ -33,10 +33,11 @@ impl wire::notice_service_server::NoticeService for Notices {
         request: Request<wire::PublishNoticesRequest>,
     ) -> Result<Response<wire::PublishNoticesResponse>, Status> {
         let notices = parse(request.into_inner()).map_err(refuse)?;
-        let mut created = 0;
-        for notice in &notices {
-            created += i64::from(self.publisher.publish(notice).await.map_err(Error::from)?);
-        }
+        let created = self
+            .publisher
+            .publish(&notices)
+            .await
+            .map_err(Error::from)?;
         Ok(Response::new(wire::PublishNoticesResponse { created }))
     }
 }

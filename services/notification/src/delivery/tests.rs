@@ -209,3 +209,26 @@ fn foreign_words_become_one_short_line() {
     assert!(long.as_str().ends_with('…'));
     assert_eq!(words(&"x".repeat(Words::MAX)).as_str().len(), Words::MAX);
 }
+
+#[test]
+fn a_renewal_that_comes_late_makes_no_claim_shorter() {
+    let queued = Progress::queued(Timestamp::UNIX_EPOCH);
+    let Step::Changed(sending) = queued.step(
+        &Happening::Claimed(claim(1)),
+        Timestamp::UNIX_EPOCH,
+        Jitter(0),
+    ) else {
+        panic!("it is due")
+    };
+    let renewed = |progress: &Progress, now| {
+        let Step::Changed(next) = progress.step(&Happening::Renewed(claim(1)), now, Jitter(0))
+        else {
+            panic!("the claim counts")
+        };
+        next
+    };
+    let later = after(Timestamp::UNIX_EPOCH, RENEWAL);
+    let longer = renewed(&sending, later);
+    assert_ne!(longer, sending);
+    assert_eq!(renewed(&longer, Timestamp::UNIX_EPOCH), longer);
+}

@@ -64,9 +64,10 @@ store::on_both!(
             ],
         };
         let notice = deny_offered("cause", "CRM", recipient);
-        assert!(publisher.publish(&notice).await.unwrap());
+        assert_eq!(publisher.publish(&[notice.clone()]).await.unwrap(), 1);
         for _ in 0..3 {
-            assert!(!publisher.publish(&notice).await.unwrap());
+            let again = [notice.clone(), notice.clone()];
+            assert_eq!(publisher.publish(&again).await.unwrap(), 0);
         }
         assert_eq!(
             (
@@ -91,7 +92,7 @@ store::on_both!(
         let (publisher, _) = setup(&db);
         for notice in samples::notices() {
             let before = mails(&db).await.len();
-            assert!(publisher.publish(&notice).await.unwrap());
+            assert_eq!(publisher.publish(&[notice.clone()]).await.unwrap(), 1);
             let sent = mails(&db).await.len() - before;
             assert_eq!(
                 sent,
@@ -114,7 +115,7 @@ store::on_both!(
     async fn nothing_that_is_stored_holds_a_token(db: Db) {
         let (publisher, _) = setup(&db);
         publisher
-            .publish(&deny_offered("1", "CRM", to_tenant()))
+            .publish(&[deny_offered("1", "CRM", to_tenant())])
             .await
             .unwrap();
         let dump: Vec<(Option<String>, String, String, String)> = store::read!(db, |tx| {
@@ -143,19 +144,11 @@ store::on_both!(
         let mut edge: crate::config::EdgeUrl = "https://edge.example.com".parse().unwrap();
         edge.lengthen(message::MAIL_BYTES_MAX);
         publisher.renderer = Arc::new(Renderer::new(line("Example Ops"), edge));
-        assert!(
-            publisher
-                .publish(&deny_offered("1", "CRM", to_tenant()))
-                .await
-                .unwrap()
-        );
+        let notice = deny_offered("1", "CRM", to_tenant());
+        assert_eq!(publisher.publish(&[notice]).await.unwrap(), 1);
         publisher.renderer = good;
-        assert!(
-            publisher
-                .publish(&deny_offered("2", "CRM", to_tenant()))
-                .await
-                .unwrap()
-        );
+        let notice = deny_offered("2", "CRM", to_tenant());
+        assert_eq!(publisher.publish(&[notice]).await.unwrap(), 1);
         let states: Vec<_> = mails(&db)
             .await
             .into_iter()
@@ -192,7 +185,7 @@ store::on_both!(
         };
         for n in 0..26 {
             publisher
-                .publish(&deny_offered(&n.to_string(), "CRM", to_all()))
+                .publish(&[deny_offered(&n.to_string(), "CRM", to_all())])
                 .await
                 .unwrap();
         }
@@ -206,7 +199,7 @@ store::on_both!(
         assert_eq!(told.len(), 1, "{told:?}");
         clock.advance(DAY.unsigned_abs());
         publisher
-            .publish(&deny_offered("the next day", "CRM", to_tenant()))
+            .publish(&[deny_offered("the next day", "CRM", to_tenant())])
             .await
             .unwrap();
         assert!(matches!(
@@ -227,7 +220,7 @@ async fn the_operators_addresses_are_its_own_setting() {
         actor: None,
     };
     publisher
-        .publish(&samples::notice("1", Recipient::Operator, body))
+        .publish(&[samples::notice("1", Recipient::Operator, body)])
         .await
         .unwrap();
     let mails = mails(test.db()).await;

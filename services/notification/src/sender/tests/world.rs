@@ -1,12 +1,16 @@
 //! One database, one clock, one mail server, and senders that come and go.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use runtime::{CancellationToken, Clock, Seal, Shell};
 use store::Db;
+use tokio::sync::Semaphore;
 
-use super::super::Sender;
+use super::super::{Ledger, Sender};
 use crate::{
     delivery::State,
     notice::Recipient,
@@ -32,6 +36,8 @@ pub(super) struct World {
     pub(super) publisher: Publisher,
     pub(super) stub: Stub,
     pub(super) shell: Shell,
+    /// Gone once nothing is left of the sender that was started last.
+    sending: Weak<Relay>,
 }
 
 impl World {
@@ -47,6 +53,7 @@ impl World {
             publisher,
             stub: Stub::start(script).await,
             shell,
+            sending: Weak::new(),
         }
     }
 
@@ -54,6 +61,7 @@ impl World {
     pub(super) fn start(&mut self, in_flight: usize) {
         self.shell = Shell::for_tests_with(self.clock.clone());
         let sender = self.sender(in_flight);
+        self.sending = Arc::downgrade(&sender.relay);
         self.shell.spawn("mails", sender.run(self.shell.stopping()));
     }
 
@@ -65,7 +73,8 @@ impl World {
             seal: Arc::clone(&self.seal),
             relay: Arc::new(Relay::new(self.stub.settings()).unwrap()),
             from: self.publisher.from.address.clone(),
-            in_flight,
+            gate: Arc::new(Semaphore::new(in_flight)),
+            ledger: Ledger::new(self.db.clone(), self.clock.clone()),
         }
     }
 
@@ -73,6 +82,10 @@ impl World {
     pub(super) async fn kill(&self) {
         self.shell.cut();
         drop(self.shell.drained(Duration::ZERO).await);
+        // What it had begun is dropped a moment later, each by its own task.
+        while self.sending.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(super) async fn publish(&self, cause: &str, addresses: &[&str]) {
@@ -84,12 +97,8 @@ impl World {
             tenant: "acme".parse().unwrap(),
             addresses,
         };
-        assert!(
-            self.publisher
-                .publish(&deny_offered(cause, "CRM", recipient))
-                .await
-                .unwrap()
-        );
+        let notice = deny_offered(cause, "CRM", recipient);
+        assert_eq!(self.publisher.publish(&[notice]).await.unwrap(), 1);
     }
 
     pub(super) async fn all(&self) -> Vec<Stored> {
