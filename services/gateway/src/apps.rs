@@ -24,6 +24,7 @@ mod resolve;
 mod serve;
 mod snapshot;
 mod status;
+mod stay;
 mod target;
 mod tester;
 mod traffic;
@@ -214,10 +215,18 @@ impl DataPlane {
 
     /// Applies grants; if `full`, tenants that are not named are not provisioned. Decides about
     /// every request whose head has arrived after it has returned.
+    ///
+    /// Long-lived connections of tenants that are no longer let in are told to end: WebSockets
+    /// between two messages, event streams after an event, and whatever has not by then after 6 s.
+    /// Other requests that were let in finish.
     pub fn set_grants(&self, full: bool, changes: Vec<GrantChange>) {
         let _writing = lock(&self.0.writing);
-        let next = self.0.snapshot.load().with_grants(full, changes);
+        let (next, ended) = self.0.snapshot.load().with_grants(full, changes);
         self.0.snapshot.store(Arc::new(next));
+        // After the snapshot says so: whoever comes back at once is refused.
+        for stay in ended {
+            stay.end();
+        }
     }
 
     /// Gets ready for a version: resolves its name, pins the addresses, connects and asks for its

@@ -32,8 +32,8 @@ pub(super) enum Admission<'s> {
     Forward {
         /// Where to.
         serving: &'s Arc<Serving>,
-        /// Where its tenant is counted.
-        tally: Option<&'s Arc<TenantTally>>,
+        /// What lets its tenant in; testers need nothing of the kind.
+        grant: Option<&'s Grant>,
     },
     /// It waits for the outcome of a switch, then asks again.
     Hold {
@@ -81,7 +81,7 @@ fn admit_tester(route: &Route, token_sha256: Option<[u8; 32]>) -> Admission<'_> 
         (Some(_), None) => refuse(Why::TokenNeeded),
         (Some(test), Some(token)) if token.ct_eq(&test.token_sha256).into() => Admission::Forward {
             serving: &test.serving,
-            tally: None,
+            grant: None,
         },
         (Some(_), Some(_)) => refuse(Why::TokenWrong),
     }
@@ -95,11 +95,8 @@ fn admit_user<'s>(
     match &route.gate {
         Gate::Never => refuse(Why::NotYetAvailable),
         Gate::Open(serving) => match decide(grants, serving, tenant) {
-            (Ok(()), tally) => Admission::Forward { serving, tally },
-            (Err(reason), tally) => Admission::Refuse {
-                why: Why::Refused(reason),
-                tally,
-            },
+            (Ok(()), grant) => Admission::Forward { serving, grant },
+            (Err(reason), grant) => refuse_tenant(reason, grant),
         },
         // Whether the tenant gets in depends on the outcome. Who is let into no version whatever
         // it is has nothing to wait for, and takes nobody's place.
@@ -111,14 +108,10 @@ fn admit_user<'s>(
         }
         Gate::Held { serving, .. } => match serving {
             Some(serving) => match decide(grants, serving, tenant) {
-                (Ok(()) | Err(RefusalReason::NotProvisioned), tally) => Admission::Refuse {
-                    why: Why::Refused(RefusalReason::NotProvisioned),
-                    tally,
-                },
-                (Err(reason), tally) => Admission::Refuse {
-                    why: Why::Refused(reason),
-                    tally,
-                },
+                (Ok(()) | Err(RefusalReason::NotProvisioned), grant) => {
+                    refuse_tenant(RefusalReason::NotProvisioned, grant)
+                }
+                (Err(reason), grant) => refuse_tenant(reason, grant),
             },
             None => refuse(Why::NotYetAvailable),
         },
@@ -129,13 +122,20 @@ fn decide<'s>(
     grants: Option<&'s Grants>,
     serving: &Serving,
     tenant: &TenantId,
-) -> (Result<(), RefusalReason>, Option<&'s Arc<TenantTally>>) {
+) -> (Result<(), RefusalReason>, Option<&'s Grant>) {
     match grants.and_then(|grants| grants.find(&serving.target.version, tenant)) {
         None => (Err(RefusalReason::NotProvisioned), None),
-        Some(Grant { decision, tally }) => match decision {
-            GrantDecision::Admitted => (Ok(()), Some(tally)),
-            GrantDecision::Refused(reason) => (Err(*reason), Some(tally)),
+        Some(grant) => match grant.decision {
+            GrantDecision::Admitted => (Ok(()), Some(grant)),
+            GrantDecision::Refused(reason) => (Err(reason), Some(grant)),
         },
+    }
+}
+
+fn refuse_tenant(reason: RefusalReason, grant: Option<&Grant>) -> Admission<'_> {
+    Admission::Refuse {
+        why: Why::Refused(reason),
+        tally: grant.map(|it| &it.tally),
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{events::Events, flight::Flight, lasting::Place};
 
@@ -122,17 +122,22 @@ pub(super) struct Download {
 struct EventStream {
     events: Events,
     place: Place,
+    /// Its turn has come while its version leaves.
     asked: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Its tenant is no longer let in.
+    refused: (CancellationToken, Pin<Box<WaitForCancellationFutureOwned>>),
     over: bool,
 }
 
 impl EventStream {
     fn new(events: Events, flight: &Flight) -> Self {
         let place = flight.lasting();
+        let over = flight.over();
         Self {
             events,
             asked: Box::pin(place.asked().clone().cancelled_owned()),
             place,
+            refused: (over.clone(), Box::pin(over.cancelled_owned())),
             over: false,
         }
     }
@@ -140,7 +145,10 @@ impl EventStream {
     /// Tells whether it is to end here.
     fn ends(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.over && self.events.at_rest() {
-            self.over = self.asked.as_mut().poll(cx).is_ready();
+            // Both are polled: either wakes it.
+            let asked = self.asked.as_mut().poll(cx).is_ready();
+            let refused = self.refused.1.as_mut().poll(cx).is_ready();
+            self.over = asked || refused;
         }
         self.over
     }
@@ -149,7 +157,7 @@ impl EventStream {
     fn follow(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         match frame.into_data() {
             Ok(mut bytes) => {
-                if self.place.asked().is_cancelled() {
+                if self.place.asked().is_cancelled() || self.refused.0.is_cancelled() {
                     bytes.truncate(self.events.follow_to_rest(&bytes));
                 } else {
                     self.events.follow(&bytes);

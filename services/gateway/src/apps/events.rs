@@ -15,16 +15,21 @@ pub(super) struct Events {
     at_rest: bool,
 }
 
+/// Tells whether an answer is an event stream, whether or not it can be ended early.
+pub(super) fn are_sent(fields: &HeaderMap) -> bool {
+    let kind = fields.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|it| it.to_str().ok()?.split(';').next());
+    kind.is_some_and(|it| it.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
 impl Events {
     /// Returns what follows a version's answer, if it is an event stream that can be ended early:
     /// one that is not encoded and whose length was not promised.
     pub(super) fn of(fields: &HeaderMap, body: &impl Body) -> Option<Self> {
-        let kind = fields.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let kind = kind.split(';').next()?.trim();
         let plain = !fields.contains_key(header::CONTENT_ENCODING)
             && !fields.contains_key(header::CONTENT_LENGTH)
             && body.size_hint().exact().is_none();
-        (kind.eq_ignore_ascii_case("text/event-stream") && plain).then(Self::new)
+        (are_sent(fields) && plain).then(Self::new)
     }
 
     fn new() -> Self {

@@ -7,13 +7,19 @@ use http::StatusCode;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{lasting::Place, snapshot::Serving};
+use super::{
+    lasting::Place,
+    snapshot::{Grant, Serving},
+    stay::{Stay, overstayed},
+};
 
 /// Holds its epoch open for as long as it lives: what is admitted and what is counted in flight
 /// are the same. Dropped when the last byte of the answer is handed over, when the user goes away,
 /// or when a tunnel ends; then it says so in the log.
 pub(super) struct Flight {
     serving: Arc<Serving>,
+    /// `None` for testers.
+    stay: Option<Arc<Stay>>,
     request_id: RequestId,
     since: Instant,
     status: Option<StatusCode>,
@@ -36,9 +42,33 @@ enum Counted {
 /// A user's connection, which a cut has to end if the user no longer reads.
 #[derive(Clone)]
 pub(super) struct Line(
-    Arc<watch::Sender<Option<CancellationToken>>>,
+    Arc<watch::Sender<Option<Carried>>>,
     Arc<OnceLock<Arc<Serving>>>,
 );
+
+/// What ends a connection that carries a request.
+#[derive(Clone)]
+struct Carried {
+    cut: CancellationToken,
+    /// Only what lasts ends with its tenant's stay.
+    over: Option<CancellationToken>,
+}
+
+impl Carried {
+    async fn ended(&self) {
+        let overstayed = async {
+            match &self.over {
+                Some(over) => overstayed(over).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.cut.cancelled() => {}
+            () = overstayed => {}
+        }
+    }
+}
 
 impl Line {
     pub(super) fn new() -> Self {
@@ -55,19 +85,19 @@ impl Line {
         self.1.get()
     }
 
-    /// Waits until what the connection carries is cut.
+    /// Waits until what the connection carries is cut, or has outstayed its tenant's grant.
     pub(super) async fn cut(&self) {
         let mut carried = self.0.subscribe();
         loop {
-            let token = carried.borrow_and_update().clone();
+            let carries = carried.borrow_and_update().clone();
             let changed = async { carried.changed().await.is_ok() };
-            match token {
+            match carries {
                 None => {
                     changed.await;
                 }
-                Some(token) => tokio::select! {
+                Some(carries) => tokio::select! {
                     biased;
-                    () = token.cancelled() => return,
+                    () = carries.ended() => return,
                     _ = changed => {}
                 },
             }
@@ -76,9 +106,11 @@ impl Line {
 }
 
 impl Flight {
-    /// Admits a request, unless what serves has been closed since it was looked up.
+    /// Admits a request, unless what serves has been closed since it was looked up, and counts it
+    /// for the tenant whose grant lets it in.
     pub(super) fn enter(
         serving: &Arc<Serving>,
+        grant: Option<&Grant>,
         request_id: &RequestId,
         line: &Line,
     ) -> Option<Self> {
@@ -87,10 +119,17 @@ impl Flight {
         }
         serving.tally.requests.up();
         serving.tally.in_flight.up();
+        if let Some(grant) = grant {
+            grant.tally.requests.up();
+        }
         let cut = serving.epoch.cut();
-        line.0.send_replace(Some(cut.clone()));
+        line.0.send_replace(Some(Carried {
+            cut: cut.clone(),
+            over: None,
+        }));
         Some(Self {
             serving: Arc::clone(serving),
+            stay: grant.map(|it| Arc::clone(&it.stay)),
             request_id: request_id.clone(),
             since: Instant::now(),
             status: None,
@@ -110,7 +149,7 @@ impl Flight {
         line: &Line,
     ) -> Option<Self> {
         serving.epoch.open();
-        Self::enter(serving, request_id, line)
+        Self::enter(serving, None, request_id, line)
     }
 
     pub(super) fn serving(&self) -> &Arc<Serving> {
@@ -120,6 +159,25 @@ impl Flight {
     /// Returns what ends this flight before its time.
     pub(super) fn cut(&self) -> CancellationToken {
         self.cut.clone()
+    }
+
+    /// Returns what tells that its tenant is no longer let in.
+    pub(super) fn over(&self) -> CancellationToken {
+        match &self.stay {
+            Some(stay) => stay.over().clone(),
+            None => CancellationToken::new(),
+        }
+    }
+
+    /// Notes that its answer may go on for ever: soon after its tenant is no longer let in, the
+    /// user's connection ends, whether or not the answer has.
+    pub(super) fn lasts(&self) {
+        if let Some(line) = &self.line {
+            line.0.send_replace(Some(Carried {
+                cut: self.cut.clone(),
+                over: Some(self.over()),
+            }));
+        }
     }
 
     /// Takes a place among the long-lived connections, which are asked to end in good order.

@@ -12,7 +12,7 @@ use super::{
     DataPlane,
     body::{Progress, RequestBody, ResponseBody, Stage},
     client::cause,
-    events::Events,
+    events::{self, Events},
     fields::{self, Passable, Upgrade},
     flight::Flight,
     host::Address,
@@ -93,6 +93,9 @@ pub(super) async fn forward(
     flight.answered(status);
     let (mut head, body) = answer.into_parts();
     let events = Events::of(&head.headers, &body);
+    if events::are_sent(&head.headers) {
+        flight.lasts();
+    }
     fields::to_user(&mut head.headers, &serving, status);
     head.version = http::Version::HTTP_11;
     Ok(Response::from_parts(

@@ -13,9 +13,25 @@ const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
 const CLOSE: u8 = 0x8;
-/// Says that the one who speaks is about to start anew.
-const SERVICE_RESTART: u16 = 1012;
-const REASON: &[u8] = b"service restart";
+
+/// Why the gateway closes a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// Its version leaves: come back, another one is there.
+    Restart,
+    /// Its tenant is no longer let in: there is no use in coming back.
+    Refused,
+}
+
+impl Farewell {
+    /// Returns the code (RFC 6455 section 7.4, 1012 as registered by IANA) and the words for it.
+    fn words(self) -> (u16, &'static [u8]) {
+        match self {
+            Self::Restart => (1012, b"service restart"),
+            Self::Refused => (1008, b"access ended"),
+        }
+    }
+}
 
 /// Who sends the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,13 +188,13 @@ fn head_length(head: &[u8; HEAD_MAX], have: usize) -> usize {
 }
 
 /// Returns the Close frame that a user gets, as a server sends it: unmasked.
-pub(super) fn restart_for_user() -> Vec<u8> {
-    restart(0).to_vec()
+pub(super) fn close_for_user(farewell: Farewell) -> Vec<u8> {
+    close(0, farewell)
 }
 
 /// Returns the Close frame that a version gets, as a client sends it: masked by `key`.
-pub(super) fn restart_for_version(key: [u8; 4]) -> Vec<u8> {
-    let plain = restart(MASKED);
+pub(super) fn close_for_version(farewell: Farewell, key: [u8; 4]) -> Vec<u8> {
+    let plain = close(MASKED, farewell);
     let (head, payload) = plain.split_at(2);
     let masked = payload
         .iter()
@@ -187,13 +203,11 @@ pub(super) fn restart_for_version(key: [u8; 4]) -> Vec<u8> {
     head.iter().copied().chain(key).chain(masked).collect()
 }
 
-fn restart(mask: u8) -> [u8; 4 + REASON.len()] {
-    let mut frame = [0; 4 + REASON.len()];
-    frame[0] = FINAL | CLOSE;
-    frame[1] = mask | u8::try_from(2 + REASON.len()).expect("a control frame is short");
-    frame[2..4].copy_from_slice(&SERVICE_RESTART.to_be_bytes());
-    frame[4..].copy_from_slice(REASON);
-    frame
+fn close(mask: u8, farewell: Farewell) -> Vec<u8> {
+    let (code, reason) = farewell.words();
+    let payload = [&code.to_be_bytes(), reason].concat();
+    let length = u8::try_from(payload.len()).expect("a control frame is short");
+    [&[FINAL | CLOSE, mask | length], payload.as_slice()].concat()
 }
 
 #[cfg(test)]

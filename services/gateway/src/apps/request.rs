@@ -151,17 +151,12 @@ async fn enter(
         let wait = {
             let (snapshot, now) = plane.look();
             match admit(&snapshot, &head, now) {
-                Admission::Forward { serving, tally } => {
+                Admission::Forward { serving, grant } => {
                     if planted(Plant::RouteCachedPerConnection) {
                         line.keep(serving);
                     }
-                    match Flight::enter(serving, request_id, line) {
-                        Some(flight) => {
-                            if let Some(tally) = tally {
-                                tally.requests.up();
-                            }
-                            return Ok(flight);
-                        }
+                    match Flight::enter(serving, grant, request_id, line) {
+                        Some(flight) => return Ok(flight),
                         // Closed since: another snapshot is there already.
                         None => continue,
                     }

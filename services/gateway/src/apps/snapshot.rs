@@ -10,6 +10,7 @@ use super::{
     gate::{Epoch, Hold},
     lasting::Pace,
     lease::{Lease, Moment},
+    stay::Stay,
     target::{Target, TestTarget},
     traffic::{GenerationTally, TenantTally, Traffic, VersionTally},
 };
@@ -184,6 +185,8 @@ pub(super) struct Grants(HashMap<VersionName, Arc<HashMap<TenantId, Grant>>>);
 pub(super) struct Grant {
     pub(super) decision: GrantDecision,
     pub(super) tally: Arc<TenantTally>,
+    /// What was admitted under this grant lasts no longer than this.
+    pub(super) stay: Arc<Stay>,
 }
 
 impl Grants {
@@ -221,8 +224,13 @@ impl Snapshot {
         next
     }
 
-    /// Returns the snapshot with grants changed; if `full`, what is not among them is gone.
-    pub(super) fn with_grants(&self, full: bool, changes: Vec<GrantChange>) -> Self {
+    /// Returns the snapshot with grants changed; if `full`, what is not among them is gone. With it
+    /// come the stays that are over then.
+    pub(super) fn with_grants(
+        &self,
+        full: bool,
+        changes: Vec<GrantChange>,
+    ) -> (Self, Vec<Arc<Stay>>) {
         let mut next = Self {
             routes: self.routes.clone(),
             grants: if full {
@@ -231,14 +239,26 @@ impl Snapshot {
                 self.grants.clone()
             },
         };
+        let mut ended = Vec::new();
         for change in changes {
-            let before = self
+            // Of two changes of one grant in one set, the second follows the first.
+            let before = next
                 .grants
                 .get(&change.application)
-                .and_then(|grants| grants.find(&change.version, &change.tenant));
+                .and_then(|grants| grants.find(&change.version, &change.tenant))
+                .or_else(|| self.find(&change.application, &change.version, &change.tenant));
+            let stay = before
+                .filter(|it| it.decision == GrantDecision::Admitted)
+                .map(|it| Arc::clone(&it.stay));
+            if let Some(stay) = &stay
+                && change.decision != GrantDecision::Admitted
+            {
+                ended.push(Arc::clone(stay));
+            }
             let grant = Grant {
                 decision: change.decision,
                 tally: before.map(|it| Arc::clone(&it.tally)).unwrap_or_default(),
+                stay: stay.unwrap_or_default(),
             };
             Arc::make_mut(next.grants.entry(change.application).or_default()).set(
                 change.tenant,
@@ -246,7 +266,35 @@ impl Snapshot {
                 grant,
             );
         }
-        next
+        if full {
+            ended.extend(self.forgotten_by(&next));
+        }
+        (next, ended)
+    }
+
+    fn find(
+        &self,
+        application: &ApplicationName,
+        version: &VersionName,
+        tenant: &TenantId,
+    ) -> Option<&Grant> {
+        self.grants.get(application)?.find(version, tenant)
+    }
+
+    /// Returns the stays of those whom this lets in and of whom the other knows nothing.
+    fn forgotten_by<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Arc<Stay>> + 'a {
+        let all = self.grants.iter().flat_map(|(application, grants)| {
+            let versions = grants.0.iter();
+            versions.flat_map(move |(version, tenants)| {
+                let tenants = tenants.iter();
+                tenants.map(move |(tenant, grant)| (application, version, tenant, grant))
+            })
+        });
+        all.filter(|(application, version, tenant, grant)| {
+            grant.decision == GrantDecision::Admitted
+                && other.find(application, version, tenant).is_none()
+        })
+        .map(|(_, _, _, grant)| Arc::clone(&grant.stay))
     }
 }
 
@@ -278,7 +326,7 @@ mod tests {
 
     #[test]
     fn changes_change_what_they_name_and_nothing_else() {
-        let first = Snapshot::default().with_grants(
+        let (first, _) = Snapshot::default().with_grants(
             true,
             vec![
                 change("aa", "1", IN),
@@ -286,7 +334,7 @@ mod tests {
                 change("aa", "2", IN),
             ],
         );
-        let second = first.with_grants(false, vec![change("aa", "1", OUT)]);
+        let (second, _) = first.with_grants(false, vec![change("aa", "1", OUT)]);
         assert_eq!(decision(&first, "aa", "1"), Some(IN));
         assert_eq!(decision(&second, "aa", "1"), Some(OUT));
         assert_eq!(decision(&second, "bb", "1"), Some(IN));
@@ -296,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_full_set_leaves_nothing_of_the_old_but_the_counts() {
-        let first = Snapshot::default()
+        let (first, _) = Snapshot::default()
             .with_grants(true, vec![change("aa", "1", IN), change("bb", "1", IN)]);
         let tally = |snapshot: &Snapshot| {
             let grants = Arc::clone(&snapshot.grants[&shop()]);
@@ -304,10 +352,42 @@ mod tests {
             Arc::clone(&grant.unwrap().tally)
         };
         tally(&first).requests.up();
-        let second = first.with_grants(true, vec![change("aa", "1", OUT)]);
+        let (second, _) = first.with_grants(true, vec![change("aa", "1", OUT)]);
         assert_eq!(decision(&second, "aa", "1"), Some(OUT));
         assert_eq!(decision(&second, "bb", "1"), None);
         assert_eq!(tally(&second).requests.get(), 1);
+    }
+
+    #[test]
+    fn a_stay_ends_with_the_grant_and_a_grant_that_comes_back_begins_another() {
+        let stay = |snapshot: &Snapshot, tenant: &str| {
+            let grant = snapshot.find(&shop(), &"1".parse().unwrap(), &tenant.parse().unwrap());
+            Arc::clone(&grant.unwrap().stay)
+        };
+        let both = vec![change("aa", "1", IN), change("bb", "1", IN)];
+        let (first, ended) = Snapshot::default().with_grants(true, both.clone());
+        assert!(ended.is_empty(), "nobody was let in before");
+        let (same, ended) = first.with_grants(true, both);
+        assert!(ended.is_empty(), "nothing has changed");
+        assert!(Arc::ptr_eq(&stay(&first, "aa"), &stay(&same, "aa")));
+
+        let (out, ended) = same.with_grants(false, vec![change("aa", "1", OUT)]);
+        assert!(Arc::ptr_eq(&ended[0], &stay(&first, "aa")));
+        assert_eq!(ended.len(), 1);
+        let (_, again) = out.with_grants(false, vec![change("aa", "1", OUT)]);
+        assert!(again.is_empty(), "what is over ends once");
+        let (back, _) = out.with_grants(false, vec![change("aa", "1", IN)]);
+        assert!(!Arc::ptr_eq(&stay(&back, "aa"), &stay(&first, "aa")));
+
+        let there_and_back = vec![change("bb", "1", OUT), change("bb", "1", IN)];
+        let (_, ended) = first.with_grants(false, there_and_back);
+        assert!(Arc::ptr_eq(&ended[0], &stay(&first, "bb")));
+        let (_, ended) = first.with_grants(true, vec![change("aa", "1", IN)]);
+        assert!(
+            Arc::ptr_eq(&ended[0], &stay(&first, "bb")),
+            "it is forgotten"
+        );
+        assert_eq!(ended.len(), 1);
     }
 
     #[test]
@@ -315,7 +395,7 @@ mod tests {
         let many = (0..1000)
             .map(|n| change(&format!("t{n}"), "1", IN))
             .collect();
-        let first = Snapshot::default().with_grants(true, many);
+        let (first, _) = Snapshot::default().with_grants(true, many);
         let second = first.with_route(&shop(), None);
         assert!(Arc::ptr_eq(&first.grants[&shop()], &second.grants[&shop()]));
     }

@@ -3,6 +3,7 @@
 mod ending;
 mod http1;
 mod leases;
+mod leaving;
 mod long_lived;
 mod out_of_use;
 mod overlap;

@@ -1,5 +1,6 @@
 //! A WebSocket's way through the gateway: bytes both ways, as they are, until one side ends it, it
-//! is asked to end in good order, its version's time to drain is over, or the gateway stops.
+//! is asked to end in good order, its version's time to drain is over, its tenant is no longer let
+//! in, or the gateway stops.
 
 use std::{
     io,
@@ -18,7 +19,8 @@ use uuid::Uuid;
 
 use super::{
     flight::Flight,
-    frames::{Frames, Speaker, restart_for_user, restart_for_version},
+    frames::{Farewell, Frames, Speaker, close_for_user, close_for_version},
+    stay::overstayed,
 };
 
 /// How long both sides have to end what the gateway has closed.
@@ -46,16 +48,21 @@ pub(super) async fn carry(
 ) {
     flight.upgrade();
     let place = flight.lasting();
-    let cut = flight.cut();
+    let (cut, over) = (flight.cut(), flight.over());
+    let asked = Asked {
+        to_move: place.asked(),
+        to_leave: &over,
+    };
     let tunnel = async {
         let (user, version) = tokio::try_join!(user, version)?;
         let (user, version) = (TokioIo::new(user), TokioIo::new(version));
-        Ok::<_, hyper::Error>(relay(user, version, place.asked()).await)
+        Ok::<_, hyper::Error>(relay(user, version, asked).await)
     };
     let ended = tokio::select! {
         biased;
         () = cut.cancelled() => Ok(End::ByItself),
         () = stop.cancelled() => Ok(End::ByItself),
+        () = overstayed(&over) => Ok(End::ByItself),
         ended = tunnel => ended,
     };
     match ended {
@@ -67,16 +74,45 @@ pub(super) async fn carry(
     drop(flight);
 }
 
+/// What asks a WebSocket to end in good order.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// Its version leaves, and it is its turn.
+    to_move: &'a CancellationToken,
+    /// Its tenant is no longer let in.
+    to_leave: &'a CancellationToken,
+}
+
+impl Asked<'_> {
+    /// Waits until it is asked.
+    async fn come(&self) {
+        tokio::select! {
+            () = self.to_move.cancelled() => {}
+            () = self.to_leave.cancelled() => {}
+        }
+    }
+
+    /// Returns how it is to be closed, if it is to be.
+    fn farewell(&self) -> Option<Farewell> {
+        // Who is not let in is not to come back, whatever else there is.
+        if self.to_leave.is_cancelled() {
+            Some(Farewell::Refused)
+        } else {
+            self.to_move.is_cancelled().then_some(Farewell::Restart)
+        }
+    }
+}
+
 /// How the version's words to the user ended.
 enum Said {
     /// The version has no more to say.
     All,
-    /// The gateway was asked to end it, and a message has just ended.
-    Enough,
+    /// The gateway was asked to end it so, and a message has just ended.
+    Enough(Farewell),
 }
 
 /// Carries bytes until both sides have ended, orderly or not, or until `asked`.
-async fn relay<U, V>(user: U, version: V, asked: &CancellationToken) -> End
+async fn relay<U, V>(user: U, version: V, asked: Asked<'_>) -> End
 where
     U: AsyncRead + AsyncWrite,
     V: AsyncRead + AsyncWrite,
@@ -88,7 +124,7 @@ where
         frames: Frames::new(Speaker::User),
         whole: true,
     };
-    {
+    let farewell = {
         let upward = up.run(&mut from_user, &mut to_version, &closing);
         let mut upward = std::pin::pin!(upward);
         let mut heard = false;
@@ -106,7 +142,7 @@ where
                 }
             }
         };
-        match said {
+        let farewell = match said {
             Err(_) => return End::ByItself,
             Ok(Said::All) => {
                 if !heard {
@@ -114,10 +150,10 @@ where
                 }
                 return End::ByItself;
             }
-            Ok(Said::Enough) => {}
-        }
+            Ok(Said::Enough(farewell)) => farewell,
+        };
         closing.said.cancel();
-        if send(&mut to_user, &restart_for_user()).await.is_err() {
+        if send(&mut to_user, &close_for_user(farewell)).await.is_err() {
             return End::ByItself;
         }
         // The user's own Close goes on to the version, which answers it to nobody.
@@ -135,10 +171,11 @@ where
         timeout(CLOSE_WAIT, async { tokio::join!(answer, rest) })
             .await
             .ok();
-    }
+        farewell
+    };
     if up.whole && up.frames.at_rest() && !up.frames.closed() {
         let key: [u8; 16] = *Uuid::new_v4().as_bytes();
-        let close = restart_for_version([key[0], key[1], key[2], key[3]]);
+        let close = close_for_version(farewell, [key[0], key[1], key[2], key[3]]);
         timeout(LAST_WORDS, send(&mut to_version, &close))
             .await
             .ok();
@@ -196,7 +233,7 @@ impl Up {
 async fn down(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    asked: &CancellationToken,
+    asked: Asked<'_>,
     closing: &Closing,
 ) -> io::Result<Said> {
     let mut frames = Frames::new(Speaker::Version);
@@ -207,10 +244,10 @@ async fn down(
     loop {
         let read = tokio::select! {
             biased;
-            () = asked.cancelled(), if may_end(&frames) => {
+            () = asked.come(), if may_end(&frames) => {
                 // The user's frames may have been lost since.
-                if may_end(&frames) {
-                    return Ok(Said::Enough);
+                if let Some(farewell) = asked.farewell().filter(|_| may_end(&frames)) {
+                    return Ok(Said::Enough(farewell));
                 }
                 continue;
             }
@@ -222,10 +259,11 @@ async fn down(
         }
         let mut rest = &piece[..read];
         while !rest.is_empty() {
-            if asked.is_cancelled() && may_end(&frames) {
-                return Ok(Said::Enough);
+            let farewell = asked.farewell();
+            if let Some(farewell) = farewell.filter(|_| may_end(&frames)) {
+                return Ok(Said::Enough(farewell));
             }
-            let taken = if asked.is_cancelled() {
+            let taken = if farewell.is_some() {
                 frames.follow_to_rest(rest)
             } else {
                 frames.follow(rest);

@@ -199,11 +199,17 @@ fn headers_that_are_not_legal_are_not_followed() {
 
 #[test]
 fn our_close_frames_are_what_each_side_wants() {
-    let (user, version) = (restart_for_user(), restart_for_version([9, 8, 7, 6]));
-    for (bytes, speaker, role) in [
-        (user, Speaker::Version, Role::Client),
-        (version, Speaker::User, Role::Server),
-    ] {
+    let restart = (Farewell::Restart, CloseCode::Restart, "service restart");
+    let refused = (Farewell::Refused, CloseCode::Policy, "access ended");
+    let user = |farewell| (close_for_user(farewell), Speaker::Version, Role::Client);
+    let version = |farewell| {
+        let bytes = close_for_version(farewell, [9, 8, 7, 6]);
+        (bytes, Speaker::User, Role::Server)
+    };
+    for ((_, code, reason), (bytes, speaker, role)) in [restart, refused]
+        .into_iter()
+        .flat_map(|it| [(it, user(it.0)), (it, version(it.0))])
+    {
         let mut frames = Frames::new(speaker);
         frames.follow(&bytes[..bytes.len() - 1]);
         assert!(!frames.closed());
@@ -213,7 +219,7 @@ fn our_close_frames_are_what_each_side_wants() {
         let Ok(Message::Close(Some(close))) = socket.read() else {
             panic!("{bytes:?} is not a Close frame")
         };
-        assert_eq!(close.code, CloseCode::Restart);
-        assert_eq!(close.reason.as_str(), "service restart");
+        assert_eq!(close.code, code);
+        assert_eq!(close.reason.as_str(), reason);
     }
 }

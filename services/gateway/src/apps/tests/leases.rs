@@ -229,8 +229,8 @@ fn ask_while_leases_end(
             let floor = newest.load(Ordering::SeqCst);
             let (snapshot, now) = look(&plane);
             match admit(&snapshot, &head, now) {
-                Admission::Forward { serving, .. } => {
-                    if Flight::enter(serving, &request_id, &line).is_some() {
+                Admission::Forward { serving, grant } => {
+                    if Flight::enter(serving, grant, &request_id, &line).is_some() {
                         admitted.fetch_add(1, Ordering::SeqCst);
                         let generation = serving.generation.unwrap().get();
                         stale.fetch_add(u64::from(generation < floor), Ordering::SeqCst);

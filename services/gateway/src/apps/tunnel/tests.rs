@@ -20,7 +20,14 @@ fn start() -> World {
     let asked = CancellationToken::new();
     let token = asked.clone();
     let mut relaying = JoinSet::new();
-    relaying.spawn(async move { relay(users_end, versions_end, &token).await });
+    relaying.spawn(async move {
+        let never = CancellationToken::new();
+        let asked = Asked {
+            to_move: &token,
+            to_leave: &never,
+        };
+        relay(users_end, versions_end, asked).await
+    });
     World {
         user,
         version,
@@ -60,9 +67,9 @@ async fn a_message_under_way_is_let_pass_before_the_close() {
         .write_all(&[&LAST[3..], FIRST].concat())
         .await
         .unwrap();
-    let expected = [&LAST[3..], &restart_for_user()].concat();
+    let expected = [&LAST[3..], &close_for_user(Farewell::Restart)].concat();
     assert_eq!(read(&mut world.user, expected.len()).await, expected);
-    let answer = restart_for_version([1, 2, 3, 4]);
+    let answer = close_for_version(Farewell::Restart, [1, 2, 3, 4]);
     world.user.write_all(&answer).await.unwrap();
     assert_eq!(read(&mut world.version, answer.len()).await, answer);
     assert_eq!(world.version.read(&mut [0; 1]).await.unwrap(), 0);
@@ -76,7 +83,7 @@ async fn a_user_who_does_not_answer_the_close_is_not_waited_for_long() {
     let mut world = start();
     let began = tokio::time::Instant::now();
     world.asked.cancel();
-    let close = restart_for_user();
+    let close = close_for_user(Farewell::Restart);
     assert_eq!(read(&mut world.user, close.len()).await, close);
     assert_eq!(ended(&mut world.relaying).await, End::InOrder);
     assert_eq!(began.elapsed(), CLOSE_WAIT);
