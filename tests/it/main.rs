@@ -7,6 +7,7 @@ mod cutting;
 mod demonstrating;
 mod denying;
 mod dying;
+mod filling;
 mod killing;
 mod proving_simulation;
 mod racing;

@@ -5,6 +5,7 @@
 mod faults;
 mod figures;
 mod storm;
+mod trap;
 
 use std::{
     fs::File,
@@ -18,8 +19,11 @@ use proto::catalog::v1::{Switch, SwitchState};
 use runtime::CancellationToken;
 use tonic::Code;
 
-pub use self::figures::Figures;
 use self::{faults::Faults, figures::Notes};
+pub use self::{
+    figures::Figures,
+    trap::{CAUGHT, Seen, spring},
+};
 use crate::{
     api::{Api, Confirm, has_ended},
     consent_page::{Choice, decide},
@@ -56,8 +60,6 @@ pub struct Options {
     pub faults: bool,
     /// Decides what is broken when.
     pub seed: u64,
-    /// The bug that the services start with.
-    pub plant: Option<String>,
     /// Where the history is written.
     pub history: PathBuf,
 }
@@ -68,7 +70,7 @@ pub struct Options {
 /// When the installation does not go on. What clients saw that should not be is no error here: it
 /// is in the figures.
 pub async fn prove(options: &Options, tell: &(dyn Fn(&str) + Sync)) -> Result<Figures> {
-    let mut plan = Plan {
+    let plan = Plan {
         catalogs: match options.database {
             Database::Sqlite => 1,
             Database::Postgres => 2,
@@ -77,10 +79,6 @@ pub async fn prove(options: &Options, tell: &(dyn Fn(&str) + Sync)) -> Result<Fi
         own_server: true,
         ..Plan::new(options.database, GATEWAYS)
     };
-    if let Some(bug) = &options.plant {
-        plan.environment
-            .push(("SWITCHOVER_PLANT".to_owned(), bug.clone()));
-    }
     let mut world = World::start_as(plan).await?;
     match acts(&mut world, options, tell).await {
         Ok(figures) => Ok(figures),

@@ -173,6 +173,7 @@ impl Unserved {
 /// Load that is being sent.
 #[derive(Debug)]
 pub struct Load {
+    doors: Vec<Door>,
     start: Instant,
     stop: CancellationToken,
     clients: JoinSet<Record>,
@@ -183,27 +184,40 @@ impl Load {
     /// and through one gateway in turn.
     #[must_use]
     pub fn start(doors: &[Door], users: &[Users], clients: u32, rate: u32) -> Self {
-        let start = Instant::now();
-        let stop = CancellationToken::new();
+        let mut load = Self {
+            doors: doors.to_vec(),
+            start: Instant::now(),
+            stop: CancellationToken::new(),
+            clients: JoinSet::new(),
+        };
         let period = Duration::from_secs(1) * clients / rate;
-        let mut set = JoinSet::new();
         for index in 0..clients {
-            let client = Client {
-                doors: doors.to_vec(),
-                door: index as usize % doors.len(),
-                users: users[index as usize / doors.len() % users.len()].clone(),
-                start,
-                connection: None,
-                record: Record::default(),
-            };
-            let first = start + period * index / clients;
-            set.spawn(client.run(first, period, stop.clone()));
+            let users = &users[index as usize / doors.len() % users.len()];
+            let first = load.start + period * index / clients;
+            load.client(index as usize % doors.len(), users, first, period);
         }
-        Self {
-            start,
-            stop,
-            clients: set,
+        load
+    }
+
+    /// Adds one client for each of these users, who comes only now, through one gateway, and sends a
+    /// request every `period`.
+    pub fn join(&mut self, gateway: usize, users: &[Users], period: Duration) {
+        for users in users {
+            self.client(gateway, users, Instant::now(), period);
         }
+    }
+
+    fn client(&mut self, door: usize, users: &Users, first: Instant, period: Duration) {
+        let client = Client {
+            doors: self.doors.clone(),
+            door,
+            users: users.clone(),
+            start: self.start,
+            connection: None,
+            record: Record::default(),
+        };
+        self.clients
+            .spawn(client.run(first, period, self.stop.clone()));
     }
 
     /// Returns the present time on the clock of the record.

@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::process::{Child, Command};
 
 /// How to start a process, and the process while it runs.
@@ -46,6 +46,37 @@ impl Process {
             Some(value) => drop(self.variables.insert(name.to_owned(), value.to_owned())),
             None => drop(self.variables.remove(name)),
         }
+    }
+
+    /// Lets it outlive, from its next start on, that its files may not grow: a write then fails as on
+    /// a full disk, where otherwise a signal would end it.
+    pub fn outlive_limits(&mut self) {
+        let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        let program = std::mem::replace(&mut self.program, PathBuf::from("/bin/sh"));
+        let before = [
+            "-c".to_owned(),
+            script.to_owned(),
+            program.display().to_string(),
+        ];
+        self.arguments.splice(0..0, before);
+    }
+
+    /// Sets how long its files may become, in bytes; `None` is without a limit.
+    ///
+    /// # Errors
+    /// When it does not run, or `prlimit` is not there.
+    pub async fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let id = self.child.as_ref().and_then(Child::id);
+        let id = id.with_context(|| format!("{} does not run", self.name))?;
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        // The soft limit only: it can be taken back.
+        let done = Command::new("prlimit")
+            .args([&format!("--pid={id}"), &format!("--fsize={limit}:")])
+            .status()
+            .await
+            .context("prlimit, of util-linux")?;
+        ensure!(done.success(), "{} could not be limited", self.name);
+        Ok(())
     }
 
     /// Starts it. It dies with the test.

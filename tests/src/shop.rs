@@ -1,6 +1,7 @@
 //! The application that most tests act on.
 
 use anyhow::Result;
+use proto::catalog::v1::SwitchPolicy;
 
 use crate::{api::Confirm, load::Users, world::World};
 
@@ -10,9 +11,19 @@ use crate::{api::Confirm, load::Users, world::World};
 /// # Errors
 /// When anything of it is refused.
 pub async fn open(world: &mut World, tenants: &[&str]) -> Result<()> {
+    open_as(world, tenants, SwitchPolicy::default()).await
+}
+
+/// Brings up `shop` as [`open`] does, with a policy from before its first activation: how it treats
+/// gateways that are not heard can be said only then.
+///
+/// # Errors
+/// When anything of it is refused.
+pub async fn open_as(world: &mut World, tenants: &[&str], policy: SwitchPolicy) -> Result<()> {
     let urls = (world.upstream("1.0").await?, world.upstream("2.0").await?);
     let api = world.api.clone();
     api.create_application("shop", "Shop").await?;
+    api.set_policy("shop", policy).await?;
     api.create_version("shop", "1.0", &urls.0, &[]).await?;
     api.create_version("shop", "2.0", &urls.1, &["orders.read"])
         .await?;

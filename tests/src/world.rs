@@ -339,6 +339,28 @@ impl World {
         self.service(part).process.signal("CONT").await
     }
 
+    /// Starts a process anew so that its disk can be filled. It prints nothing from then on, as what
+    /// it prints is a file too.
+    ///
+    /// # Errors
+    /// When it does not run or does not come up.
+    pub async fn prepare_to_fill(&mut self, part: Part) -> Result<()> {
+        self.kill(part).await?;
+        self.set_variable(part, "SWITCHOVER_LOG", Some("off"));
+        self.service(part).process.outlive_limits();
+        self.restart(part).await
+    }
+
+    /// Fills the disk of a process that was prepared for it, or makes room: nothing that it writes to
+    /// a file succeeds until then.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn fill_disk(&mut self, part: Part, full: bool) -> Result<()> {
+        let limit = full.then_some(0);
+        self.service(part).process.limit_files(limit).await
+    }
+
     /// Waits until a process has ended by itself, and marks a gateway as down.
     ///
     /// # Errors

@@ -114,7 +114,8 @@ pub(super) async fn wires(
 fn whom(part: Part) -> Whom {
     match part {
         Part::Gateway(index) => Whom::Gateway(index),
-        Part::Catalog | Part::Replica(_) | Part::Provisioning | Part::Notification => Whom::All,
+        Part::Catalog | Part::Replica(_) | Part::Provisioning => Whom::All,
+        Part::Notification => Whom::Nobody,
     }
 }
 
