@@ -62,7 +62,7 @@ pub const FOUND: [(Plant, u64); 12] = [
     (Plant::LeaseFlagNotClock, 11),
     (Plant::FenceWithoutWait, 2),
     (Plant::BootBeforeSyncFenced, 2),
-    (Plant::HoldTimeoutFallsBack, 6),
+    (Plant::HoldTimeoutFallsBack, 36),
     (Plant::RouteCachedPerConnection, 1),
     (Plant::EvictLive, 10),
     (Plant::DenyAnsweredWhenRecorded, 7),
