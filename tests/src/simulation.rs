@@ -10,11 +10,14 @@
 
 mod check;
 mod faults;
+mod guest;
 mod hosts;
 mod network;
 mod operator;
+mod relay;
 mod trace;
 mod users;
+mod world;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -31,21 +34,39 @@ use network::Turmoil;
 use operator::{Deeds, Stage};
 use trace::Trace;
 use users::Record;
+use world::World;
 
 /// One step of the simulation.
 const TICK: Duration = Duration::from_millis(5);
 /// The longest that a message takes unless the network is slow.
 const LATENCY_MAX: Duration = Duration::from_millis(12);
+/// The longest that a gateway stays away that started again while nobody noticed that it had ended.
+const BACK_MAX: Duration = Duration::from_secs(25);
+/// How often the promises are compared with what has happened so far.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long things go wrong.
-const TROUBLE: Duration = Duration::from_secs(10);
+const TROUBLE: Duration = Duration::from_secs(12);
 /// How long setting up may take, and how long the last switches may take once all is mended: the
 /// longest that a lost connection goes unnoticed, a release is waited for, and a drain.
 const SET_UP_MAX: Duration = Duration::from_secs(20);
 const HEALING_MAX: Duration = Duration::from_secs(150);
 
-/// The bugs that seeds find when they are planted. Others need what is not simulated: a restored
-/// backup, two transactions at once, two threads.
-pub const FOUND: [Plant; 2] = [Plant::QuorumInsteadOfAll, Plant::HoldNotPersisted];
+/// The bugs that seeds find when they are planted, each with one that does. Others need what is not
+/// simulated: a restored backup, two transactions at once, the links of mails.
+pub const FOUND: [(Plant, u64); 12] = [
+    (Plant::QuorumInsteadOfAll, 1),
+    (Plant::AckBeforeFlip, 1),
+    (Plant::HoldNotPersisted, 6),
+    (Plant::StaleStateApplied, 1),
+    (Plant::AckNotBoundToRev, 1),
+    (Plant::LeaseFlagNotClock, 11),
+    (Plant::FenceWithoutWait, 2),
+    (Plant::BootBeforeSyncFenced, 2),
+    (Plant::HoldTimeoutFallsBack, 36),
+    (Plant::RouteCachedPerConnection, 1),
+    (Plant::EvictLive, 10),
+    (Plant::DenyAnsweredWhenRecorded, 7),
+];
 
 /// Plants a bug and runs seeds, from `from` on and `most` of them, until one goes wrong; takes the
 /// bug out again. Returns the first that did. Must not run beside other seeds in this process.
@@ -144,6 +165,7 @@ fn same_beginning() {
 
 struct Run<'a> {
     seed: u64,
+    world: World,
     sim: Sim<'a>,
     trace: Trace,
     faults: Faults,
@@ -175,6 +197,7 @@ impl Run<'_> {
         let addresses: BTreeMap<_, _> =
             names.map(|name| (name.clone(), sim.lookup(name))).collect();
         let site = Arc::new(Site::new(seed, folder.to_owned(), addresses));
+        let world = site.world;
         let record = Record::default();
         let (stage, deeds) = (
             watch::Sender::new(Stage::SettingUp),
@@ -201,18 +224,24 @@ impl Run<'_> {
         }
         {
             let (site, fleet, record) = (site.clone(), gateways.clone(), record.clone());
+            let trace = trace.clone();
             let (stage, deeds) = (stage.clone(), deeds.clone());
             sim.host("people", move || {
                 let told = stage.subscribe();
                 let users = users::run(site.clone(), fleet.clone(), record.clone(), told);
                 let operator =
                     operator::run(site.clone(), fleet.len(), stage.clone(), deeds.clone());
-                forever(async { futures::try_join!(users, operator).map(|(never, _)| never) })
+                let told = stage.subscribe();
+                let guest = guest::run(site.clone(), record.clone(), trace.clone(), told);
+                forever(async {
+                    futures::try_join!(users, guest, operator).map(|(never, ..)| never)
+                })
             });
         }
         let faults = Faults::new(site, network, gateways.clone());
         Self {
             seed,
+            world,
             sim,
             trace,
             faults,
@@ -226,10 +255,12 @@ impl Run<'_> {
 
     fn finish(mut self) -> Outcome {
         if self.until("the shop to be set up", SET_UP_MAX, Stage::Switching) {
-            let end = self.trace.now() + millis(TROUBLE);
+            let long = self.world.long_outage || self.world.fenced;
+            let trouble = if long { TROUBLE * 2 } else { TROUBLE };
+            let end = self.trace.now() + millis(trouble);
             while self.wrong.is_empty() && self.trace.now() < end {
                 // Every eighth seed is calm: nothing goes wrong, and so no request fails.
-                if !calm(self.seed) {
+                if !self.world.calm {
                     self.faults.step(&mut self.sim, &self.trace);
                 }
                 self.tick();
@@ -239,22 +270,22 @@ impl Run<'_> {
             self.stage.send_replace(Stage::Healed);
             if self.wrong.is_empty() {
                 self.until("a switch after all was mended", HEALING_MAX, Stage::Done);
-                // Time for what is drained, and for users to see the last generation.
-                let end = self.trace.now() + 2_000;
-                while self.wrong.is_empty() && self.trace.now() < end {
-                    self.tick();
+                // Time for what is drained, and for users to see the last generation everywhere: one
+                // that the last switch went on without comes back by itself.
+                let begun = self.trace.now();
+                let (least, longest) = (begun + 2_000, begun + millis(BACK_MAX));
+                while self.wrong.is_empty()
+                    && (self.trace.now() < least
+                        || self.trace.now() < longest
+                            && !self.judge(|promises| promises.unserved()).is_empty())
+                {
+                    (0..20).for_each(|_| self.tick());
                 }
             }
         }
         let deeds = *self.deeds.borrow();
         if self.wrong.is_empty() {
-            let promises = check::Promises {
-                entries: &self.trace.entries(),
-                seens: &self.record.seens(),
-                gateways: &self.gateways,
-                calm: calm(self.seed),
-            };
-            self.wrong = promises.broken();
+            self.wrong = self.judge(|promises| promises.broken_at_last());
         }
         let entries = self.trace.entries();
         let seens = self.record.seens();
@@ -287,17 +318,25 @@ impl Run<'_> {
         false
     }
 
+    /// Compares what was said and seen with what was promised.
+    fn judge(&self, broken: impl FnOnce(&check::Promises<'_>) -> Vec<String>) -> Vec<String> {
+        broken(&check::Promises {
+            entries: &self.trace.entries(),
+            seens: &self.record.seens(),
+            gateways: &self.gateways,
+            world: self.world,
+        })
+    }
+
     fn tick(&mut self) {
         self.trace.set_now(millis(self.sim.elapsed()));
+        if self.trace.now().is_multiple_of(millis(LOOK)) && self.wrong.is_empty() {
+            self.wrong = self.judge(|promises| promises.broken());
+        }
         if let Err(error) = self.sim.step() {
             self.wrong.push(format!("a host failed: {error}"));
         }
     }
-}
-
-/// Tells whether nothing goes wrong in a seed.
-fn calm(seed: u64) -> bool {
-    seed.is_multiple_of(8)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -31,6 +31,8 @@ enum Kind {
 #[derive(Debug)]
 struct Following {
     began: tokio::time::Instant,
+    /// How fast monotonic time passes, in thousandths of the runtime's.
+    permille: u32,
     /// The wall time when it began, in microseconds since 1970; moves when the clock is stepped.
     wall: std::sync::atomic::AtomicI64,
     chance: AtomicU64,
@@ -62,11 +64,13 @@ impl Clock {
     }
 
     /// A clock that follows the time of the runtime in which it is made and used. It begins at
-    /// `wall`, with the chance that follows from `seed`.
+    /// `wall`, with the chance that follows from `seed`; its monotonic time passes at `permille`
+    /// thousandths of the runtime's rate.
     #[cfg(feature = "faults")]
-    pub fn following(wall: Timestamp, seed: u64) -> Self {
+    pub fn following(wall: Timestamp, seed: u64, permille: u32) -> Self {
         Self(Kind::Following(Arc::new(Following {
             began: tokio::time::Instant::now(),
+            permille,
             wall: wall.as_microsecond().into(),
             chance: AtomicU64::new(seed),
         })))
@@ -106,7 +110,7 @@ impl Clock {
             Kind::Real { start } => start.elapsed(),
             Kind::Simulated(simulated) => simulated.now.borrow().0,
             #[cfg(feature = "faults")]
-            Kind::Following(following) => following.began.elapsed(),
+            Kind::Following(following) => following.began.elapsed() * following.permille / 1000,
         }
     }
 
@@ -152,6 +156,11 @@ impl Clock {
             #[cfg(feature = "faults")]
             Kind::Following(_) => None,
         }
+    }
+
+    /// Tells whether it is the system's.
+    pub fn is_real(&self) -> bool {
+        matches!(self.0, Kind::Real { .. })
     }
 
     /// Follows the moves of a simulated clock; none for a real one.

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use runtime::fault::Plant;
 use serde::{Deserialize, Serialize};
 use tests::simulation::{self, Outcome};
 
@@ -22,9 +23,13 @@ struct Arguments {
     /// How many run at a time, each in a process of its own.
     #[arg(long, default_value_t = 2)]
     processes: u64,
-    /// Plants bugs, each to be found within so many seeds, in place of proving that there are none.
+    /// Plants bugs, each to be found within so many seeds from one on that is known to find it, in place
+    /// of proving that there are none.
     #[arg(long)]
     plants: bool,
+    /// Plants this bug alone, to be found within so many seeds from the first one on.
+    #[arg(long, value_parser = bug)]
+    plant: Option<Plant>,
     /// Shows all that was said.
     #[arg(long)]
     story: bool,
@@ -48,8 +53,11 @@ struct Figures {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(bug) = arguments.plant {
+        return find_plants(&arguments, &[(bug, arguments.from)]);
+    }
     if arguments.plants {
-        return find_plants(&arguments);
+        return find_plants(&arguments, &simulation::FOUND);
     }
     let figures = if arguments.processes > 1 {
         shared_out(&arguments)?
@@ -123,18 +131,34 @@ struct Found {
     caught: u64,
 }
 
-fn find_plants(arguments: &Arguments) -> Result<()> {
+/// Reads the name of a bug.
+fn bug(name: &str) -> Result<Plant, String> {
+    let bug = Plant::ALL
+        .into_iter()
+        .find(|bug| format!("{bug:?}") == name);
+    bug.ok_or_else(|| {
+        let names: Vec<_> = Plant::ALL.iter().map(|bug| format!("{bug:?}")).collect();
+        format!("is none of {}", names.join(", "))
+    })
+}
+
+fn find_plants(arguments: &Arguments, bugs: &[(Plant, u64)]) -> Result<()> {
     let mut figures = Found {
         planted: 0,
         caught: 0,
     };
-    for bug in simulation::FOUND {
-        let found = simulation::find(bug, arguments.from, arguments.seeds)?;
+    for &(bug, from) in bugs {
+        let found = simulation::find(bug, from, arguments.seeds)?;
         let mut out = std::io::stdout().lock();
         figures.planted += 1;
         match found {
-            Some(Outcome { seed, wrong, .. }) => {
+            Some(Outcome {
+                seed, wrong, story, ..
+            }) => {
                 figures.caught += 1;
+                for line in story.iter().filter(|_| arguments.story) {
+                    writeln!(out, "{line}")?;
+                }
                 writeln!(out, "{bug:?}: found by seed {seed}: {}", wrong.join("; "))?;
             }
             None => writeln!(out, "{bug:?}: NOT found by {} seeds", arguments.seeds)?,

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{trace::Entry, users::Seens};
-use crate::load::Record;
+use super::{guest, trace::Entry, users::Seens, world::World};
+use crate::load::{Decision, Record};
 
 /// What there is to judge by.
 pub(super) struct Promises<'a> {
     pub(super) entries: &'a [Entry],
     pub(super) seens: &'a Seens,
     pub(super) gateways: &'a [String],
-    /// Whether nothing went wrong.
-    pub(super) calm: bool,
+    /// What kind of world it was.
+    pub(super) world: World,
 }
 
 /// A step of the simulation, in microseconds: hosts act one after the other within it.
@@ -22,27 +22,52 @@ pub(super) struct Promises<'a> {
 const STEP: u64 = super::TICK.as_micros() as u64;
 
 impl Promises<'_> {
-    /// Returns what was not kept.
+    /// Returns what was not kept so far: at no time may any of it be.
     pub(super) fn broken(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         self.one_register(&mut wrong);
         self.one_version_a_generation(&mut wrong);
         self.commits(&mut wrong);
-        self.nothing_failed(&mut wrong);
-        self.everybody_serves_the_last(&mut wrong);
+        self.held_is_held(&mut wrong);
         wrong
     }
 
-    /// I2.
+    /// Returns what was not kept when all has ended.
+    pub(super) fn broken_at_last(&self) -> Vec<String> {
+        let mut wrong = self.broken();
+        self.nothing_failed(&mut wrong);
+        wrong.extend(self.unserved());
+        wrong
+    }
+
+    /// I2 and I17.
     fn one_register(&self, wrong: &mut Vec<String>) {
         let record = Record {
             served: self.seens.served.clone(),
             unserved: Vec::new(),
         };
-        let verdict = record.history(&[]).check(1);
+        // What is denied for a switch that is given up is as it was before.
+        let ended = self.entries.iter().filter(|entry| {
+            entry.field("to") == "failed"
+                || entry.field("to") == "settling" && entry.field("from") != "draining"
+        });
+        let given_up = ended.map(|entry| Decision {
+            at: entry.at * 1_000 + STEP,
+            tenant: guest::NUMBER,
+            version: guest::DENIED,
+            denies: false,
+        });
+        let decisions: Vec<_> = self
+            .seens
+            .decisions
+            .iter()
+            .copied()
+            .chain(given_up)
+            .collect();
+        let verdict = record.history(&decisions).check(1);
         wrong.extend(verdict.found.first().map(|first| {
             let count = verdict.contradictions;
-            format!("I2: {count} contradictions, the first: {}", first)
+            format!("I2, I17: {count} contradictions, the first: {first}")
         }));
     }
 
@@ -108,15 +133,45 @@ impl Promises<'_> {
         let all = held
             .values()
             .any(|hosts| self.gateways.iter().all(|it| hosts.contains(it.as_str())));
-        if !all {
+        // Where gateways are fenced, switches go on without those whose leases have run out.
+        let fenced = self.world.fenced && before.iter().any(|entry| entry.field("to") == "fencing");
+        if !all && !fenced {
             wrong.push(format!("I12: {switch} was committed, and held: {held:?}"));
+        }
+    }
+
+    /// I10: a gateway that has said *held* answers nothing from a version until it can have heard how
+    /// the hold ended.
+    fn held_is_held(&self, wrong: &mut Vec<String>) {
+        for (index, entry) in self.entries.iter().enumerate() {
+            if entry.field("report") != "Held" {
+                continue;
+            }
+            let switch = entry.field("switch.name");
+            // What is said to a hold may be said again after it.
+            let ended = self
+                .entries
+                .iter()
+                .find(|it| it.field("from") == "holding" && it.field("switch.name") == switch);
+            let held = entry.at * 1_000 + STEP;
+            let ended = ended.map_or(u64::MAX, |ended| ended.at * 1_000);
+            let mut seens = self.seens.served.iter().zip(&self.seens.doors);
+            let early = seens.find(|(seen, door)| {
+                **door == entry.host && seen.sent > held && seen.answered < ended
+            });
+            wrong.extend(early.map(|(seen, door)| {
+                format!(
+                    "I10: {door} has said by {held} µs (entry {index}) that it holds, and a request sent at {} µs was answered by generation {} before the hold ended",
+                    seen.sent, seen.generation
+                )
+            }));
         }
     }
 
     /// I4, where nothing but the switches could be the reason.
     fn nothing_failed(&self, wrong: &mut Vec<String>) {
         let failed = &self.seens.failed;
-        if self.calm && !failed.is_empty() {
+        if self.world.calm && !failed.is_empty() {
             wrong.push(format!(
                 "I4: requests failed though nothing went wrong: {failed:?}"
             ));
@@ -124,7 +179,8 @@ impl Promises<'_> {
     }
 
     /// I8, and that all this was about something: the last generation is served by every gateway.
-    fn everybody_serves_the_last(&self, wrong: &mut Vec<String>) {
+    pub(super) fn unserved(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
         let last = self.seens.served.iter().map(|seen| seen.generation).max();
         for gateway in self.gateways {
             let serves = self
@@ -139,5 +195,6 @@ impl Promises<'_> {
                 ));
             }
         }
+        wrong
     }
 }

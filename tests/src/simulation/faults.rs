@@ -19,8 +19,16 @@ enum Fault {
     Crash(String),
     /// A gateway loses power, starts again at once, and reaches no catalog for a while.
     CrashCutOff(String),
+    /// A gateway stays away while switches go on, starts again, and reaches no catalog for a while.
+    Away(String),
+    /// A gateway that was away runs again, still cut off.
+    BackCutOff(String),
     /// All catalogs lose power at once.
     Blackout,
+    /// All catalogs stay away for longer than a request is held.
+    Outage,
+    /// Nothing passes between a gateway and any catalog.
+    CutOff(String),
     /// Nothing passes between two hosts; what is under way is lost.
     Partition(String, String),
     /// Nothing passes in one direction.
@@ -45,12 +53,17 @@ enum When {
 }
 
 /// Sentences of the services right after which a fault hurts most.
-const MOMENTS: [&str; 4] = [
+const MOMENTS: [&str; 6] = [
     "report=Ready",
+    "to=preparing",
+    "a tenant has denied",
     "report=Held",
     "another version is active",
     "a switch goes on",
 ];
+
+/// How long the long outage is, in milliseconds.
+const OUTAGE: u64 = 19_000;
 
 /// What goes wrong in one seed.
 pub(super) struct Faults {
@@ -63,12 +76,15 @@ pub(super) struct Faults {
     since: (u64, usize),
     /// What is to be mended, and when.
     mends: Vec<(u64, Fault)>,
+    /// Whether the long outage is still to come.
+    outage: bool,
     pub(super) done: u64,
 }
 
 impl Faults {
     pub(super) fn new(site: Arc<Site>, network: Arc<Turmoil>, gateways: Vec<String>) -> Self {
         let chance = StdRng::seed_from_u64(site.seed ^ 0xfa17);
+        let outage = site.world.long_outage;
         Self {
             site,
             network,
@@ -77,6 +93,7 @@ impl Faults {
             next: None,
             since: (0, 0),
             mends: Vec::new(),
+            outage,
             done: 0,
         }
     }
@@ -87,11 +104,19 @@ impl Faults {
         let (due, left): (Vec<_>, Vec<_>) = self.mends.drain(..).partition(|(at, _)| *at <= now);
         self.mends = left;
         for (_, fault) in due {
-            self.mend(sim, trace, &fault);
+            self.mend(sim, trace, &fault, true);
         }
         let Some((when, fault)) = self.next.take() else {
             self.since = (now, trace.entries().len());
-            let next = (self.draw_when(), self.draw_fault());
+            let next = if std::mem::take(&mut self.outage) {
+                (When::Said("report=Held", 0), Fault::Outage)
+            } else if self.site.world.crashes && self.chance.random_bool(0.5) {
+                let gateway =
+                    self.gateways[self.chance.random_range(0..self.gateways.len())].clone();
+                (When::Said("report=Held", 0), Fault::CrashCutOff(gateway))
+            } else {
+                (self.draw_when(), self.draw_fault())
+            };
             self.next = Some(next);
             return;
         };
@@ -116,7 +141,7 @@ impl Faults {
     /// Mends everything.
     pub(super) fn heal(&mut self, sim: &mut Sim<'_>, trace: &Trace) {
         for (_, fault) in std::mem::take(&mut self.mends) {
-            self.mend(sim, trace, &fault);
+            self.mend(sim, trace, &fault, false);
         }
     }
 
@@ -139,7 +164,21 @@ impl Faults {
         };
         let hosts = [gateway.clone(), catalog.clone(), "provisioning".to_owned()];
         let any = hosts[self.chance.random_range(0..hosts.len())].clone();
-        match self.chance.random_range(0..12) {
+        if self.site.world.evicts && self.chance.random_bool(0.4) {
+            return Fault::CutOff(gateway);
+        }
+        // What the world is about goes wrong more often than the rest.
+        if self.site.world.fenced && self.chance.random_bool(0.4) {
+            return if self.chance.random_bool(0.6) {
+                Fault::CutOff(gateway)
+            } else {
+                Fault::Away(gateway)
+            };
+        }
+        if self.site.world.late_grants && self.chance.random_bool(0.4) {
+            return Fault::Stall(gateway, "provisioning".to_owned());
+        }
+        match self.chance.random_range(0..17) {
             0 | 1 => Fault::Crash(any),
             2 => Fault::Crash(gateway),
             3 => Fault::CrashCutOff(gateway),
@@ -154,8 +193,11 @@ impl Faults {
                 }
             }
             8 => Fault::Stall(gateway, other),
-            9 => Fault::Clock(any, self.chance.random_range(-7200..7200)),
-            10 => Fault::SlowDisks,
+            9 if self.site.world.jumps => Fault::Clock(any, self.chance.random_range(-7200..7200)),
+            9 | 10 => Fault::SlowDisks,
+            11 | 12 => Fault::CutOff(gateway),
+            13 => Fault::Away(gateway),
+            14 | 15 => Fault::Stall(gateway, "provisioning".to_owned()),
             _ => Fault::SlowNetwork(self.chance.random_range(20..150)),
         }
     }
@@ -180,9 +222,27 @@ impl Faults {
                 sim.bounce(gateway.as_str());
                 4_000
             }
+            Fault::Away(gateway) => {
+                sim.crash(gateway.as_str());
+                12_000
+            }
+            Fault::BackCutOff(gateway) | Fault::CutOff(gateway) => {
+                for catalog in CATALOGS {
+                    sim.partition(gateway.as_str(), catalog);
+                }
+                if matches!(fault, Fault::BackCutOff(_)) {
+                    sim.bounce(gateway.as_str());
+                }
+                10_000
+            }
             Fault::Blackout => {
                 CATALOGS.iter().for_each(|catalog| sim.crash(*catalog));
                 3_000
+            }
+            Fault::Outage => {
+                CATALOGS.iter().for_each(|catalog| sim.crash(*catalog));
+                self.mends.push((trace.now() + OUTAGE, fault));
+                return;
             }
             Fault::Partition(a, b) => {
                 sim.partition(a.as_str(), b.as_str());
@@ -194,7 +254,7 @@ impl Faults {
             }
             Fault::Stall(a, b) => {
                 sim.hold(a.as_str(), b.as_str());
-                4_000
+                9_000
             }
             Fault::Clock(host, seconds) => {
                 self.site
@@ -210,20 +270,42 @@ impl Faults {
                 4_000
             }
         };
-        let mended = trace.now() + self.chance.random_range(20..longest);
+        let shortest = match &fault {
+            Fault::CutOff(_) | Fault::Away(_)
+                if self.site.world.fenced || self.site.world.evicts =>
+            {
+                longest / 2
+            }
+            Fault::Stall(..) if self.site.world.late_grants => longest / 4,
+            _ => 20,
+        };
+        let mended = trace.now() + self.chance.random_range(shortest..longest);
         self.mends.push((mended, fault));
     }
 
-    fn mend(&mut self, sim: &mut Sim<'_>, trace: &Trace, fault: &Fault) {
+    /// Tells whether something is between a gateway and the catalogs.
+    fn cut_off(&self, gateway: &str) -> bool {
+        let fault = Fault::CutOff(gateway.to_owned());
+        self.mends.iter().any(|(_, other)| clash(other, &fault))
+    }
+
+    /// Mends one thing; what was away may come back to another trouble if things go on going wrong.
+    fn mend(&mut self, sim: &mut Sim<'_>, trace: &Trace, fault: &Fault, again: bool) {
         trace.note("mended", format!("{fault:?}"));
         match fault {
             Fault::Crash(host) => sim.bounce(host.as_str()),
-            Fault::CrashCutOff(gateway) => {
+            Fault::Away(gateway) => {
+                if again && !self.cut_off(gateway) {
+                    return self.inject(sim, trace, Fault::BackCutOff(gateway.clone()));
+                }
+                sim.bounce(gateway.as_str());
+            }
+            Fault::CrashCutOff(gateway) | Fault::BackCutOff(gateway) | Fault::CutOff(gateway) => {
                 for catalog in CATALOGS {
                     sim.repair(gateway.as_str(), catalog);
                 }
             }
-            Fault::Blackout => {
+            Fault::Blackout | Fault::Outage => {
                 CATALOGS.iter().for_each(|catalog| sim.bounce(*catalog));
             }
             Fault::Partition(a, b) => sim.repair(a.as_str(), b.as_str()),
@@ -240,9 +322,13 @@ impl Faults {
 fn clash(one: &Fault, other: &Fault) -> bool {
     let lives = |fault: &Fault| -> Vec<String> {
         match fault {
-            Fault::Crash(host) | Fault::CrashCutOff(host) => vec![host.clone()],
-            Fault::Blackout => CATALOGS.map(str::to_owned).into(),
-            Fault::Partition(..)
+            Fault::Crash(host)
+            | Fault::CrashCutOff(host)
+            | Fault::Away(host)
+            | Fault::BackCutOff(host) => vec![host.clone()],
+            Fault::Blackout | Fault::Outage => CATALOGS.map(str::to_owned).into(),
+            Fault::CutOff(_)
+            | Fault::Partition(..)
             | Fault::OneWay(..)
             | Fault::Stall(..)
             | Fault::Clock(..)
@@ -260,9 +346,13 @@ fn clash(one: &Fault, other: &Fault) -> bool {
             Fault::Partition(a, b) | Fault::OneWay(a, b) | Fault::Stall(a, b) => {
                 vec![sorted(a, b)]
             }
-            Fault::CrashCutOff(gateway) => CATALOGS.map(|it| sorted(gateway, it)).into(),
+            Fault::CrashCutOff(gateway) | Fault::BackCutOff(gateway) | Fault::CutOff(gateway) => {
+                CATALOGS.map(|it| sorted(gateway, it)).into()
+            }
             Fault::Crash(_)
+            | Fault::Away(_)
             | Fault::Blackout
+            | Fault::Outage
             | Fault::Clock(..)
             | Fault::SlowDisks
             | Fault::SlowNetwork(_) => Vec::new(),

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     future::pending,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,10 +23,14 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::{Clock, Shell, net::Listener};
 use tokio::task::JoinSet;
 
+use super::{relay, world::World};
+
 /// Where the services and the versions listen, each on its own host.
 pub(super) const CATALOG_PORT: u16 = 7101;
 pub(super) const PROVISIONING_PORT: u16 = 7102;
 pub(super) const APPS_PORT: u16 = 8080;
+/// Where a gateway's relays listen, one for each catalog.
+const RELAY_PORTS: [u16; 2] = [7201, 7202];
 /// Two replicas on one database.
 pub(super) const CATALOGS: [&str; 2] = ["catalog-a", "catalog-b"];
 /// The versions, and where each listens on their host.
@@ -35,6 +39,7 @@ pub(super) const VERSIONS: [(&str, u16); 2] = [("1.0", 9001), ("2.0", 9002)];
 /// What all hosts of one seed share: addresses, disks that outlive them, and their clocks.
 pub(super) struct Site {
     pub(super) seed: u64,
+    pub(super) world: World,
     pub(super) folder: PathBuf,
     pub(super) addresses: BTreeMap<String, IpAddr>,
     clocks: Mutex<BTreeMap<String, HostClock>>,
@@ -52,6 +57,7 @@ impl Site {
     pub(super) fn new(seed: u64, folder: PathBuf, addresses: BTreeMap<String, IpAddr>) -> Self {
         Self {
             seed,
+            world: World::of(seed),
             folder,
             addresses,
             clocks: Mutex::default(),
@@ -86,7 +92,9 @@ impl Site {
         let start = Timestamp::from_second(1_800_000_000).expect("a time of this century");
         let wall = start + elapsed + clock.off;
         let seed = self.seed.wrapping_mul(0x1_0001).wrapping_add(life << 40);
-        let new = Clock::following(wall, seed);
+        // Within the 5 % by which the rates of clocks may differ.
+        let rate = 975 + u32::try_from((self.seed ^ life).wrapping_mul(7) % 51).unwrap_or_default();
+        let new = Clock::following(wall, seed, rate);
         clock.present = Some(new.clone());
         Shell::new(host, new)
     }
@@ -141,7 +149,17 @@ pub(super) async fn provisioning(site: Arc<Site>) -> Result<Infallible> {
 /// One life of a gateway.
 pub(super) async fn gateway(site: Arc<Site>, name: String) -> Result<Infallible> {
     let shell = site.shell(&name);
-    let catalogs = CATALOGS.map(|catalog| site.url(catalog, CATALOG_PORT));
+    let mut catalogs = CATALOGS.map(|catalog| site.url(catalog, CATALOG_PORT));
+    if site.world.relayed {
+        let life = site.boots.load(Ordering::Relaxed);
+        for (number, port) in RELAY_PORTS.into_iter().enumerate() {
+            let listen = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+            let catalog = site.at(CATALOGS[number], CATALOG_PORT);
+            let seed = site.seed ^ (life << 20) ^ u64::from(port);
+            relay::start(&shell, seed, &name, catalog, listen).await?;
+            catalogs[number] = format!("http://{listen}");
+        }
+    }
     let config: gateway::Config = config(&[
         ("--listen", "127.0.0.1:7104".to_owned()),
         ("--gateway", name.clone()),
@@ -172,7 +190,7 @@ pub(super) async fn versions() -> Result<Infallible> {
 }
 
 async fn version(name: &'static str, port: u16) -> Result<Infallible> {
-    let everywhere = SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), port);
+    let everywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
     let listener = Listener::bind(everywhere).await?;
     let mut connections = JoinSet::new();
     loop {

@@ -6,15 +6,18 @@ use anyhow::{Context as _, Result, bail};
 use contract::Role;
 use proto::catalog::v1::{
     Application, ConfirmReactivateRequest, ConfirmUpdateRequest, CreateApplicationRequest,
-    GetSwitchRequest, ListGatewaysRequest, Switch, SwitchPolicy, SwitchState,
+    EvictGatewayRequest, FleetMode, GetSwitchRequest, ListGatewaysRequest, Switch, SwitchPolicy,
+    SwitchState,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use runtime::{CancellationToken, Credentials, Endpoint, retry};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
+    guest::GUEST,
     hosts::{CATALOG_PORT, CATALOGS, PROVISIONING_PORT, Site, VERSIONS, rest},
     users::{APPLICATION, TENANT},
+    world::World,
 };
 use crate::api::{Api, Confirm, Places, has_ended, version_name};
 
@@ -43,6 +46,7 @@ pub(super) struct Deeds {
 
 pub(super) struct Operator {
     apis: Vec<Api>,
+    world: World,
     gateways: usize,
     chance: StdRng,
     numbers: u64,
@@ -94,6 +98,7 @@ impl Operator {
         });
         Ok(Self {
             apis: apis.into_iter().collect::<Result<_>>()?,
+            world: site.world,
             gateways,
             chance: StdRng::seed_from_u64(site.seed ^ 0x0e0e),
             numbers: 0,
@@ -123,10 +128,22 @@ impl Operator {
             self.rest(100).await;
         }
         let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+        let (fleet_mode, lease, prepare) = if self.world.fenced {
+            (FleetMode::Fenced, self.chance.random_range(2..5), 1)
+        } else {
+            let prepare = self.chance.random_range(2..7);
+            (
+                FleetMode::Static,
+                30,
+                if self.world.evicts { 2 } else { prepare },
+            )
+        };
         let policy = SwitchPolicy {
-            prepare_timeout: seconds(6),
+            prepare_timeout: seconds(prepare),
             hold_timeout: seconds(self.chance.random_range(1..4)),
             drain_timeout: seconds(1),
+            fleet_mode: fleet_mode.into(),
+            lease: self.world.fenced.then_some(seconds(lease)).flatten(),
             ..Default::default()
         };
         let request = CreateApplicationRequest {
@@ -143,8 +160,13 @@ impl Operator {
             let url = format!("http://{}", site.at("versions", port));
             api.create_version(APPLICATION, version, &url, &[]).await?;
         }
-        api.create_tenant(TENANT, "admin@hall.example").await?;
-        api.provision(TENANT, APPLICATION, VERSIONS[0].0).await?;
+        for tenant in [TENANT, GUEST] {
+            let admin = format!("admin@{tenant}.example");
+            api.create_tenant(tenant, &admin).await?;
+            api.provision(tenant, APPLICATION, VERSIONS[0].0).await?;
+        }
+        // So that it can be denied before the first switch to it.
+        api.provision(GUEST, APPLICATION, VERSIONS[1].0).await?;
         api.register_to_test(APPLICATION, VERSIONS[0].0).await?;
         let first = self.confirm(Confirm::Update, 0).await?;
         if self.ended(&first).await?.state() != SwitchState::Succeeded {
@@ -170,8 +192,26 @@ impl Operator {
             self.deeds.send_modify(|deeds| deeds.committed += 1);
         } else {
             self.deeds.send_modify(|deeds| deeds.given_up += 1);
+            let failure = ended.failure.unwrap_or_default();
+            if self.world.evicts && *self.stage.borrow() == Stage::Switching {
+                self.evict(&failure.message).await;
+            }
         }
         Ok(())
+    }
+
+    /// Asks for the eviction of the gateways that a switch says it waited for in vain. None of them
+    /// has been silent for so long that the catalog may grant it.
+    async fn evict(&mut self, failure: &str) {
+        let named = (1..=self.gateways).map(|number| format!("gateway-{number}"));
+        for gateway in named.filter(|gateway| failure.contains(gateway.as_str())) {
+            let request = EvictGatewayRequest {
+                name: format!("gateways/{gateway}"),
+                reason: "a switch waited for it in vain".to_owned(),
+            };
+            let mut fleet = self.api().fleet;
+            timeout(CALL, fleet.evict_gateway(request)).await.ok();
+        }
     }
 
     /// Confirms until a catalog has taken it.

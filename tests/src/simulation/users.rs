@@ -17,20 +17,21 @@ use runtime::{CancellationToken, retry};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{
+    guest,
     hosts::{APPS_PORT, Site, VERSIONS, rest},
     operator::Stage,
 };
 use crate::{
     http_client::{Answer, Connection},
-    load::Served,
+    load::{Decision, Served},
 };
 
-/// The tenant of all users.
+/// The tenant of most users.
 pub(super) const TENANT: &str = "hall";
 /// The application.
 pub(super) const APPLICATION: &str = "shop";
 /// A user that hears nothing for longer goes elsewhere.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What all users saw. Clones are the same record.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +43,12 @@ pub(super) struct Seens {
     pub(super) served: Vec<Served>,
     /// By which gateway each of them came, in the same order.
     pub(super) doors: Vec<String>,
+    /// What the guest has decided, in order.
+    pub(super) decisions: Vec<Decision>,
     /// Other answers and broken connections, by what happened.
     pub(super) failed: BTreeMap<String, u64>,
+    /// Answers that a version is not for the tenant.
+    pub(super) refused: u64,
 }
 
 impl Record {
@@ -52,8 +57,12 @@ impl Record {
     }
 }
 
+/// What a gateway answers when the version is not for the tenant.
+const REFUSED: u16 = 403;
 /// How many there are.
-const USERS: u64 = 4;
+const USERS: u64 = 6;
+/// Of so many users one is the guest's.
+const GUESTS: u64 = 3;
 
 /// Sends requests for ever, once the first version is active.
 pub(super) async fn run(
@@ -68,6 +77,7 @@ pub(super) async fn run(
     for number in 0..USERS {
         let seed = site.seed.wrapping_mul(31).wrapping_add(number);
         let user = User {
+            tenant: u8::from(number % GUESTS == 0),
             site: Arc::clone(&site),
             gateways: gateways.clone(),
             record: record.clone(),
@@ -81,6 +91,7 @@ pub(super) async fn run(
 }
 
 struct User {
+    tenant: u8,
     site: Arc<Site>,
     gateways: Vec<String>,
     record: Record,
@@ -102,10 +113,14 @@ impl User {
             let answered = now();
             let mut seens = self.record.seens();
             let failure = match &answer {
-                Ok(Ok(answer)) => match seen(answer, door, sent, answered) {
+                Ok(Ok(answer)) => match seen(answer, self.tenant, door, sent, answered) {
                     Some(seen) => {
                         seens.served.push(seen);
                         seens.doors.push(gateway);
+                        continue;
+                    }
+                    None if self.tenant == guest::NUMBER && answer.status == REFUSED => {
+                        seens.refused += 1;
                         continue;
                     }
                     None => format!("answered {}", answer.status),
@@ -128,7 +143,11 @@ impl User {
             let opened = Connection::open(address).await?;
             self.connections.insert(gateway.to_owned(), opened);
         }
-        let host = format!("{TENANT}-{APPLICATION}-acme.apps.example:{APPS_PORT}");
+        let tenant = match self.tenant {
+            guest::NUMBER => guest::GUEST,
+            _ => TENANT,
+        };
+        let host = format!("{tenant}-{APPLICATION}-acme.apps.example:{APPS_PORT}");
         let request = Request::get("/")
             .header(header::HOST, host)
             .body(Full::new(Bytes::new()))?;
@@ -139,7 +158,7 @@ impl User {
     }
 }
 
-fn seen(answer: &Answer, gateway: u8, sent: u64, answered: u64) -> Option<Served> {
+fn seen(answer: &Answer, tenant: u8, gateway: u8, sent: u64, answered: u64) -> Option<Served> {
     let generation = answer.header("switchover-generation").parse().ok()?;
     let version = answer.header("version");
     let version = VERSIONS.iter().position(|(name, _)| *name == version)?;
@@ -148,7 +167,7 @@ fn seen(answer: &Answer, gateway: u8, sent: u64, answered: u64) -> Option<Served
         answered,
         generation,
         version: u8::try_from(version).ok()?,
-        tenant: 0,
+        tenant,
         gateway,
     })
 }

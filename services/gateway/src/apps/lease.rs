@@ -57,9 +57,10 @@ pub enum BootClock {
 impl BootClock {
     /// Returns the one that belongs to `clock`: the system's, or the same simulation.
     pub fn of(clock: &Clock) -> Self {
-        match clock.simulated_start() {
-            None => Self::System,
-            Some(_) => Self::Simulated(clock.clone()),
+        if clock.is_real() {
+            Self::System
+        } else {
+            Self::Simulated(clock.clone())
         }
     }
 

@@ -155,7 +155,12 @@ pub(crate) async fn by_link(
     if let Some(early) = early {
         case.unsettled = early.unsettled;
     }
-    let force = force(service, &case).await?;
+    let (case, force) = force(service, case).await?;
+    let offer = match force {
+        Some(_) => offer,
+        // A denial may have ended meanwhile, and its link with it.
+        None => store::read!(service.db, |tx| find_link(tx, &hash).await)?.0,
+    };
     Ok(shown(offer, &case, now, force))
 }
 
@@ -195,7 +200,7 @@ pub(crate) async fn without_link(
         Some(case) => case.take(service, tx, &record).await,
         None => Err(Error::NotProvisioned(name.to_string())),
     })?;
-    let force = force(service, &case).await?;
+    let (case, force) = force(service, case).await?;
     Ok((case.provisioning, force))
 }
 
@@ -364,15 +369,30 @@ fn may_decide(offer: &Offer, case: &Case, choice: Choice, now: Timestamp) -> Res
     }
 }
 
-async fn force(service: &Service, case: &Case) -> Result<Option<Force>, Error> {
+/// Waits until a denial is in force, and returns how far it has come, with what is true by then: it
+/// ends if its switch is given up, or if the tenant accepts, while it is waited for.
+async fn force(service: &Service, case: Case) -> Result<(Case, Option<Force>), Error> {
     if case.provisioning.consent.standing != Standing::Denied {
-        return Ok(None);
+        return Ok((case, None));
     }
     let revision = case.provisioning.granted_at;
     let force = service
         .fleet
-        .wait(&service.db, case.usage(), revision, service.deny_wait);
-    force.await.map(Some)
+        .wait(&service.db, case.usage(), revision, service.deny_wait)
+        .await?;
+    let name = &case.provisioning.name;
+    let now = store::read!(service.db, |tx| Case::find(tx, name).await)?;
+    let now = now.ok_or_else(|| Error::NotProvisioned(name.to_string()))?;
+    if now.provisioning.consent.standing != Standing::Denied {
+        return Ok((now, None));
+    }
+    if now.provisioning.granted_at == revision {
+        return Ok((now, Some(force)));
+    }
+    // Another denial than the one that was waited for.
+    let (usage, revision) = (now.usage(), now.provisioning.granted_at);
+    let force = service.fleet.look(&service.db, usage, revision).await?;
+    Ok((now, Some(force)))
 }
 
 fn shown(offer: Offer, case: &Case, now: Timestamp, force: Option<Force>) -> Shown {

@@ -111,6 +111,35 @@ store::on_both!(
     }
 );
 
+store::on_both!(
+    MIGRATIONS,
+    async fn a_denial_that_ends_with_its_switch_while_it_is_waited_for_is_not_in_force(db: TestDb) {
+        let world = with_two_waiting(&db, 20).await;
+        world.catalog.join("g-1");
+        let switch = switch(2);
+        world.move_all(&switch, "1", "2", true).await;
+        let token = world.token("acme", "2").await;
+        let form = world.look(&token).await.unwrap().form_token;
+        world.close(&switch).await.unwrap();
+        let mut gateway = Gateway::connect(&world.endpoint, "g-1", "", 0)
+            .await
+            .unwrap();
+        let denies = world.submit(&token, &form, Decision::Deny);
+        let admitted_again = async {
+            let key = ("acme".to_owned(), "2".to_owned());
+            let denied = "REFUSAL_REASON_DENIED".to_owned();
+            while gateway.next().await.unwrap().grants.get(&key) != Some(&denied) {}
+            world.settle(&switch, SwitchOutcome::GivenUp).await.unwrap();
+            let now = gateway.next().await.unwrap();
+            assert_ne!(now.grants.get(&key), Some(&denied));
+            gateway.apply(&now).await;
+        };
+        let (answer, ()) = tokio::join!(denies, admitted_again);
+        assert_eq!(answer.unwrap().status(), OfferStatus::Void);
+        world.finish().await;
+    }
+);
+
 /// The same promises with a bug planted: a test that kept them all the same would prove nothing.
 #[cfg(feature = "faults")]
 mod planted {
