@@ -64,7 +64,13 @@ store::on_both!(
             ],
         };
         let notice = deny_offered("cause", "CRM", recipient);
-        assert_eq!(publisher.publish(&[notice.clone()]).await.unwrap(), 1);
+        assert_eq!(
+            publisher
+                .publish(std::slice::from_ref(&notice))
+                .await
+                .unwrap(),
+            1
+        );
         for _ in 0..3 {
             let again = [notice.clone(), notice.clone()];
             assert_eq!(publisher.publish(&again).await.unwrap(), 0);
@@ -92,7 +98,13 @@ store::on_both!(
         let (publisher, _) = setup(&db);
         for notice in samples::notices() {
             let before = mails(&db).await.len();
-            assert_eq!(publisher.publish(&[notice.clone()]).await.unwrap(), 1);
+            assert_eq!(
+                publisher
+                    .publish(std::slice::from_ref(&notice))
+                    .await
+                    .unwrap(),
+                1
+            );
             let sent = mails(&db).await.len() - before;
             assert_eq!(
                 sent,
