@@ -173,7 +173,7 @@ pub(crate) struct Move {
 pub(crate) enum Carried {
     /// Its users are let in there.
     Admission,
-    /// It has not accepted, or has denied: it is to be asked.
+    /// It has not accepted, has denied, or could not be reached: it is to be asked.
     Question,
 }
 
@@ -243,8 +243,8 @@ impl Standing {
     pub(crate) fn carried(self) -> Option<Carried> {
         match self {
             Self::Provisioned(_) => Some(Carried::Admission),
-            Self::PendingAcceptance | Self::Denied => Some(Carried::Question),
-            Self::Failed(_) | Self::Removed(_) => None,
+            Self::PendingAcceptance | Self::Denied | Self::Failed(_) => Some(Carried::Question),
+            Self::Removed(_) => None,
         }
     }
 }
