@@ -1,5 +1,6 @@
 //! Consent's words: where a tenant stands with a version, what may happen to it, and what follows.
-//! What leads where is in [`step`].
+//! What leads where is in [`step`]; what it means for a switch, forward and back, is in
+//! `consent/switching.md`.
 
 use contract::SwitchId;
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ pub(crate) mod decide;
 pub mod model;
 pub(crate) mod offer;
 mod step;
+#[cfg(test)]
+pub(crate) mod switching;
 
 pub(crate) use step::step;
 
