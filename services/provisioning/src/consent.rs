@@ -1,5 +1,6 @@
 //! Consent's words: where a tenant stands with a version, what may happen to it, and what follows.
-//! What leads where is in [`step`].
+//! What leads where is in [`step`]; what it means for a switch, forward and back, is in
+//! `consent/switching.md`.
 
 use contract::SwitchId;
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ pub(crate) mod decide;
 pub mod model;
 pub(crate) mod offer;
 mod step;
+#[cfg(test)]
+pub(crate) mod switching;
 
 pub(crate) use step::step;
 
@@ -173,7 +176,7 @@ pub(crate) struct Move {
 pub(crate) enum Carried {
     /// Its users are let in there.
     Admission,
-    /// It has not accepted, or has denied: it is to be asked.
+    /// It has not accepted, has denied, or could not be reached: it is to be asked.
     Question,
 }
 
@@ -243,8 +246,8 @@ impl Standing {
     pub(crate) fn carried(self) -> Option<Carried> {
         match self {
             Self::Provisioned(_) => Some(Carried::Admission),
-            Self::PendingAcceptance | Self::Denied => Some(Carried::Question),
-            Self::Failed(_) | Self::Removed(_) => None,
+            Self::PendingAcceptance | Self::Denied | Self::Failed(_) => Some(Carried::Question),
+            Self::Removed(_) => None,
         }
     }
 }

@@ -53,6 +53,9 @@ pub(crate) enum Error {
     /// The switch was given up.
     #[error("{0} was given up.")]
     SwitchEnded(SwitchName),
+    /// The outcome counts, and some tenants are still to be settled.
+    #[error("{0} has very many tenants; a part of them is settled, ask again for the others.")]
+    SettlesOn(SwitchName),
     /// Another switch of the application is not settled yet.
     #[error("{open} is not settled yet.")]
     SwitchOpen {
@@ -121,6 +124,9 @@ impl From<Error> for Problem {
             Error::SwitchEnded(switch) => {
                 Problem::failed_precondition(reason::SWITCH_ENDED, &error).resource(switch)
             }
+            Error::SettlesOn(switch) => Problem::unavailable(reason::STORE_BUSY, &error)
+                .resource(switch)
+                .retry_after(std::time::Duration::from_millis(100)),
             Error::SwitchOpen { open } => {
                 Problem::aborted(reason::SWITCH_OPEN, &error).resource(open)
             }

@@ -1,34 +1,41 @@
 //! The tenants' side of a switch: moves every tenant to the target, fixes which denials count from
 //! the commit on, and settles. Every call may be repeated.
 
-use contract::{SwitchName, TenantId, TenantRef, VersionName};
+mod moving;
+mod report;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use contract::{SwitchName, VersionName};
 use jiff::Timestamp;
 use store::Tx;
+use tokio::time::Instant;
+
+pub(crate) use moving::{joined, source_changed};
+pub(crate) use report::Moved;
 
 use crate::{
     consent::{
-        Event, Move, Notice, Since, Standing,
-        apply::{Applied, Place, Writer},
+        Event, Notice, Since,
+        apply::{Place, Writer},
     },
     error::Error,
-    provisioning::Provisioning,
     service::Service,
     store::{
-        applications::{self, Application},
+        applications,
         grants::{self, Head},
         offers, provisionings,
         switches::{self, Known},
         tenants,
     },
     switch::{Phase, Progress, Switch},
-    tenant::Tenant,
 };
 
 /// Tenants that one transaction moves or settles: enough to be quick, and few enough that a
 /// tenant's decision does not wait long behind them.
 const BATCH: i64 = 500;
-/// Failed tenants that are named.
-const FAILURES_MAX: i64 = 100;
+/// How long one call settles tenants, a part more at most: callers wait 20 s.
+const SETTLES_FOR: Duration = Duration::from_secs(5);
 
 /// What a switch asks of the tenants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,23 +50,6 @@ pub(crate) struct Order {
     pub(crate) target: VersionName,
     /// Whether tenants are told how to deny.
     pub(crate) notice: Notice,
-}
-
-/// How far the tenants of a switch are moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moved {
-    /// Nothing is left to move.
-    pub(crate) done: bool,
-    /// Tenants to move.
-    pub(crate) total: i64,
-    /// Tenants moved, denied and failed ones included.
-    pub(crate) moved: i64,
-    /// Tenants that a mail was queued for.
-    pub(crate) mailed: i64,
-    /// Tenants that could not be moved.
-    pub(crate) failed: i64,
-    /// The first of them, with the reason.
-    pub(crate) failures: Vec<(TenantRef, String)>,
 }
 
 /// The grants that every gateway must have before a commit.
@@ -86,10 +76,10 @@ pub(crate) async fn move_tenants(service: &Service, order: &Order) -> Result<Mov
     store::write!(service.db, |tx| {
         let mut switch = begin(tx, order, now).await?;
         if switch.phase == Phase::Open && switch.progress.all_at.is_none() {
-            advance(service, tx, &mut switch, now).await?;
+            moving::advance(service, tx, &mut switch, now).await?;
             switches::save(tx, &switch).await?;
         }
-        report(tx, &switch).await
+        report::report(tx, &switch).await
     })
 }
 
@@ -107,6 +97,7 @@ async fn begin(tx: &mut Tx, order: &Order, now: Timestamp) -> Result<Switch, Err
         progress: Progress {
             up_to: None,
             all_at: None,
+            left: None,
             moved: 0,
             mailed: 0,
         },
@@ -135,174 +126,6 @@ async fn begin(tx: &mut Tx, order: &Order, now: Timestamp) -> Result<Switch, Err
     }
 }
 
-async fn advance(
-    service: &Service,
-    tx: &mut Tx,
-    switch: &mut Switch,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let Some(source) = &switch.source else {
-        // Nobody comes from anywhere: those that the target has already keep their standing.
-        switch.progress.moved =
-            provisionings::count_live(tx, &switch.application, &switch.target, None).await?;
-        switch.progress.all_at = Some(now);
-        return Ok(());
-    };
-    let up_to = switch.progress.up_to.as_ref();
-    let batch = provisionings::of_version(tx, &switch.application, source, up_to, BATCH).await?;
-    let application = applications::find(tx, &switch.application).await?;
-    let mut writer = Writer::new(service, now);
-    let last = i64::try_from(batch.len()).is_ok_and(|length| length < BATCH);
-    let (mut moved, mut reached) = (0, switch.progress.up_to.clone());
-    for row in &batch {
-        reached = Some(row.name.tenant.clone());
-        let tenant = match tenants::find(tx, &row.name.tenant).await? {
-            Some(tenant) if row.consent.standing.is_live() => tenant,
-            Some(_) | None => continue,
-        };
-        moved += 1;
-        let asked = carry(tx, &mut writer, switch, (&tenant, &application), row, now).await?;
-        // One question at a time: the one about the target takes the other one's place, until the
-        // switch is given up.
-        if asked && row.consent.standing == Standing::PendingAcceptance {
-            offers::void(tx, &row.name, Some(switch.id), now).await?;
-        }
-    }
-    switch.progress.up_to = reached;
-    switch.progress.moved += moved;
-    switch.progress.mailed += writer.mailed();
-    switch.progress.all_at = last.then_some(now);
-    Ok(())
-}
-
-/// Brings one tenant to the target of a switch; tells whether it is newly asked there.
-async fn carry(
-    tx: &mut Tx,
-    writer: &mut Writer<'_>,
-    switch: &Switch,
-    whose: (&Tenant, &Application),
-    source: &Provisioning,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let applied = bring(tx, writer, switch, whose, source, Event::MovedAlong, now).await?;
-    Ok(
-        matches!(applied, Some(Applied::Changed(next)) if next.consent.standing == Standing::PendingAcceptance),
-    )
-}
-
-async fn bring(
-    tx: &mut Tx,
-    writer: &mut Writer<'_>,
-    switch: &Switch,
-    (tenant, application): (&Tenant, &Application),
-    source: &Provisioning,
-    event: fn(Move) -> Event,
-    now: Timestamp,
-) -> Result<Option<Applied>, Error> {
-    let Some(carried) = source.consent.standing.carried() else {
-        return Ok(None);
-    };
-    let place = Place {
-        tenant,
-        application,
-        version: &switch.target,
-        source: switch.source.as_ref(),
-    };
-    let row = provisionings::find(tx, &place.name()).await?;
-    let event = event(Move {
-        switch: switch.id,
-        carried,
-        notice: switch.notice,
-        contacts: tenant.profile.reach(),
-    });
-    writer
-        .apply(tx, place, row, &event, &by(switch, now))
-        .await
-        .map(Some)
-}
-
-/// A tenant was given the version that a switch starts from: it is moved along with the others.
-pub(crate) async fn joined(
-    tx: &mut Tx,
-    writer: &mut Writer<'_>,
-    mut switch: Switch,
-    whose: (&Tenant, &Application),
-    source: &Provisioning,
-    now: Timestamp,
-) -> Result<(), Error> {
-    if switch.source.as_ref() != Some(&source.name.version) {
-        return Ok(());
-    }
-    let before = writer.mailed();
-    carry(tx, writer, &switch, whose, source, now).await?;
-    switch.progress.mailed += writer.mailed() - before;
-    // Whoever the move has yet to come by is counted then.
-    if switch.progress.all_at.is_some() || has_passed(&switch, &source.name.tenant) {
-        switch.progress.moved += 1;
-    }
-    Ok(switches::save(tx, &switch).await?)
-}
-
-fn has_passed(switch: &Switch, tenant: &TenantId) -> bool {
-    switch
-        .progress
-        .up_to
-        .as_ref()
-        .is_some_and(|reached| tenant <= reached)
-}
-
-/// A tenant has decided about the version that an open switch starts from, perhaps after it was
-/// moved: what it was moved with follows.
-pub(crate) async fn source_changed(
-    tx: &mut Tx,
-    writer: &mut Writer<'_>,
-    switch: &Switch,
-    whose: (&Tenant, &Application),
-    source: &Provisioning,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let reached = switch.progress.all_at.is_some() || has_passed(switch, &source.name.tenant);
-    // Once closed, the target may be in use: what is said of the source no longer touches it.
-    if !reached
-        || switch.phase != Phase::Open
-        || switch.source.as_ref() != Some(&source.name.version)
-    {
-        return Ok(());
-    }
-    bring(tx, writer, switch, whose, source, Event::SourceChanged, now)
-        .await
-        .map(drop)
-}
-
-async fn report(tx: &mut Tx, switch: &Switch) -> Result<Moved, Error> {
-    let Switch {
-        id,
-        application,
-        source,
-        target,
-        progress,
-        ..
-    } = switch;
-    let left = match (source, progress.all_at) {
-        (Some(source), None) => {
-            provisionings::count_live(tx, application, source, progress.up_to.as_ref()).await?
-        }
-        (Some(_), Some(_)) | (None, _) => 0,
-    };
-    let failures = provisionings::failed(tx, application, target, *id, FAILURES_MAX).await?;
-    Ok(Moved {
-        done: progress.all_at.is_some(),
-        total: progress.moved + left,
-        moved: progress.moved,
-        mailed: progress.mailed,
-        failed: provisionings::count_failed(tx, application, target, *id).await?,
-        failures: failures
-            .into_iter()
-            .map(|row| (TenantRef::from(row.name.tenant), row.consent.sentence()))
-            .collect(),
-    })
-}
-
 /// Fixes which denials count from the commit on: those in the grants that it returns. Whoever denies
 /// later waits for the gateways.
 pub(crate) async fn close(service: &Service, name: &SwitchName) -> Result<Closed, Error> {
@@ -328,10 +151,27 @@ pub(crate) async fn close(service: &Service, name: &SwitchName) -> Result<Closed
 }
 
 /// Takes note of how a switch went; returns how many tenants have denied its target.
+///
+/// From the first call on links and denials count as the outcome says. Of very many tenants one call
+/// settles a part.
+///
+/// # Errors
+///
+/// Says so, as a fault that passes, if the call is to be repeated for the others.
 pub(crate) async fn settle(
     service: &Service,
     name: &SwitchName,
     outcome: Outcome,
+) -> Result<i64, Error> {
+    settle_within(service, name, outcome, SETTLES_FOR).await
+}
+
+/// Settles tenants for this long, and a part at least.
+pub(crate) async fn settle_within(
+    service: &Service,
+    name: &SwitchName,
+    outcome: Outcome,
+    limit: Duration,
 ) -> Result<i64, Error> {
     let now = service.now();
     let decided = store::write!(service.db, |tx| decide(tx, name, outcome, now).await)?;
@@ -342,9 +182,14 @@ pub(crate) async fn settle(
         Phase::GivenUp => Event::Voided(switch.id),
         Phase::Open | Phase::Closed | Phase::Committed => Event::Committed(switch.id),
     };
+    let began = Instant::now();
     while store::write!(service.db, |tx| tidy(service, tx, &switch, &event, now)
         .await)?
-    {}
+    {
+        if began.elapsed() >= limit {
+            return Err(Error::SettlesOn(name.clone()));
+        }
+    }
     store::read!(service.db, |tx| {
         Ok(provisionings::count_denied(tx, &switch.application, &switch.target).await?)
     })
@@ -398,16 +243,22 @@ async fn tidy(
 ) -> Result<bool, Error> {
     let batch = provisionings::under(tx, switch.id, BATCH).await?;
     let application = applications::find(tx, &switch.application).await?;
+    let tenants = match (batch.first(), batch.last()) {
+        (Some(first), Some(last)) => {
+            tenants::between(tx, &first.name.tenant, &last.name.tenant).await?
+        }
+        (None, _) | (_, None) => BTreeMap::new(),
+    };
     let mut writer = Writer::new(service, now);
     for row in &batch {
-        let Some(tenant) = tenants::find(tx, &row.name.tenant).await? else {
+        let Some(tenant) = tenants.get(&row.name.tenant) else {
             return Err(Error::Broken(format!(
                 "{} is under a switch without its tenant",
                 row.name
             )));
         };
         let place = Place {
-            tenant: &tenant,
+            tenant,
             application: &application,
             version: &row.name.version,
             source: switch.source.as_ref(),

@@ -46,6 +46,8 @@ pub(crate) struct Progress {
     pub(crate) up_to: Option<TenantId>,
     /// When nobody was left.
     pub(crate) all_at: Option<Timestamp>,
+    /// Tenants that are left, as counted when the first were moved; `None` before.
+    pub(crate) left: Option<i64>,
     /// Tenants moved, denied and failed ones included.
     pub(crate) moved: i64,
     /// Tenants that a mail was queued for.

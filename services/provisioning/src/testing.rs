@@ -20,7 +20,7 @@ use runtime::{
 use store::testing::TestDb;
 use tonic::{Request, Response, Status};
 
-use crate::Config;
+use crate::{Config, catalog::Catalog, fleet::Fleet, service::Service};
 
 mod fake_catalog;
 mod fake_notification;
@@ -122,6 +122,21 @@ impl World {
         self.around.finish_test().await;
     }
 
+    /// Returns what the service works with, to call its parts beside its RPCs.
+    pub(crate) fn service(&self, db: &TestDb) -> Service {
+        let credentials = Credentials::claimed(Role::Service, "services/provisioning").unwrap();
+        let catalog = Catalog::new(connect_lazy(&self.config.catalog, &credentials).unwrap());
+        Service {
+            db: db.db().clone(),
+            clock: self.clock.clone(),
+            seal: Arc::new(self.config.seal().unwrap()),
+            fleet: Arc::new(Fleet::new(catalog.clone())),
+            catalog,
+            offer_lifetime: self.config.offer_lifetime(),
+            deny_wait: self.config.deny_wait(),
+        }
+    }
+
     pub(crate) fn minutes(&self, minutes: u64) {
         self.clock.advance(Duration::from_secs(60 * minutes));
     }
@@ -179,6 +194,26 @@ impl World {
             request_id: String::new(),
         };
         self.tenants().create_tenant(request).await.unwrap();
+    }
+
+    /// Gives a tenant a contact, the only one that it has from then on.
+    pub(crate) async fn add_contact(&self, id: &str) {
+        let tenant = wire::Tenant {
+            name: format!("tenants/{id}"),
+            contacts: vec![Contact {
+                email: format!("admin@{id}.example"),
+                display_name: String::new(),
+            }],
+            ..Default::default()
+        };
+        let request = UpdateTenantRequest {
+            tenant: Some(tenant),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["contacts".to_owned()],
+            }),
+            etag: String::new(),
+        };
+        self.tenants().update_tenant(request).await.unwrap();
     }
 
     /// Gives a tenant a version of `crm`, with its consent on record.
@@ -279,12 +314,16 @@ impl World {
             switch: switch.to_owned(),
             outcome: outcome.into(),
         };
-        Ok(self
-            .driver()
-            .settle_consent(request)
-            .await?
-            .into_inner()
-            .denied)
+        loop {
+            match self.driver().settle_consent(request.clone()).await {
+                Ok(settled) => return Ok(settled.into_inner().denied),
+                Err(status) => match Problem::from(status) {
+                    // A slow machine settles many tenants in several calls.
+                    problem if problem.reason() == &contract::reason::STORE_BUSY => {}
+                    problem => return Err(problem),
+                },
+            }
+        }
     }
 
     /// A whole switch, committed.

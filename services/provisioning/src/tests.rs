@@ -21,6 +21,7 @@ mod moving;
 mod outbox;
 mod provisionings;
 mod races;
+mod switching;
 mod tenants;
 
 /// Tenants `acme` and `beta` on version 1, which is the active one.

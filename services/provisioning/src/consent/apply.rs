@@ -120,7 +120,7 @@ impl<'a> Writer<'a> {
         };
         provisionings::put(tx, &next).await?;
         for effect in effects {
-            self.perform(tx, place, effect, by).await?;
+            self.perform(tx, place, row.as_ref(), effect, by).await?;
         }
         Ok(Applied::Changed(next))
     }
@@ -141,13 +141,20 @@ impl<'a> Writer<'a> {
         &mut self,
         tx: &mut Tx,
         place: Place<'_>,
+        before: Option<&Provisioning>,
         effect: Effect,
         by: &Since,
     ) -> Result<(), Error> {
         match effect {
-            Effect::Ask(switch) => self.send_link(tx, place, Purpose::Accept, switch).await,
-            Effect::OfferDeny(switch) => self.send_link(tx, place, Purpose::Deny, switch).await,
-            Effect::VoidLinks(by) => Ok(offers::void(tx, &place.name(), by, self.now).await?),
+            Effect::Ask(switch) => {
+                self.void_links(tx, place, before, switch).await?;
+                self.send_link(tx, place, Purpose::Accept, switch).await
+            }
+            Effect::OfferDeny(switch) => {
+                self.void_links(tx, place, before, switch).await?;
+                self.send_link(tx, place, Purpose::Deny, switch).await
+            }
+            Effect::VoidLinks(by) => self.void_links(tx, place, before, by).await,
             Effect::TellDenied => {
                 let unsettled = switches::unsettled(tx, &place.application.name).await?;
                 let usage = usage(
@@ -168,7 +175,22 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes a link, the only one that counts from now on, and queues the mail that brings it.
+    /// Makes the links that were sent void. To what was never there, none were: of the many that a
+    /// switch brings to a new version nothing is looked up.
+    async fn void_links(
+        &self,
+        tx: &mut Tx,
+        place: Place<'_>,
+        before: Option<&Provisioning>,
+        by: Option<SwitchId>,
+    ) -> Result<(), Error> {
+        match before {
+            None => Ok(()),
+            Some(_) => Ok(offers::void(tx, &place.name(), by, self.now).await?),
+        }
+    }
+
+    /// Makes a link and queues the mail that brings it.
     async fn send_link(
         &mut self,
         tx: &mut Tx,
@@ -195,7 +217,6 @@ impl<'a> Writer<'a> {
             expires_at: self.now + self.service.offer_lifetime,
             validity: Validity::Good,
         };
-        offers::void(tx, &offer.name, switch, self.now).await?;
         offers::insert(tx, &self.service.new_id(), &offer).await?;
         let told = self.happening(place, "offer");
         let notice = match purpose {

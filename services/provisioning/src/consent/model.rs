@@ -80,6 +80,7 @@ pub fn must_wait(phase: Phase) -> bool {
         progress: Progress {
             up_to: None,
             all_at: None,
+            left: None,
             moved: 1,
             mailed: 1,
         },

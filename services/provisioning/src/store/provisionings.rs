@@ -1,5 +1,7 @@
 //! The table of provisionings.
 
+use std::collections::BTreeMap;
+
 use contract::{ApplicationName, ProvisioningName, Revision, SwitchId, TenantId, VersionName};
 use serde::{Deserialize, Serialize};
 use store::{Error, Tx, on};
@@ -251,15 +253,36 @@ pub(crate) async fn of_version(
     all(rows)
 }
 
+/// Returns the provisionings of a version of the tenants from `first` to `last`, both included.
+pub(crate) async fn between(
+    tx: &mut Tx,
+    application: &ApplicationName,
+    version: &VersionName,
+    first: &TenantId,
+    last: &TenantId,
+) -> Result<BTreeMap<TenantId, Provisioning>, Error> {
+    const SQL: &str = "select * from provisionings where application = $1 and version = $2 \
+        and tenant >= $3 and tenant <= $4";
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(application.as_str())
+        .bind(version.as_str())
+        .bind(first.as_str())
+        .bind(last.as_str())
+        .fetch_all(conn)
+        .await)?;
+    let rows = all(rows)?.into_iter();
+    Ok(rows.map(|row| (row.name.tenant.clone(), row)).collect())
+}
+
 /// Counts the provisionings of a version, by tenant after `after`, that go along with a switch.
-pub(crate) async fn count_live(
+pub(crate) async fn count_carried(
     tx: &mut Tx,
     application: &ApplicationName,
     version: &VersionName,
     after: Option<&TenantId>,
 ) -> Result<i64, Error> {
     const SQL: &str = "select count(*) from provisionings where application = $1 and version = $2 and tenant > $3 \
-        and state in ('pending_acceptance', 'provisioned', 'denied')";
+        and state in ('pending_acceptance', 'provisioned', 'denied', 'failed')";
     let (count,): (i64,) = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(application.as_str())
         .bind(version.as_str())

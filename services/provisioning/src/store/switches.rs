@@ -20,6 +20,7 @@ struct Row {
     phase: String,
     moved_up_to: Option<String>,
     moved_all_at: Option<i64>,
+    left_to_move: Option<i64>,
     moved: i64,
     mailed: i64,
     opened_at: i64,
@@ -61,6 +62,7 @@ impl TryFrom<Row> for Known {
             progress: Progress {
                 up_to: Column(TABLE, "moved_up_to").optional(row.moved_up_to.as_deref())?,
                 all_at: Column(TABLE, "moved_all_at").maybe_time(row.moved_all_at)?,
+                left: row.left_to_move,
                 moved: row.moved,
                 mailed: row.mailed,
             },
@@ -151,8 +153,8 @@ pub(crate) async fn insert_given_up(
 
 /// Writes a switch's phase and progress.
 pub(crate) async fn save(tx: &mut Tx, switch: &Switch) -> Result<(), Error> {
-    const SQL: &str = "update switches set phase = $2, moved_up_to = $3, moved_all_at = $4, moved = $5, mailed = $6 \
-        where switch = $1";
+    const SQL: &str = "update switches set phase = $2, moved_up_to = $3, moved_all_at = $4, moved = $5, mailed = $6, \
+        left_to_move = $7 where switch = $1";
     let id: SwitchId = switch.id;
     let id = id.to_string();
     let rows = on!(tx, |conn| sqlx::query(SQL)
@@ -168,6 +170,7 @@ pub(crate) async fn save(tx: &mut Tx, switch: &Switch) -> Result<(), Error> {
         .bind(micros(switch.progress.all_at))
         .bind(switch.progress.moved)
         .bind(switch.progress.mailed)
+        .bind(switch.progress.left)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

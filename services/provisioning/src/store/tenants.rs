@@ -1,5 +1,7 @@
 //! The table of tenants.
 
+use std::collections::BTreeMap;
+
 use contract::{RequestId, Revision, TenantId};
 use store::{Error, Tx, on};
 
@@ -48,6 +50,24 @@ pub(crate) async fn find(tx: &mut Tx, tenant: &TenantId) -> Result<Option<Tenant
         .fetch_optional(conn)
         .await)?;
     row.map(Tenant::try_from).transpose()
+}
+
+/// Returns the tenants from `first` to `last`, both included.
+pub(crate) async fn between(
+    tx: &mut Tx,
+    first: &TenantId,
+    last: &TenantId,
+) -> Result<BTreeMap<TenantId, Tenant>, Error> {
+    const SQL: &str = "select * from tenants where tenant >= $1 and tenant <= $2";
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(first.as_str())
+        .bind(last.as_str())
+        .fetch_all(conn)
+        .await)?;
+    let tenants = rows.into_iter().map(Tenant::try_from);
+    tenants
+        .map(|tenant| tenant.map(|tenant| (tenant.id.clone(), tenant)))
+        .collect()
 }
 
 /// Returns the tenant that was created under a request.

@@ -3,6 +3,8 @@
 use super::*;
 use crate::{
     consent::{Basis, Consent, Since, Standing},
+    error::Error,
+    prepare::{self, Outcome},
     provisioning::Provisioning,
     store::{grants, provisionings, tenants},
     tenant::{Contact, Profile, Tenant},
@@ -56,8 +58,8 @@ async fn fill(db: &TestDb, count: usize) {
 
 store::on_both!(
     MIGRATIONS,
-    async fn two_thousand_tenants_are_moved_once_each_over_restarts_and_repeats(db: TestDb) {
-        const COUNT: i64 = 2000;
+    async fn three_thousand_tenants_are_moved_once_each_over_restarts_and_repeats(db: TestDb) {
+        const COUNT: i64 = 3000;
         let mut world = World::start(&db).await;
         fill(&db, usize::try_from(COUNT).unwrap()).await;
         let switch = switch(1);
@@ -80,22 +82,35 @@ store::on_both!(
         assert!(calls > 3, "{calls} calls are not several");
         assert_eq!((moved.moved, moved.mailed), (COUNT, COUNT));
         assert_eq!(world.step(&switch, "1", "2", true).await.unwrap(), moved);
-        let offered = |notices: &[Notice]| (notices.len() >= 2000).then_some(notices.len());
-        assert_eq!(world.notification.until(offered).await, 2000);
+        let count = usize::try_from(COUNT).unwrap();
+        let offered = |notices: &[Notice]| (notices.len() >= count).then_some(notices.len());
+        assert_eq!(world.notification.until(offered).await, count);
         let mut gateway = Gateway::connect(&world.endpoint, "g-1", "", 0)
             .await
             .unwrap();
         let all = gateway.next().await.unwrap();
-        assert_eq!((all.parts, all.grants.len()), (4, 4000));
+        assert_eq!((all.parts, all.grants.len()), (6, 2 * count));
         drop(gateway);
         assert_eq!(world.close(&switch).await.unwrap().denied, 0);
+        // A call that has no time settles a part and says that there is more; the outcome counts.
+        let (service, named) = (world.service(&db), switch.parse().unwrap());
+        let mut parts = 0;
+        let denied = loop {
+            let no_time = Duration::ZERO;
+            match prepare::settle_within(&service, &named, Outcome::GivenUp, no_time).await {
+                Ok(denied) => break denied,
+                Err(Error::SettlesOn(_)) => parts += 1,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!((denied, parts), (0, 6));
         assert_eq!(world.settle(&switch, SwitchOutcome::GivenUp).await, Ok(0));
         assert_eq!(
             world.state("t000000", "2").await,
             ProvisioningState::Removed
         );
         assert_eq!(
-            world.state("t001999", "2").await,
+            world.state("t002999", "2").await,
             ProvisioningState::Removed
         );
         let left = store::read!(*db.db(), |tx| provisionings::under(
@@ -209,6 +224,62 @@ store::on_both!(
         assert_eq!(
             world.provisioning("mute", "2").await.consent_basis(),
             ConsentBasis::Moved
+        );
+        world.finish().await;
+    }
+);
+
+store::on_both!(
+    MIGRATIONS,
+    async fn whoever_failed_at_the_source_is_asked_or_fails_again_by_name_and_never_vanishes(
+        db: TestDb,
+    ) {
+        let world = with_two(&db).await;
+        for tenant in ["found", "mute"] {
+            world.add_tenant(tenant, 0).await;
+            world.give(tenant, "1").await;
+        }
+        let moved = world.move_all(&switch(2), "1", "2", true).await;
+        assert_eq!((moved.total, moved.failed), (4, 2));
+        world.close(&switch(2)).await.unwrap();
+        world
+            .settle(&switch(2), SwitchOutcome::Committed)
+            .await
+            .unwrap();
+        world.add_contact("found").await;
+
+        // Without notice: nobody has agreed to the source, so nobody is let in silently.
+        let moved = world.move_all(&switch(3), "2", "3", false).await;
+        assert_eq!(
+            (moved.total, moved.moved, moved.mailed, moved.failed),
+            (4, 4, 1, 1)
+        );
+        assert_eq!(moved.failures[0].tenant, "tenants/mute");
+        assert_eq!(
+            world.state("found", "3").await,
+            ProvisioningState::PendingAcceptance
+        );
+        let failed = world.provisioning("mute", "3").await;
+        assert_eq!(
+            (failed.state(), failed.switch.as_str()),
+            (ProvisioningState::Failed, switch(3).as_str())
+        );
+        assert!(failed.state_message.contains("no contact"), "{failed:?}");
+
+        // Given up, the target knows nothing of them, and the source is as it was.
+        world
+            .settle(&switch(3), SwitchOutcome::GivenUp)
+            .await
+            .unwrap();
+        assert_eq!(world.state("mute", "3").await, ProvisioningState::Removed);
+        assert_eq!(world.state("mute", "2").await, ProvisioningState::Failed);
+
+        // Back at the version that they do have, each has its own standing again.
+        let moved = world.move_all(&switch(4), "2", "1", false).await;
+        assert_eq!((moved.total, moved.failed), (4, 0));
+        assert_eq!(
+            world.state("mute", "1").await,
+            ProvisioningState::Provisioned
         );
         world.finish().await;
     }
