@@ -10,6 +10,7 @@ mod dying;
 mod proving_simulation;
 mod racing;
 mod refusing;
+mod removing;
 mod running;
 mod stopping;
 mod switching;

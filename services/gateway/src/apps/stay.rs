@@ -27,6 +27,10 @@ impl Stay {
 }
 
 /// Waits until what is admitted under it must have ended, in good order or not.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a time that is given to users, not a condition that is waited for"
+)]
 pub(super) async fn overstayed(over: &CancellationToken) {
     over.cancelled().await;
     tokio::time::sleep(LEAVE_WAIT).await;
