@@ -12,6 +12,7 @@ mod killing;
 mod proving_simulation;
 mod racing;
 mod refusing;
+mod removing;
 mod running;
 mod stopping;
 mod switching;
