@@ -11,6 +11,7 @@ mod proving_simulation;
 mod racing;
 mod refusing;
 mod running;
+mod scanning;
 mod stopping;
 mod switching;
 mod tidy;
