@@ -14,6 +14,7 @@ mod racing;
 mod refusing;
 mod removing;
 mod running;
+mod scanning;
 mod stopping;
 mod switching;
 mod tidy;

@@ -1,4 +1,7 @@
-//! A tenant's contact with a browser: opens the link of a mail, reads the form, sends it.
+//! A tenant's contact with a browser: opens the link of a mail, reads the page, fills in the form,
+//! sends it.
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -15,41 +18,67 @@ pub enum Choice {
     Deny,
 }
 
-/// Opens the link, chooses, sends the form and, where the page asks once more, confirms. Returns
-/// the page that is shown in the end.
+/// How long a contact reads before the form is sent: the page takes none that comes back sooner
+/// than two seconds after it was made.
+const READING: Duration = Duration::from_millis(2100);
+
+/// Opens the link, reads, chooses, types the word that the page asks for, and sends the form.
+/// Returns the page that is shown in the end: if the link's page has no form any more, that one.
 ///
 /// # Errors
-/// When the page holds no form or does not come to an end.
+/// When the form is not taken.
 pub async fn decide(link: &str, choice: Choice) -> Result<Answer> {
-    let mut page = get(link, &[("accept", "text/html")]).await?;
-    for _ in 0..3 {
-        let Some(fields) = form(&page.text(), choice) else {
-            return Ok(page);
-        };
-        let body = fields
-            .iter()
-            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let body = body.collect::<Vec<_>>().join("&");
-        let origin = link
-            .split("/consent/")
-            .next()
-            .context("a link to a consent page")?;
-        let headers = [
-            ("accept", "text/html"),
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("origin", origin),
-            ("sec-fetch-site", "same-origin"),
-            ("sec-fetch-user", "?1"),
-        ];
-        page = send(Method::POST, link, &headers, Bytes::from(body)).await?;
-        if page.status == StatusCode::SEE_OTHER {
-            return get(link, &[("accept", "text/html")]).await;
-        }
-        if !page.status.is_success() {
-            bail!("the decision was answered {}: {}", page.status, page.text());
-        }
+    let page = get(link, &[("accept", "text/html")]).await?;
+    let text = page.text();
+    let Some(fields) = form(&text, choice) else {
+        return Ok(page);
+    };
+    let word = word(&text).context("the page shows the word to type")?;
+    read().await;
+    let fields = fields.iter().map(|(name, value)| match name.as_str() {
+        "typed" => (name, word.as_str()),
+        _ => (name, value.as_str()),
+    });
+    let body = fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let body = body.collect::<Vec<_>>().join("&");
+    let origin = link
+        .split("/consent/")
+        .next()
+        .context("a link to a consent page")?;
+    let headers = [
+        ("accept", "text/html"),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", origin),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-user", "?1"),
+    ];
+    let answer = send(Method::POST, link, &headers, Bytes::from(body)).await?;
+    if answer.status == StatusCode::SEE_OTHER {
+        return get(link, &[("accept", "text/html")]).await;
     }
-    bail!("the page asked again and again")
+    if answer.status == StatusCode::GONE {
+        return Ok(answer);
+    }
+    bail!(
+        "the decision was answered {}: {}",
+        answer.status,
+        answer.text()
+    )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a contact who reads: the time itself is what the page looks at"
+)]
+async fn read() {
+    tokio::time::sleep(READING).await;
+}
+
+/// Returns the word that a reader sees where the page asks for it.
+fn word(page: &str) -> Option<String> {
+    let (_, asked) = page.split_once("id=\"word\"")?;
+    let (_, word) = asked.split_once("<b translate=\"no\">")?;
+    Some(word.split_once("</b>")?.0.to_owned())
 }
 
 /// Returns what the page's form would send with this choice made; `None` when the page has no

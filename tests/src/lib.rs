@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod bench;
+pub mod browser;
 pub mod consent_bench;
 pub mod consent_page;
 pub mod crash_points;

@@ -80,6 +80,8 @@ reasons! {
     TOKEN_EXPIRED: "Ask the operator for a new link.",
     TOKEN_VOID: "The link counts no longer; look at what is true now, or ask the operator for a new one.",
     FORM_STALE: "Open the link again, and decide on the page that it shows.",
+    FORM_TOO_FAST: "Read the page, then send the form again.",
+    GESTURE_MISSING: "Type the word that the page shows, then send the form again.",
     TOKEN_USED: "Nothing is to be done: the page shows what it led to.",
     CONSENT_SETTLED: "The tenant has decided already; it may decide anew on the consent page.",
     NO_CONTACT: "Give the tenant a contact first.",

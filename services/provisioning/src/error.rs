@@ -38,9 +38,15 @@ pub(crate) enum Error {
     /// The link counts no longer.
     #[error("This link is void.")]
     TokenVoid,
-    /// The form was not made for this link, or too long ago.
-    #[error("The page was opened too long ago.")]
+    /// The form was not made for this link, or too long ago, or has decided otherwise.
+    #[error("The page was opened too long ago, or has been used.")]
     FormStale,
+    /// The form came back before anybody could have read the page.
+    #[error("The form was sent too soon after the page was opened.")]
+    FormTooFast,
+    /// The word that a person types is missing, or is another.
+    #[error("The word that the page asks for was not typed.")]
+    GestureMissing,
     /// The version does not use app credentials.
     #[error("{0} does not need app credentials.")]
     CredentialsNotNeeded(VersionRef),
@@ -111,6 +117,8 @@ impl From<Error> for Problem {
             Error::TokenExpired => Problem::failed_precondition(reason::TOKEN_EXPIRED, &error),
             Error::TokenVoid => Problem::failed_precondition(reason::TOKEN_VOID, &error),
             Error::FormStale => Problem::failed_precondition(reason::FORM_STALE, &error),
+            Error::FormTooFast => Problem::failed_precondition(reason::FORM_TOO_FAST, &error),
+            Error::GestureMissing => Problem::failed_precondition(reason::GESTURE_MISSING, &error),
             Error::CredentialsNotNeeded(version) => {
                 Problem::failed_precondition(reason::CREDENTIALS_NOT_NEEDED, &error)
                     .resource(version)

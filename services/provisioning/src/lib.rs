@@ -15,6 +15,7 @@ mod consent;
 mod credentials;
 mod error;
 mod fleet;
+mod form_token;
 mod grants;
 mod notices;
 mod offer_token;

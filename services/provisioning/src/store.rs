@@ -9,6 +9,7 @@ use store::Error;
 pub(crate) mod applications;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
+pub(crate) mod forms;
 pub(crate) mod grants;
 pub(crate) mod offers;
 pub(crate) mod outbox;

@@ -339,22 +339,35 @@ impl World {
     pub(crate) async fn look(&self, token: &str) -> Result<GetOfferResponse, Problem> {
         let request = GetOfferRequest {
             token: token.to_owned(),
+            gesture: true,
         };
         Ok(self.page().get_offer(request).await?.into_inner())
     }
 
-    /// Opens the page and decides.
+    /// Opens the page and decides, as a person does.
     pub(crate) async fn decide(&self, token: &str, decision: Decision) -> Result<Offer, Problem> {
         let form = self.look(token).await?.form_token;
         self.minutes(1);
         self.submit(token, &form, decision).await
     }
 
+    /// Sends a form with its word.
     pub(crate) async fn submit(
         &self,
         token: &str,
         form: &str,
         decision: Decision,
+    ) -> Result<Offer, Problem> {
+        self.send_form(token, form, decision, "crm").await
+    }
+
+    /// Sends a form with this typed into it.
+    pub(crate) async fn send_form(
+        &self,
+        token: &str,
+        form: &str,
+        decision: Decision,
+        typed: &str,
     ) -> Result<Offer, Problem> {
         let request = DecideOfferRequest {
             token: token.to_owned(),
@@ -364,6 +377,7 @@ impl World {
                 address: "192.0.2.7".to_owned(),
                 user_agent: "Browser".to_owned(),
             }),
+            typed: typed.to_owned(),
         };
         Ok(self
             .page()

@@ -25,6 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::node_programs()?;
     tools::nextest()?;
     tools::postgres()?;
+    tools::browser()?;
     if options.filter.is_none() {
         step("formatting", || cargo(&["fmt", "--check", "--all"]))?;
         step("contracts", contracts)?;

@@ -18,10 +18,11 @@ pub(crate) fn install() -> Result<()> {
     node_programs()?;
     nextest()?;
     postgres()?;
+    browser()?;
     cargo_deny().map(drop)
 }
 
-/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf), unless the same
+/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser), unless the same
 /// lock file has been installed before.
 pub(crate) fn node_programs() -> Result<()> {
     let folder = root().join("tests/tools");
@@ -31,7 +32,7 @@ pub(crate) fn node_programs() -> Result<()> {
     if fs::read_to_string(&installed).is_ok_and(|before| before == lock) {
         return Ok(());
     }
-    step("installing the SMTP server and buf", || {
+    step("installing the programs of tests/tools", || {
         // Not `npm ci`: it refuses lock files that were written where packages of other platforms
         // cannot be had. This takes the same versions and leaves the lock file alone.
         let arguments = [
@@ -70,6 +71,19 @@ pub(crate) fn postgres() -> Result<()> {
     }
     step("installing PostgreSQL", || {
         packages(&["postgresql"], "PostgreSQL 15 or newer")
+    })
+}
+
+/// Installs Chromium, which comes to consent pages as scanners and people do, when it is missing.
+pub(crate) fn browser() -> Result<()> {
+    if ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .any(on_path)
+    {
+        return Ok(());
+    }
+    step("installing Chromium", || {
+        packages(&["chromium"], "Chromium")
     })
 }
 

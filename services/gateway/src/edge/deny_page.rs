@@ -1,10 +1,11 @@
 //! The page behind a link in a mail: GET shows, POST does. A tenant denies a version, accepts it,
 //! or takes either back while the link works.
 //!
-//! Mail software fetches links and may submit what it finds, so GET and HEAD change nothing, no
-//! choice is made beforehand, and a form that comes back too fast, or without a browser's word
-//! that a person sent it from this page, is asked about once more (S33, S34). The token stands in
-//! the page's address and nowhere else: not in its text, its links, or a log (S38, S39).
+//! Mail software fetches links, submits forms and presses buttons, in a browser too, so GET and HEAD
+//! change nothing, no choice is made beforehand, and a form decides only with a word that the page
+//! asks a person to type (S33, S34). Provisioning judges that word and the time that the page was
+//! open; here it is said what is missing. The token stands in the page's address and nowhere else:
+//! not in its text, its links, or a log (S38, S39).
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use contract::{Problem, reason};
-use minijinja::{Value, context};
+use minijinja::context;
 use proto::provisioning::v1 as wire;
 use runtime::request;
 
@@ -24,12 +25,14 @@ use super::{
 };
 
 mod form;
+mod lack;
 mod offer;
 #[cfg(test)]
 mod tests;
 
 pub(super) use form::BODY_BYTES_MAX;
-use form::{Choice, Confirmation, Form, FormError, Sender};
+use form::{Form, FormError, from_another_site};
+use lack::Lack;
 use offer::OfferView;
 
 /// The longest token that is looked up; real ones have 43 characters.
@@ -80,7 +83,7 @@ impl Visit {
         }
     }
 
-    /// Takes a decision, or asks once more.
+    /// Takes a decision, or shows the page again and says what is missing.
     pub(super) async fn decide(self, body: Bytes) -> Response<Body> {
         match self.within(self.decide_by(body)).await {
             Ok(response) => response,
@@ -94,28 +97,15 @@ impl Visit {
 
     async fn decide_by(&self, body: Bytes) -> Result<Response<Body>, Failure> {
         self.admit()?;
-        let sender = Sender::of(&self.headers, &self.edge.origin).ok_or(Failure::CrossSite)?;
-        let kind = self.headers.get(header::CONTENT_TYPE);
-        let form = match Form::parse(kind, body).await {
-            Ok(form) => form,
-            Err(FormError::NoChoice) => {
-                let note = "Please choose one of the two answers first.";
-                return self
-                    .show_again(StatusCode::UNPROCESSABLE_ENTITY, note)
-                    .await;
-            }
-            Err(error) => return Err(Failure::Form(error)),
-        };
-        let sure = match form.confirmation {
-            Confirmation::Given => true,
-            Confirmation::None => {
-                sender == Sender::Person && form.took_its_time(self.edge.clock.now())
-            }
-        };
-        if !sure {
-            return self.confirm(form.choice).await;
+        if from_another_site(&self.headers, &self.edge.origin) {
+            return Err(Failure::CrossSite);
         }
-        self.send(form).await
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        match Form::parse(kind, body).await {
+            Ok(form) => self.send(form).await,
+            Err(FormError::NoChoice) => self.show_again(Lack::Choice).await,
+            Err(error) => Err(Failure::Form(error)),
+        }
     }
 
     async fn send(&self, form: Form) -> Result<Response<Body>, Failure> {
@@ -130,6 +120,7 @@ impl Visit {
                         token: self.token.clone(),
                         form_token: form.form_token,
                         decision: form.choice.wire().into(),
+                        typed: form.typed,
                         origin: Some(wire::Origin {
                             address: self.address.to_string(),
                             user_agent: user_agent
@@ -152,9 +143,9 @@ impl Visit {
                 }
                 Ok(self.see_other())
             }
-            Err(Failure::Peer(problem)) if problem.reason().as_str() == "FORM_STALE" => {
-                let note = "This page had been open for too long, so nothing was decided. Please choose once more.";
-                self.show_again(StatusCode::CONFLICT, note).await
+            Err(Failure::Peer(problem)) if Lack::of(&problem).is_some() => {
+                let lack = Lack::of(&problem).unwrap_or(Lack::FreshPage);
+                self.show_again(lack).await
             }
             Err(Failure::Peer(problem))
                 if matches!(problem.reason().as_str(), "TOKEN_EXPIRED" | "TOKEN_VOID") =>
@@ -171,6 +162,7 @@ impl Visit {
         self.admit()?;
         let request = wire::GetOfferRequest {
             token: self.token.clone(),
+            gesture: true,
         };
         let response = self
             .call(async { self.edge.consent.clone().get_offer(request).await })
@@ -214,31 +206,17 @@ impl Visit {
         }
     }
 
-    async fn show_again(&self, status: StatusCode, note: &str) -> Result<Response<Body>, Failure> {
-        let (offer, form_token) = self.offer().await?;
-        Ok(self.render(Some(status), &offer, &form_token, Some(note)))
-    }
-
-    async fn confirm(&self, choice: Choice) -> Result<Response<Body>, Failure> {
+    /// Nothing was decided: shows the page anew, and what was missing.
+    async fn show_again(&self, lack: Lack) -> Result<Response<Body>, Failure> {
         let (offer, form_token) = self.offer().await?;
         if !offer.open_to_decisions {
             return Ok(self.render(None, &offer, &form_token, None));
         }
         if wants_json(&self.headers) {
-            return Ok(json(
-                StatusCode::CONFLICT,
-                &serde_json::json!({
-                    "error": "CONFIRMATION_NEEDED",
-                    "message": "Nothing was decided: a person must confirm on the page.",
-                }),
-            ));
+            let refusal = serde_json::json!({ "error": lack.reason(), "message": lack.note() });
+            return Ok(json(lack.status(), &refusal));
         }
-        let values = context! {
-            offer => offer.value(),
-            decision => choice.as_str(),
-            form => self.form(&form_token),
-        };
-        Ok(self.pages().page(StatusCode::OK, "confirm.html", values))
+        Ok(self.render(Some(lack.status()), &offer, &form_token, Some(lack.note())))
     }
 
     fn render(
@@ -252,21 +230,15 @@ impl Visit {
         if wants_json(&self.headers) {
             return json(status, offer);
         }
-        let form = if offer.open_to_decisions {
-            self.form(form_token)
+        // The form of a page that nothing can be decided on is not shown.
+        let form_token = if offer.open_to_decisions {
+            form_token
         } else {
-            Value::from(())
+            ""
         };
-        let values = context! { offer => offer.value(), form, note => note.unwrap_or_default() };
+        let note = note.unwrap_or_default();
+        let values = context! { offer => offer.value(), form_token, note };
         self.pages().page(status, "offer.html", values)
-    }
-
-    /// The hidden part of a form.
-    fn form(&self, form_token: &str) -> Value {
-        context! {
-            form_token,
-            shown_at => self.edge.clock.now().as_millisecond(),
-        }
     }
 
     /// After a decision the browser asks for the page anew, so that a reload sends nothing.

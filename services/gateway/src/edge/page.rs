@@ -17,10 +17,9 @@ pub(super) struct Pages {
 }
 
 const STYLE: &str = include_str!("../../templates/page.css");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 4] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("offer.html", include_str!("../../templates/offer.html")),
-    ("confirm.html", include_str!("../../templates/confirm.html")),
     ("message.html", include_str!("../../templates/message.html")),
     ("home.html", include_str!("../../templates/home.html")),
 ];

@@ -175,9 +175,14 @@ impl ConsentService for Provisioning {
         &self,
         request: Request<wire::GetOfferRequest>,
     ) -> Result<Response<wire::GetOfferResponse>, Status> {
+        let request = request.into_inner();
+        assert!(
+            request.gesture,
+            "every page of this release demands the word"
+        );
         let mut state = self.state();
         state.looked_up += 1;
-        let offer = state.offers.get(&request.into_inner().token);
+        let offer = state.offers.get(&request.token);
         let offer = offer.cloned().ok_or_else(invalid)?;
         Ok(Response::new(wire::GetOfferResponse {
             offer: Some(offer),

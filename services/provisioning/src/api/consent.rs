@@ -16,16 +16,18 @@ use super::{
 use crate::{
     consent::{
         Basis, Standing,
-        decide::{self, Choice, Decider, Origin, Shown},
+        decide::{self, Answer, Choice, Decider, Origin, Shown},
         offer::{self, Purpose},
     },
     fleet::Force,
-    offer_token,
+    form_token::{self, Demand},
     provisioning::Provisioning,
 };
 
 /// The longest address of a browser.
 const ADDRESS_CHARS_MAX: usize = 64;
+/// The most characters of what is typed into a form.
+const TYPED_CHARS_MAX: usize = 100;
 /// To how many characters a browser's name of itself is cut.
 const USER_AGENT_CHARS: usize = 300;
 
@@ -35,9 +37,20 @@ impl ConsentService for Api {
         &self,
         request: Request<GetOfferRequest>,
     ) -> Result<Response<GetOfferResponse>, Status> {
-        let shown = decide::show(&self.service, &request.get_ref().token).await?;
-        let form_token =
-            offer_token::form(&self.service.seal, &shown.offer.hash, self.service.now());
+        let GetOfferRequest { token, gesture } = request.into_inner();
+        let shown = decide::show(&self.service, &token).await?;
+        let demand = if gesture {
+            Demand::TypedWord
+        } else {
+            Demand::Nothing
+        };
+        let form_token = form_token::mint(
+            &self.service.seal,
+            &shown.offer.hash,
+            demand,
+            self.service.clock.random(),
+            self.service.now(),
+        );
         Ok(Response::new(GetOfferResponse {
             offer: Some(render(&shown)),
             form_token,
@@ -53,12 +66,25 @@ impl ConsentService for Api {
             form_token,
             decision,
             origin,
+            typed,
         } = request.into_inner();
         let mut v = Violations::new();
         let choice = read_choice(&mut v, decision);
         let origin = read_origin(&mut v, origin.unwrap_or_default());
+        v.check(
+            typed.chars().count() <= TYPED_CHARS_MAX,
+            "typed",
+            Fault::OutOfRange,
+            "must be at most 100 characters",
+        );
         let (choice, origin) = v.all((choice, origin))?;
-        let shown = decide::by_link(&self.service, &token, &form_token, choice, &origin).await?;
+        let answer = Answer {
+            form: form_token,
+            typed,
+            choice,
+            origin,
+        };
+        let shown = decide::by_link(&self.service, &token, &answer).await?;
         Ok(Response::new(DecideOfferResponse {
             offer: Some(render(&shown)),
         }))
@@ -179,6 +205,7 @@ fn render(shown: &Shown) -> wire::Offer {
         expire_time: Some(time::write(shown.offer.expires_at)),
         outstanding_gateways,
         fleet_size,
+        typed_word: shown.offer.name.application.to_string(),
     }
 }
 

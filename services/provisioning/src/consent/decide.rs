@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use contract::{Prose, ProvisioningName};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use runtime::{
     CancellationToken,
     fault::{Plant, planted},
@@ -21,17 +21,20 @@ use super::{
 use crate::{
     error::Error,
     fleet::Force,
-    offer_token, prepare,
+    form_token, offer_token, prepare,
     provisioning::Provisioning,
     service::Service,
     store::{
         applications::{self, Application},
         decisions::{self, Decision},
-        offers, provisionings, switches, tenants,
+        forms, offers, provisionings, switches, tenants,
     },
     switch::{Switch, Usage, usage},
     tenant::Tenant,
 };
+
+/// For how long it is known what a form has decided: longer than any counts.
+const FORMS_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// What a tenant decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,28 @@ pub(crate) enum Choice {
     Accept,
     /// They may not.
     Deny,
+}
+
+impl Choice {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// What comes back from the page behind a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The form's token, as it came.
+    pub(crate) form: String,
+    /// What was typed; may be empty.
+    pub(crate) typed: String,
+    /// The choice.
+    pub(crate) choice: Choice,
+    /// Where it came from.
+    pub(crate) origin: Origin,
 }
 
 /// Where a decision by link came from.
@@ -118,14 +143,14 @@ pub(crate) async fn show(service: &Service, token: &str) -> Result<Shown, Error>
     Ok(shown(offer, &case, service.now(), force))
 }
 
-/// Takes the decision of whoever holds the link and has opened its page.
+/// Takes the decision of whoever holds the link and has sent its page's form. A form that has
+/// decided so already changes nothing: what somebody decided since by another form holds.
 pub(crate) async fn by_link(
     service: &Service,
     token: &str,
-    form: &str,
-    choice: Choice,
-    origin: &Origin,
+    answer: &Answer,
 ) -> Result<Shown, Error> {
+    let Answer { choice, origin, .. } = answer;
     let hash = offer_token::hash(token);
     let now = service.now();
     let actor = match origin.address.as_str() {
@@ -133,7 +158,7 @@ pub(crate) async fn by_link(
         address => format!("consent link, from {address}"),
     };
     let record = Record {
-        choice,
+        choice: *choice,
         basis: Basis::Accepted,
         by: Since {
             at: now,
@@ -146,10 +171,15 @@ pub(crate) async fn by_link(
     let early = early(service, &hash).await?;
     let (offer, mut case) = store::write!(service.db, |tx| {
         let (offer, case) = find_link(tx, &hash).await?;
-        may_decide(&offer, &case, choice, now)?;
-        if !offer_token::is_fresh(&service.seal, &hash, form, now) {
-            return Err(Error::FormStale);
+        may_decide(&offer, &case, *choice, now)?;
+        let form = form_token::read(&service.seal, &hash, &answer.form, now);
+        let form = form.ok_or(Error::FormStale)?;
+        match forms::find(tx, &form.hash).await? {
+            Some(used) if used == choice.as_str() => return Ok((offer, case)),
+            Some(_) => return Err(Error::FormStale),
+            None => form.judge(&answer.typed, &offer.name.application)?,
         }
+        forms::insert(tx, &form.hash, choice.as_str(), now, now - FORMS_KEPT).await?;
         Ok((offer, case.take(service, tx, &record).await?))
     })?;
     if let Some(early) = early {
@@ -301,10 +331,7 @@ impl Case {
         let decision = Decision {
             id: &service.new_id(),
             name: &self.provisioning.name,
-            choice: match record.choice {
-                Choice::Accept => "accept",
-                Choice::Deny => "deny",
-            },
+            choice: record.choice.as_str(),
             actor: &record.by.actor,
             reason: &record.by.note,
             address: &record.origin.address,

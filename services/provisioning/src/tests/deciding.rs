@@ -252,6 +252,84 @@ store::on_both!(
 
 store::on_both!(
     MIGRATIONS,
+    async fn a_form_decides_only_with_the_word_that_a_person_types_and_not_at_once(db: TestDb) {
+        let world = with_two(&db).await;
+        world.move_all(&switch(2), "1", "2", true).await;
+        let token = world.token("acme", "2").await;
+        let page = world.look(&token).await.unwrap();
+        assert_eq!(page.offer.unwrap().typed_word, "crm");
+        let form = page.form_token;
+        let send = async |decision, typed: &str| {
+            let sent = world.send_form(&token, &form, decision, typed).await;
+            sent.map(|offer| offer.status())
+                .map_err(|problem| problem.reason().clone())
+        };
+        assert_eq!(send(Deny, "crm").await, Err(reason::FORM_TOO_FAST));
+        world.clock.advance(Duration::from_secs(2));
+        for decision in [Deny, Accept] {
+            for typed in ["", "yes", "deny", "on"] {
+                assert_eq!(send(decision, typed).await, Err(reason::GESTURE_MISSING));
+            }
+        }
+        let long = "c".repeat(101);
+        assert_eq!(send(Deny, &long).await, Err(reason::INVALID_FIELDS));
+        let row = world.provisioning("acme", "2").await;
+        assert_eq!(row.consent_basis(), ConsentBasis::MovedWithNotice);
+        assert_eq!(send(Deny, " CRM ").await, Ok(OfferStatus::DeniedRecorded));
+        world.finish().await;
+    }
+);
+
+store::on_both!(
+    MIGRATIONS,
+    async fn a_form_decides_once_and_never_takes_back_what_was_decided_since(db: TestDb) {
+        let world = with_two(&db).await;
+        world.move_all(&switch(2), "1", "2", true).await;
+        let token = world.token("acme", "2").await;
+        let first = world.look(&token).await.unwrap().form_token;
+        world.minutes(1);
+        let deny = async || world.submit(&token, &first, Deny).await.unwrap().status();
+        assert_eq!(deny().await, OfferStatus::DeniedRecorded);
+        assert_eq!(deny().await, OfferStatus::DeniedRecorded);
+        let other = world.submit(&token, &first, Accept).await;
+        assert_eq!(reason_of(other), reason::FORM_STALE);
+        assert_eq!(world.state("acme", "2").await, ProvisioningState::Denied);
+        // Somebody else takes it back on a page of their own; then the first browser sends again.
+        let taken_back = world.decide(&token, Accept).await.unwrap();
+        assert_eq!(taken_back.status(), OfferStatus::Accepted);
+        assert_eq!(deny().await, OfferStatus::Accepted);
+        let state = world.state("acme", "2").await;
+        assert_eq!(state, ProvisioningState::Provisioned);
+        // Forms are forgotten only when they count no longer.
+        world.minutes(121);
+        world.decide(&token, Deny).await.unwrap();
+        assert_eq!(
+            reason_of(world.submit(&token, &first, Deny).await),
+            reason::FORM_STALE
+        );
+        world.finish().await;
+    }
+);
+
+store::on_both!(
+    MIGRATIONS,
+    async fn the_page_of_the_release_before_still_decides_while_gateways_are_replaced(db: TestDb) {
+        let world = with_two(&db).await;
+        world.move_all(&switch(2), "1", "2", true).await;
+        let token = world.token("acme", "2").await;
+        let request = GetOfferRequest {
+            token: token.clone(),
+            gesture: false,
+        };
+        let page = world.page().get_offer(request).await.unwrap().into_inner();
+        let denied = world.send_form(&token, &page.form_token, Deny, "").await;
+        assert_eq!(denied.unwrap().status(), OfferStatus::DeniedRecorded);
+        world.finish().await;
+    }
+);
+
+store::on_both!(
+    MIGRATIONS,
     async fn unknown_malformed_and_foreign_tokens_get_the_same_answer(db: TestDb) {
         let world = with_two(&db).await;
         let (long, other) = ("x".repeat(100_000), "A".repeat(43));

@@ -42,6 +42,7 @@ store::on_both!(
                 })
                 .await;
             let form = world.look(&token).await.unwrap().form_token;
+            world.minutes(1);
             let close = CloseConsentRequest {
                 switch: switch.clone(),
             };
@@ -82,12 +83,13 @@ store::on_both!(
         let world = with_two(&db).await;
         world.switch(2, "1", "2", true).await;
         let token = world.token("acme", "2").await;
-        let form = world.look(&token).await.unwrap().form_token;
-        let click = |decision| world.submit(&token, &form, decision);
+        let open_page = async || world.look(&token).await.unwrap().form_token;
+        let (one, other) = (open_page().await, open_page().await);
+        world.minutes(1);
         let (a, b, c) = tokio::join!(
-            click(Decision::Deny),
-            click(Decision::Deny),
-            click(Decision::Deny)
+            world.submit(&token, &one, Decision::Deny),
+            world.submit(&token, &one, Decision::Deny),
+            world.submit(&token, &other, Decision::Deny)
         );
         for offer in [a, b, c] {
             assert_eq!(offer.unwrap().status(), OfferStatus::DeniedInForce);
@@ -98,7 +100,12 @@ store::on_both!(
             2,
             "one denial, told to two"
         );
-        let (yes, no) = tokio::join!(click(Decision::Accept), click(Decision::Deny));
+        let (one, other) = (open_page().await, open_page().await);
+        world.minutes(1);
+        let (yes, no) = tokio::join!(
+            world.submit(&token, &one, Decision::Accept),
+            world.submit(&token, &other, Decision::Deny)
+        );
         assert!(yes.is_ok() && no.is_ok());
         let last = world.look(&token).await.unwrap().offer.unwrap().status();
         let state = world.state("acme", "2").await;

@@ -7,6 +7,9 @@ use minijinja::{Value, context};
 use proto::provisioning::v1 as wire;
 use serde::Serialize;
 
+/// Gateways that are named before it is only said how many more there are.
+const GATEWAYS_NAMED_MAX: usize = 5;
+
 /// An offer as it is shown.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct OfferView {
@@ -27,6 +30,14 @@ pub(super) struct OfferView {
     until: Option<String>,
     gateways_refusing: usize,
     gateways: usize,
+    /// Gateways that do not refuse yet: the first of them, and how many more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gateways_outstanding: Vec<String>,
+    #[serde(skip)]
+    gateways_unnamed: usize,
+    /// What a person types to decide; programs are not told.
+    #[serde(skip)]
+    typed_word: String,
 }
 
 /// What the tenant is asked.
@@ -116,6 +127,17 @@ impl OfferView {
             until: until.map(for_people),
             gateways_refusing: gateways.saturating_sub(offer.outstanding_gateways.len()),
             gateways,
+            gateways_outstanding: offer
+                .outstanding_gateways
+                .iter()
+                .take(GATEWAYS_NAMED_MAX)
+                .map(|name| name.strip_prefix("gateways/").unwrap_or(name).to_owned())
+                .collect(),
+            gateways_unnamed: offer
+                .outstanding_gateways
+                .len()
+                .saturating_sub(GATEWAYS_NAMED_MAX),
+            typed_word: offer.typed_word.clone(),
         })
     }
 
@@ -136,6 +158,9 @@ impl OfferView {
             until => self.until.as_deref().unwrap_or_default(),
             gateways_refusing => self.gateways_refusing,
             gateways => self.gateways,
+            gateways_outstanding => self.gateways_outstanding.clone(),
+            gateways_unnamed => self.gateways_unnamed,
+            typed_word => self.typed_word.as_str(),
         }
     }
 

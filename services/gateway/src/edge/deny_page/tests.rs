@@ -61,6 +61,7 @@ fn offer(kind: wire::OfferKind, status: wire::OfferStatus) -> wire::Offer {
             _ => Vec::new(),
         },
         fleet_size: 3,
+        typed_word: "crm".to_owned(),
     }
 }
 
@@ -93,15 +94,11 @@ async fn post(world: &World, fields: &[(&str, &str)], body: &str) -> Answer {
         .unwrap()
 }
 
-/// The form as a browser sends it after `open_for` on the page.
-async fn choose(world: &World, choice: &str, open_for: Duration) -> Answer {
+/// The form as a person's browser sends it.
+async fn choose(world: &World, choice: &str) -> Answer {
     let page = visit(world, "GET", TOKEN, &[]).await;
-    world.clock.advance(open_for);
-    let body = format!(
-        "form_token={}&shown_at={}&decision={choice}",
-        hidden(&page, "form_token"),
-        hidden(&page, "shown_at")
-    );
+    let form_token = hidden(&page, "form_token");
+    let body = format!("form_token={form_token}&decision={choice}&typed=crm");
     post(world, &A_PERSON, &body).await
 }
 
@@ -214,7 +211,7 @@ async fn looking_changes_nothing_however_often_and_by_whatever_method() {
 #[tokio::test]
 async fn a_person_denies_and_takes_it_back_on_the_same_page() {
     let world = edge().await;
-    let answer = choose(&world, "deny", Duration::from_secs(5)).await;
+    let answer = choose(&world, "deny").await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(answer.field("location"), format!("/consent/{TOKEN}"));
     let page = visit(&world, "GET", TOKEN, &[]).await;
@@ -225,7 +222,7 @@ async fn a_person_denies_and_takes_it_back_on_the_same_page() {
     );
     assert!(page.body.contains("Take the denial back"), "{}", page.body);
 
-    let answer = choose(&world, "accept", Duration::from_secs(5)).await;
+    let answer = choose(&world, "accept").await;
     assert_eq!(answer.status, 303);
     let page = visit(&world, "GET", TOKEN, &[]).await;
     assert!(page.body.contains("You have accepted"), "{}", page.body);
@@ -243,54 +240,66 @@ async fn a_person_denies_and_takes_it_back_on_the_same_page() {
 }
 
 #[tokio::test]
-async fn a_form_that_comes_too_fast_or_from_no_person_is_asked_about_once_more() {
+async fn what_was_typed_goes_to_provisioning_and_what_it_misses_is_said_on_the_page() {
     let world = edge().await;
-    let fast = choose(&world, "deny", Duration::from_secs(1)).await;
-    assert_eq!(fast.status, 200);
+    let page = visit(&world, "GET", TOKEN, &[]).await;
     assert!(
-        fast.body.contains("Please confirm once more"),
+        page.body.contains("<b translate=\"no\">crm</b>"),
         "{}",
-        fast.body
+        page.body
     );
-    insta::assert_snapshot!("confirm", seen(&fast));
-
-    let shown_at = world.clock.now().as_millisecond();
-    world.clock.advance(Duration::from_secs(60));
-    let body = format!("form_token={FORM_TOKEN}&shown_at={shown_at}&decision=deny");
-    for unsure in [&[][..], &[("Origin", "null")]] {
-        let answer = post(&world, unsure, &body).await;
+    let inputs = page.body.split("<input").skip(1);
+    let told = inputs.filter_map(|input| input.split('>').next());
+    for input in told {
         assert!(
-            answer.body.contains("Please confirm once more"),
-            "{unsure:?}"
+            !input.contains("crm"),
+            "no field tells the word to machines: {input}"
         );
     }
-    let unticked = post(&world, &[], &format!("{body}&confirmed=no")).await;
-    assert!(unticked.body.contains("Please confirm once more"));
-    assert_eq!(
-        world.provisioning.decisions(),
-        [],
-        "nothing was decided so far"
-    );
-
-    let confirmed = post(&world, &[], &format!("{body}&confirmed=yes")).await;
-    assert_eq!(confirmed.status, 303);
-    assert_eq!(world.provisioning.decisions().len(), 1);
+    for (refusal, status) in [
+        (reason::GESTURE_MISSING, 422),
+        (reason::FORM_TOO_FAST, 409),
+        (reason::FORM_STALE, 409),
+    ] {
+        let problem = Problem::failed_precondition(refusal.clone(), "no");
+        world.provisioning.refuse_with(Some(problem));
+        let answer = choose(&world, "deny").await;
+        assert_eq!(answer.status, status, "{refusal}");
+        assert!(
+            answer.body.contains("Nothing was decided"),
+            "{}",
+            answer.body
+        );
+        assert!(seen(&answer).contains("<form") && !seen(&answer).contains("checked"));
+        if refusal == reason::GESTURE_MISSING {
+            insta::assert_snapshot!("without_the_word", seen(&answer));
+        }
+    }
+    assert_eq!(world.provisioning.decisions(), []);
+    world.provisioning.refuse_with(None);
+    assert_eq!(choose(&world, "deny").await.status, 303);
+    let decisions = world.provisioning.decisions();
+    assert_eq!((decisions.len(), decisions[0].typed.as_str()), (1, "crm"));
     world.end().await;
 }
 
 #[tokio::test]
 async fn forms_that_are_not_ours_decide_nothing() {
     let world = edge().await;
-    let good = format!("form_token={FORM_TOKEN}&shown_at=0&decision=deny");
+    let good = format!("form_token={FORM_TOKEN}&decision=deny");
     let cross = [("Origin", "https://evil.example"), ("Sec-Fetch-User", "?1")];
     assert_eq!(post(&world, &cross, &good).await.status, 403);
     let cross = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-User", "?1")];
     assert_eq!(post(&world, &cross, &good).await.status, 403);
 
-    let none = format!("form_token={FORM_TOKEN}&shown_at=0");
+    let none = format!("form_token={FORM_TOKEN}");
     let answer = post(&world, &A_PERSON, &none).await;
     assert_eq!(answer.status, 422);
     assert!(answer.body.contains("Please choose"), "{}", answer.body);
+    let json = [&A_PERSON[..], &[("Accept", "application/json")]].concat();
+    let answer = post(&world, &json, &none).await;
+    assert_eq!(answer.field("content-type"), "application/json");
+    assert!(answer.body.contains("INVALID_FIELDS"), "{}", answer.body);
     for bad in ["decision=deny", "form_token=x&decision=perhaps", "%%%"] {
         assert_eq!(post(&world, &A_PERSON, bad).await.status, 400, "{bad}");
     }
@@ -314,11 +323,6 @@ async fn what_provisioning_refuses_is_shown_as_what_it_is() {
             .provisioning
             .refuse_with(Some(Problem::new(code, reason, "no")));
     };
-    refuse(contract::Code::FailedPrecondition, reason::FORM_STALE);
-    let stale = choose(&world, "deny", Duration::from_secs(5)).await;
-    assert_eq!(stale.status, 409);
-    assert!(stale.body.contains("choose once more") && stale.body.contains("<form"));
-
     for (status, refusal, words) in [
         (
             wire::OfferStatus::Expired,
@@ -332,16 +336,11 @@ async fn what_provisioning_refuses_is_shown_as_what_it_is() {
         ),
     ] {
         world.provisioning.offer(TOKEN, open());
-        let page = visit(&world, "GET", TOKEN, &[]).await;
-        world.clock.advance(Duration::from_secs(5));
         world
             .provisioning
             .offer(TOKEN, offer(wire::OfferKind::Deny, status));
         refuse(contract::Code::FailedPrecondition, refusal);
-        let body = format!(
-            "form_token={FORM_TOKEN}&shown_at={}&decision=deny",
-            hidden(&page, "shown_at")
-        );
+        let body = format!("form_token={FORM_TOKEN}&decision=deny&typed=crm");
         let answer = post(&world, &A_PERSON, &body).await;
         assert_eq!(answer.status, 410);
         assert!(answer.body.contains(words), "{}", answer.body);
@@ -400,7 +399,6 @@ async fn every_answer_keeps_to_itself_and_never_repeats_the_token() {
     let edge = world.at().edge;
     let path = format!("/consent/{TOKEN}");
     let page = visit(&world, "GET", TOKEN, &[]).await;
-    world.clock.advance(Duration::from_secs(5));
     let body = format!("form_token={FORM_TOKEN}&decision=deny");
     let answers = [
         page,
