@@ -84,7 +84,7 @@ impl ConsentService for Api {
             choice,
             origin,
         };
-        let shown = decide::by_link(&self.service, &token, &answer).await?;
+        let shown = Box::pin(decide::by_link(&self.service, &token, &answer)).await?;
         Ok(Response::new(DecideOfferResponse {
             offer: Some(render(&shown)),
         }))
