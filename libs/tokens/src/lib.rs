@@ -1,0 +1,12 @@
+//! Access tokens for applications' backends: who may have one, how it is signed, and how a secret is
+//! checked. Decides, signs and counts time that it is given; knows no database, contract or server.
+
+pub mod decide;
+pub mod jwt;
+pub mod keys;
+pub mod secrets;
+
+pub use decide::{Asked, Credential, Refusal, Standing, VersionStanding, decide};
+pub use jwt::{Claims, LIFETIME};
+pub use keys::{Ring, SigningKey, Term};
+pub use secrets::{Stored, Verifier};
