@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("demo", &[]),
     ("history", &[]),
+    ("tokens", &[]),
     ("catalog", &["proto", "contract", "runtime", "store"]),
     ("provisioning", &["proto", "contract", "runtime", "store"]),
     ("notification", &["proto", "contract", "runtime", "store"]),

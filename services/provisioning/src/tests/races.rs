@@ -127,6 +127,7 @@ store::on_both!(
         world.move_all(&switch, "1", "2", true).await;
         let token = world.token("acme", "2").await;
         let form = world.look(&token).await.unwrap().form_token;
+        world.minutes(1);
         world.close(&switch).await.unwrap();
         let mut gateway = Gateway::connect(&world.endpoint, "g-1", "", 0)
             .await
