@@ -344,6 +344,10 @@ mod tests {
                 })
                 .collect();
             for _ in 0..ROUNDS {
+                // On a busy machine the rounds could be over before a thread has begun.
+                while epoch.in_flight() == 0 {
+                    thread::yield_now();
+                }
                 let mut left = epoch.close();
                 while left > 0 {
                     let now = epoch.in_flight();
@@ -352,7 +356,6 @@ mod tests {
                     thread::yield_now();
                 }
                 epoch.open();
-                thread::yield_now();
             }
             done.cancel();
             threads.into_iter().map(|it| it.join().unwrap()).sum()
