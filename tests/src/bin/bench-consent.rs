@@ -24,7 +24,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     tenants: Vec<u32>,
     /// Mails of each way to send them.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 1000)]
     mails: u32,
     /// Connections to the server, in turn.
     #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
