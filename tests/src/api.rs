@@ -13,6 +13,7 @@ use proto::{
     },
     gateway::v1::gateway_service_client::GatewayServiceClient,
     notification::v1::{
+        Delivery, Event, ListDeliveriesRequest, ListEventsRequest,
         delivery_service_client::DeliveryServiceClient, inbox_service_client::InboxServiceClient,
     },
     provisioning::v1::{
@@ -26,6 +27,9 @@ use runtime::{Client, Credentials, Endpoint, connect_lazy};
 use tonic::Code;
 
 use crate::until::until;
+
+/// The largest page that services give.
+const PAGE: i32 = 500;
 
 /// Every service's client, as one caller.
 #[derive(Debug, Clone)]
@@ -311,6 +315,50 @@ impl Api {
             Some(Ok(Some(switch))) => Ok(switch),
             Some(Err(status)) => Err(status.into()),
             Some(Ok(None)) | None => bail!("an answer without the switch"),
+        }
+    }
+
+    /// Returns every event of an inbox: `operator/inbox` or `tenants/{tenant}/inbox`.
+    ///
+    /// # Errors
+    /// When notification does not answer.
+    pub async fn events(&self, inbox: &str) -> Result<Vec<Event>> {
+        let (mut events, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListEventsRequest {
+                parent: inbox.to_owned(),
+                page_size: PAGE,
+                page_token,
+                ..Default::default()
+            };
+            let page = self.inbox.clone().list_events(request).await?.into_inner();
+            events.extend(page.events);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// Returns every mail that was ever queued, without its tries.
+    ///
+    /// # Errors
+    /// When notification does not answer.
+    pub async fn all_deliveries(&self) -> Result<Vec<Delivery>> {
+        let (mut deliveries, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListDeliveriesRequest {
+                page_size: PAGE,
+                page_token,
+                ..Default::default()
+            };
+            let page = self.deliveries.clone().list_deliveries(request).await?;
+            let page = page.into_inner();
+            deliveries.extend(page.deliveries);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(deliveries);
+            }
         }
     }
 

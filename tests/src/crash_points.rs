@@ -12,7 +12,6 @@ use proto::{
         Application, GetApplicationRequest, Switch, SwitchPolicy, SwitchState,
         UpdateApplicationRequest,
     },
-    notification::v1::{Event, ListEventsRequest},
     provisioning::v1::{DecideProvisioningRequest, Decision},
 };
 use serde::Serialize;
@@ -283,7 +282,7 @@ impl<'w> Proof<'w> {
         death
             .unwrap_or(&mut nobody)
             .over(self.world, async |world: &World| {
-                let events = events(world).await?;
+                let events = world.api.events("operator/inbox").await?;
                 let count = |kind: &str| events.iter().filter(|event| event.kind == kind).count();
                 ensure!(
                     count("switch_succeeded") >= switches && count("version_denied") >= denials,
@@ -318,7 +317,7 @@ impl<'w> Proof<'w> {
             self.active,
             self.generation
         );
-        let events = events(self.world).await?;
+        let events = self.world.api.events("operator/inbox").await?;
         let mut of_switches = BTreeMap::new();
         for event in events
             .iter()
@@ -397,25 +396,6 @@ impl Watch {
 
 /// How long one question may take before it is looked whether somebody has died.
 const ASK_MAX: Duration = Duration::from_secs(1);
-
-async fn events(world: &World) -> Result<Vec<Event>> {
-    let (mut events, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let request = ListEventsRequest {
-            parent: "operator/inbox".to_owned(),
-            page_size: 500,
-            page_token,
-            ..Default::default()
-        };
-        let page = world.api.inbox.clone().list_events(request).await?;
-        let page = page.into_inner();
-        events.extend(page.events);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(events);
-        }
-    }
-}
 
 /// Every gateway serves the loyal tenant by the version, and the other one only by the old one.
 async fn served(world: &World, version: &str) -> Result<()> {

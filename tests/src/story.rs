@@ -6,7 +6,7 @@ mod switching;
 
 use anyhow::{Context as _, Result, ensure};
 use http::StatusCode;
-use proto::notification::v1::{ListDeliveriesRequest, ListEventsRequest, Tab};
+use proto::notification::v1::{ListEventsRequest, Tab};
 
 pub use self::figures::Figures;
 use self::{
@@ -148,7 +148,7 @@ async fn acts(
         .iter()
         .map(|mail| mail.message_id().to_owned())
         .collect();
-    let events = events(world).await?;
+    let events = world.api.events("operator/inbox").await?.len() as u64;
     Ok(Figures::of(
         (&calm, &notes),
         (&stormy, &broken),
@@ -266,60 +266,15 @@ async fn ask(world: &World, host: &str, fields: &[(&str, &str)]) -> Result<(Stat
 /// Waits until no mail is left to send, and returns how many were sent.
 async fn deliveries_done(world: &World) -> Result<u64> {
     let look = || async {
-        let (mut sent, mut open, mut page_token) = (0_u64, 0_u64, String::new());
-        loop {
-            let request = ListDeliveriesRequest {
-                page_size: 500,
-                page_token,
-                ..Default::default()
-            };
-            let page = world
-                .api
-                .deliveries
-                .clone()
-                .list_deliveries(request)
-                .await?
-                .into_inner();
-            for delivery in &page.deliveries {
-                if delivery.send_time.is_some() {
-                    sent += 1
-                } else {
-                    open += 1
-                }
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok((sent, open));
-            }
-        }
+        let deliveries = world.api.all_deliveries().await?;
+        let all = deliveries.len() as u64;
+        let sent = deliveries.iter().filter(|mail| mail.send_time.is_some());
+        let sent = sent.count() as u64;
+        Ok((sent, all - sent))
     };
     let (sent, _) = until("all mails to be sent", look, |(sent, open)| {
         *sent > 0 && *open == 0
     })
     .await?;
     Ok(sent)
-}
-
-async fn events(world: &World) -> Result<u64> {
-    let (mut count, mut page_token) = (0_u64, String::new());
-    loop {
-        let request = ListEventsRequest {
-            parent: "operator/inbox".to_owned(),
-            page_size: 500,
-            page_token,
-            ..Default::default()
-        };
-        let page = world
-            .api
-            .inbox
-            .clone()
-            .list_events(request)
-            .await?
-            .into_inner();
-        count += page.events.len() as u64;
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(count);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use proto::{
     catalog::v1::{Switch, SwitchState},
-    notification::v1::{Delivery, Event, ListDeliveriesRequest, ListEventsRequest},
+    notification::v1::{Delivery, Event},
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -166,7 +166,7 @@ impl Ledger {
             .into_iter()
             .chain(tenants.iter().map(|name| &**name))
         {
-            for event in all_events(world, inbox).await? {
+            for event in world.api.events(&format!("{inbox}/inbox")).await? {
                 if let Some((kind, about)) = subjects(&event) {
                     *events.entry((inbox.to_owned(), kind, about)).or_default() += 1;
                 }
@@ -174,7 +174,7 @@ impl Ledger {
         }
         Ok(Seen {
             events,
-            deliveries: all_deliveries(world).await?,
+            deliveries: world.api.all_deliveries().await?,
         })
     }
 
@@ -272,48 +272,6 @@ fn subjects(event: &Event) -> Option<(&'static str, String)> {
         "switch_succeeded" => Some(("switch_succeeded", subject.switch.clone())),
         "switch_given_up" => Some(("switch_given_up", subject.switch.clone())),
         _ => None,
-    }
-}
-
-async fn all_events(world: &World, inbox: &str) -> Result<Vec<Event>> {
-    let (mut events, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let request = ListEventsRequest {
-            parent: format!("{inbox}/inbox"),
-            page_size: 500,
-            page_token,
-            ..Default::default()
-        };
-        let page = world.api.inbox.clone().list_events(request).await?;
-        let page = page.into_inner();
-        events.extend(page.events);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(events);
-        }
-    }
-}
-
-async fn all_deliveries(world: &World) -> Result<Vec<Delivery>> {
-    let (mut deliveries, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let request = ListDeliveriesRequest {
-            page_size: 500,
-            page_token,
-            ..Default::default()
-        };
-        let page = world
-            .api
-            .deliveries
-            .clone()
-            .list_deliveries(request)
-            .await?;
-        let page = page.into_inner();
-        deliveries.extend(page.deliveries);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(deliveries);
-        }
     }
 }
 
