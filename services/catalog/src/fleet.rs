@@ -5,6 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod applied;
 pub(crate) mod beats;
 pub(crate) mod board;
+pub(crate) mod hearing;
 pub(crate) mod leases;
 pub(crate) mod traffic;
 
@@ -29,6 +30,7 @@ use crate::{
     switch::{Event, State, advance::advance},
 };
 pub(crate) use applied::Said;
+pub(crate) use hearing::Hearing;
 
 /// A gateway that was not heard for longer counts as silent: three beats.
 pub(crate) const SILENT: Duration = Duration::from_secs(15);
@@ -327,6 +329,7 @@ pub(crate) async fn evict(
     db: &Db,
     clock: &Clock,
     key: &SigningKey,
+    hearing: &Hearing,
     gateway: &GatewayName,
 ) -> Result<(), Error> {
     ::store::write!(db, |tx| {
@@ -334,8 +337,15 @@ pub(crate) async fn evict(
         let name = GatewayRef::from(gateway.clone());
         let member = gateways::find(tx, gateway).await?;
         let member = member.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        if member.heard_lately(now) && !planted(Plant::EvictLive) {
-            let seconds = now.duration_since(member.last_seen_at).as_secs().max(0);
+        let silent = match hearing.heard_lately(gateway, clock.instant()) {
+            Some(silent) => Some(silent.as_secs().try_into().unwrap_or(0)),
+            None => member
+                .heard_lately(now)
+                .then(|| now.duration_since(member.last_seen_at).as_secs().max(0)),
+        };
+        if let Some(seconds) = silent
+            && !planted(Plant::EvictLive)
+        {
             return Err(Error::GatewayAlive {
                 gateway: name,
                 seconds,

@@ -43,6 +43,7 @@ use crate::{
     addresses::Addresses,
     application::Version,
     error::Error,
+    fleet::Hearing,
     health::{Health, Unhealthy},
     peers::Peers,
     switch::driver::Driver,
@@ -58,6 +59,7 @@ struct Catalog {
     peers: Peers,
     /// Signs receipts.
     key: Arc<SigningKey>,
+    hearing: Hearing,
 }
 
 impl Catalog {
@@ -130,6 +132,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         addresses,
         peers: peers.clone(),
         key: key.clone(),
+        hearing: Hearing::default(),
     });
     let driver = Driver {
         db: db.clone(),

@@ -192,6 +192,7 @@ impl wire::fleet_service_server::FleetService for Fleet {
             &self.catalog.db,
             &self.catalog.clock,
             &self.catalog.key,
+            &self.catalog.hearing,
             &name.gateway,
         )
         .await

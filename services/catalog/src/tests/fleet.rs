@@ -79,6 +79,25 @@ async fn evict(world: &World, name: &str) -> Result<(), Problem> {
 
 ::store::on_both!(
     MIGRATIONS,
+    async fn a_clock_that_is_set_forward_makes_no_gateway_silent_that_speaks(db: TestDb) {
+        let world = World::simulated(&db).await;
+        world.fenced_crm_on_one().await;
+        let mut a = Gateway::join(&world, "a").await;
+        // Only so is it known when it was heard.
+        a.beat_for_lease(1).await;
+        let later = world.clock.now() + jiff::SignedDuration::from_hours(1);
+        world.clock.set(later);
+        let refused = evict(&world, "gateways/a").await.unwrap_err();
+        assert!(refused.is(&reason::GATEWAY_ALIVE), "{refused:?}");
+        drop(a);
+        world.clock.advance(Duration::from_secs(16));
+        evict(&world, "gateways/a").await.unwrap();
+        world.finish().await;
+    }
+);
+
+::store::on_both!(
+    MIGRATIONS,
     async fn a_gateway_that_is_gone_is_evicted_and_waited_for_no_more(db: TestDb) {
         let world = World::simulated(&db).await;
         let (_, two) = world.crm_on_one().await;

@@ -136,6 +136,7 @@ impl Session {
                 () = self.outbound.closed() => return Err(End::Gone),
                 message = self.inbound.message() => {
                     let Ok(Some(message)) = message else { return Err(End::Gone) };
+                    self.catalog.hearing.heard(&self.gateway, clock.instant());
                     let first = said == Said::default();
                     self.take(message, &mut said).await?;
                     let due = clock.instant().saturating_sub(heard) >= HEARD_EVERY;
