@@ -1,8 +1,10 @@
 //! Time and chance as values: real ones, or simulated ones that tests move.
 
+mod shared;
+
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -12,6 +14,8 @@ use contract::TimedId;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use shared::share_time;
+
 /// Tells the time, and draws what is random. Clones tell the same.
 #[derive(Debug, Clone)]
 pub struct Clock(Kind);
@@ -20,6 +24,8 @@ pub struct Clock(Kind);
 enum Kind {
     Real {
         start: Instant,
+        /// What the time was, and when, by somebody else's clock that counts instead of ours.
+        anchor: Arc<RwLock<Option<(Instant, Timestamp)>>>,
     },
     Simulated(Arc<Simulated>),
     #[cfg(feature = "faults")]
@@ -51,6 +57,7 @@ impl Clock {
     pub fn real() -> Self {
         Self(Kind::Real {
             start: Instant::now(),
+            anchor: Arc::default(),
         })
     }
 
@@ -92,7 +99,13 @@ impl Clock {
     )]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Kind::Real { .. } => Timestamp::now(),
+            Kind::Real { anchor, .. } => {
+                let anchor = *anchor.read().unwrap_or_else(PoisonError::into_inner);
+                match anchor {
+                    Some((then, wall)) => wall.saturating_add(then.elapsed()).unwrap_or(wall),
+                    None => crate::fault::misread(Timestamp::now()),
+                }
+            }
             Kind::Simulated(simulated) => simulated.now.borrow().1,
             #[cfg(feature = "faults")]
             Kind::Following(following) => following.now(),
@@ -107,7 +120,7 @@ impl Clock {
     /// Returns the monotonic time since the clock was made: for measuring, never for storing.
     pub fn instant(&self) -> Duration {
         match &self.0 {
-            Kind::Real { start } => start.elapsed(),
+            Kind::Real { start, .. } => start.elapsed(),
             Kind::Simulated(simulated) => simulated.now.borrow().0,
             #[cfg(feature = "faults")]
             Kind::Following(following) => following.began.elapsed() * following.permille / 1000,
@@ -138,6 +151,15 @@ impl Clock {
                 *elapsed += by;
                 *wall = wall.saturating_add(by).unwrap_or(*wall);
             });
+        }
+    }
+
+    /// Makes it `wall` now by a real clock, and from then on as much more as monotonic time passes: the
+    /// system's wall clock counts no more, however it is set. Other clocks stay as they are.
+    fn anchor(&self, wall: Timestamp) {
+        if let Kind::Real { anchor, .. } = &self.0 {
+            let mut anchor = anchor.write().unwrap_or_else(PoisonError::into_inner);
+            *anchor = Some((Instant::now(), wall));
         }
     }
 

@@ -94,23 +94,50 @@ pub fn arm() {}
 #[inline(always)]
 pub fn crash_point(_: &str) {}
 
+/// What a clock shows that is off by so many seconds as the variable `SWITCHOVER_CLOCK_OFF` says.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub(crate) fn misread(now: jiff::Timestamp) -> jiff::Timestamp {
+    now
+}
+
+#[cfg(feature = "faults")]
+pub(crate) use enabled::misread;
 #[cfg(feature = "faults")]
 pub use enabled::{arm, crash_point, plant, planted};
 
 #[cfg(feature = "faults")]
 mod enabled {
     use std::sync::{
-        Once,
+        LazyLock, Once,
         atomic::{AtomicU8, Ordering},
     };
+
+    use jiff::{SignedDuration, Timestamp};
 
     use super::Plant;
 
     /// Names the bug that a process starts with.
     const VARIABLE: &str = "SWITCHOVER_PLANT";
 
+    /// Says by how much the system's clock is off, in seconds, backwards too.
+    const CLOCK_VARIABLE: &str = "SWITCHOVER_CLOCK_OFF";
+
+    static CLOCK_OFF: LazyLock<SignedDuration> = LazyLock::new(|| {
+        let seconds = std::env::var(CLOCK_VARIABLE).ok().map(|seconds| {
+            let read = seconds.parse();
+            read.unwrap_or_else(|_| panic!("{CLOCK_VARIABLE}: {seconds} is no number of seconds"))
+        });
+        SignedDuration::from_secs(seconds.unwrap_or(0))
+    });
+
     static PLANTED: AtomicU8 = AtomicU8::new(0);
     static BEGUN: Once = Once::new();
+
+    /// What a clock shows that is off by so many seconds as the variable `SWITCHOVER_CLOCK_OFF` says.
+    pub(crate) fn misread(now: Timestamp) -> Timestamp {
+        now.saturating_add(*CLOCK_OFF).unwrap_or(now)
+    }
 
     /// Plants one bug in this process, or none, in place of the one before.
     pub fn plant(bug: Option<Plant>) {

@@ -96,6 +96,24 @@ impl Db {
         })
     }
 
+    /// Returns the time of the server, in microseconds since 1970, which all that use it share; none where
+    /// there is no server.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if there is no answer.
+    pub async fn server_time(&self) -> Result<Option<i64>, Error> {
+        const SQL: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+        let Pools::Postgres(pool) = &self.0.pools else {
+            return Ok(None);
+        };
+        let asked = sqlx::query_as(SQL).fetch_one(pool);
+        let (micros,): (i64,) = match timeout(ACQUIRE_MAX, asked).await {
+            Ok(answer) => answer?,
+            Err(late) => return Err(Error::Unavailable(Box::new(late))),
+        };
+        Ok(Some(micros))
+    }
+
     /// Waits for open transactions and closes all connections. Later calls are answered [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.0.pools {

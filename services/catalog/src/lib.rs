@@ -121,6 +121,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     let db = Db::open(&config.database, &crate::store::MIGRATIONS)
         .await
         .map_err(|error| runtime::Error::unavailable(config.database.to_string(), error))?;
+    // Replicas agree on what is due when.
+    let common = db.clone();
+    runtime::clock::share_time(&shell, move || {
+        let common = common.clone();
+        async move { common.server_time().await }
+    })
+    .await;
     let key = SigningKey::load_or_create(&config.receipt_key_path()?)?;
     tracing::info!(key.id = key.public().id(), public = %key.public(), "receipts are signed");
     let key = Arc::new(key);

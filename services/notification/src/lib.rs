@@ -48,6 +48,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let db = Db::open(&config.database, &store::MIGRATIONS)
         .await
         .map_err(|error| Error::unavailable(config.database.to_string(), error))?;
+    // Replicas agree on what is due when.
+    let common = db.clone();
+    runtime::clock::share_time(&shell, move || {
+        let common = common.clone();
+        async move { common.server_time().await }
+    })
+    .await;
     let seal = Arc::new(Seal::load_or_create(seal_path)?);
     let publisher = publish::Publisher {
         db: db.clone(),

@@ -76,5 +76,12 @@ async fn open(config: &Config, shell: &Shell) -> Result<Db, runtime::Error> {
     let timeline = Timeline::new(shell.clock().random());
     ::store::write!(db, |tx| crate::store::grants::begin(tx, timeline).await)
         .map_err(unavailable)?;
+    // Replicas agree on what is due when.
+    let common = db.clone();
+    runtime::clock::share_time(shell, move || {
+        let common = common.clone();
+        async move { common.server_time().await }
+    })
+    .await;
     Ok(db)
 }

@@ -96,6 +96,10 @@ pub(super) async fn open(
 /// Begins a transaction, to the end of `BEGIN` even if nobody waits for it any more: the driver gives a
 /// connection whose `BEGIN` was not waited for back as it is, and whoever gets it next works in the
 /// transaction of somebody else (transact-rs/sqlx#4393).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends by itself, and whoever waits hears how"
+)]
 pub(super) async fn begin(
     pool: &PgPool,
     statement: &'static str,
