@@ -12,7 +12,7 @@ use proto::{
 };
 use runtime::Client;
 
-use crate::switch::{Effect, Event, Grants, Outcome, Switch, Tenants};
+use crate::switch::{Effect, Event, Grants, Outcome, State, Switch, Tenants};
 
 /// How long an answer is waited for; whoever waits renews its claim meanwhile.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -85,6 +85,7 @@ impl Peers {
                 .unwrap_or_default(),
             target_version: switch.target.to_string(),
             notice: how.notice,
+            adopts: matches!(switch.state, State::Adopting { .. }),
         };
         let moved = self
             .consent

@@ -50,6 +50,8 @@ pub(crate) struct Order {
     pub(crate) target: VersionName,
     /// Whether tenants are told how to deny.
     pub(crate) notice: Notice,
+    /// Whether the catalog was restored and adopts the target, which gateways serve.
+    pub(crate) adopts: bool,
 }
 
 /// The grants that every gateway must have before a commit.
@@ -72,6 +74,9 @@ pub(crate) enum Outcome {
 
 /// Moves a further part of the tenants.
 pub(crate) async fn move_tenants(service: &Service, order: &Order) -> Result<Moved, Error> {
+    if order.adopts {
+        settle_forgotten(service, order).await?;
+    }
     let now = service.now();
     store::write!(service.db, |tx| {
         let mut switch = begin(tx, order, now).await?;
@@ -81,6 +86,23 @@ pub(crate) async fn move_tenants(service: &Service, order: &Order) -> Result<Mov
         }
         report::report(tx, &switch).await
     })
+}
+
+/// Settles the switch that is open here and that a restored catalog cannot know of any more. What gateways
+/// serve says how it went.
+async fn settle_forgotten(service: &Service, order: &Order) -> Result<(), Error> {
+    let application = &order.switch.application;
+    let open = store::read!(service.db, |tx| switches::unsettled(tx, application).await)?;
+    let Some(forgotten) = open.filter(|open| open.id != order.switch.switch) else {
+        return Ok(());
+    };
+    let outcome = if forgotten.target == order.target {
+        Outcome::Committed
+    } else {
+        Outcome::GivenUp
+    };
+    tracing::warn!(switch.name = %forgotten.name(), ?outcome, "a switch that the restored catalog does not know is settled");
+    settle(service, &forgotten.name(), outcome).await.map(drop)
 }
 
 /// Returns the switch, which begins here if it is new.

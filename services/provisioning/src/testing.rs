@@ -277,8 +277,23 @@ impl World {
             source_version: source.to_owned(),
             target_version: target.to_owned(),
             notice,
+            adopts: false,
         };
         Ok(self.driver().move_tenants(request).await?.into_inner())
+    }
+
+    /// Moves a further part of the tenants to what gateways serve, for a catalog that was restored.
+    pub(crate) async fn adopt(&self, switch: &str, target: &str) -> MoveTenantsResponse {
+        self.minutes(1);
+        let request = MoveTenantsRequest {
+            switch: switch.to_owned(),
+            application_display_name: "Customers".to_owned(),
+            target_version: target.to_owned(),
+            adopts: true,
+            ..MoveTenantsRequest::default()
+        };
+        let moved = self.driver().move_tenants(request).await;
+        moved.unwrap().into_inner()
     }
 
     /// Moves all tenants.

@@ -103,5 +103,6 @@ fn read_order(request: &MoveTenantsRequest) -> Result<Order, contract::Problem> 
         } else {
             Notice::Untold
         },
+        adopts: request.adopts,
     })
 }
