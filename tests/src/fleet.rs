@@ -2,6 +2,7 @@
 //! while processes are killed and paused, wires are cut and the database crashes, at moments that a
 //! seed decides. What clients saw is written down and checked.
 
+mod circumstances;
 mod faults;
 mod figures;
 mod storm;

@@ -1,7 +1,13 @@
 //! A wire between two parts that can be made slow, cut and broken: a TCP proxy on a port of ours.
 
+mod commits;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +24,7 @@ use tokio::{
     time::Instant,
 };
 
+use self::commits::Commits;
 use crate::ports;
 
 /// Bytes read at a time.
@@ -94,6 +101,8 @@ struct State {
 pub struct Wire {
     port: u16,
     state: watch::Sender<State>,
+    /// Whether the answer to the next commit is to be lost.
+    losing: Arc<watch::Sender<bool>>,
     _task: JoinSet<()>,
 }
 
@@ -108,15 +117,18 @@ impl Wire {
             .await
             .context("a wire's port")?;
         let (state, seen) = watch::channel(State::default());
+        let losing = Arc::new(watch::Sender::new(false));
         let mut task = JoinSet::new();
         task.spawn(accept(
             listener,
             SocketAddr::from((Ipv4Addr::LOCALHOST, to)),
             seen,
+            losing.clone(),
         ));
         Ok(Self {
             port,
             state,
+            losing,
             _task: task,
         })
     }
@@ -141,14 +153,35 @@ impl Wire {
     pub fn reset(&self) {
         self.state.send_modify(|state| state.resets += 1);
     }
+
+    /// Has PostgreSQL take the next commit of a change that comes by here, and breaks the connection in
+    /// place of its answer. Waits until that has happened; if this is dropped before, it does not.
+    pub async fn lose_a_commits_answer(&self) {
+        struct Order<'a>(&'a watch::Sender<bool>);
+        impl Drop for Order<'_> {
+            fn drop(&mut self) {
+                self.0.send_replace(false);
+            }
+        }
+        self.losing.send_replace(true);
+        let _order = Order(&self.losing);
+        let mut lost = self.losing.subscribe();
+        // Errs only when the wire is gone, and it is ours.
+        drop(lost.wait_for(|losing| !losing).await);
+    }
 }
 
-async fn accept(listener: TcpListener, to: SocketAddr, state: watch::Receiver<State>) {
+async fn accept(
+    listener: TcpListener,
+    to: SocketAddr,
+    state: watch::Receiver<State>,
+    losing: Arc<watch::Sender<bool>>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((near, _)) => drop(connections.spawn(join(near, to, state.clone()))),
+                Ok((near, _)) => drop(connections.spawn(join(near, to, state.clone(), losing.clone()))),
                 // Out of files for a moment, say; whoever connects tries again.
                 Err(_) => tokio::task::yield_now().await,
             },
@@ -158,7 +191,12 @@ async fn accept(listener: TcpListener, to: SocketAddr, state: watch::Receiver<St
 }
 
 /// One connection, from its beginning to its end or to the next reset.
-async fn join(mut near: TcpStream, to: SocketAddr, mut state: watch::Receiver<State>) {
+async fn join(
+    mut near: TcpStream,
+    to: SocketAddr,
+    mut state: watch::Receiver<State>,
+    losing: Arc<watch::Sender<bool>>,
+) {
     let resets = state.borrow().resets;
     // A connection is a call and an answer.
     let passes = |state: &State| {
@@ -177,12 +215,31 @@ async fn join(mut near: TcpStream, to: SocketAddr, mut state: watch::Receiver<St
     let mut breaks = state.clone();
     let ended = {
         let ((near_read, near_write), (far_read, far_write)) = (near.split(), far.split());
-        let there = pump(near_read, far_write, state.clone(), |condition| {
-            condition.there
-        });
-        let back = pump(far_read, near_write, state, |condition| condition.back);
+        // Set once a commit has gone there whose answer must not come back.
+        let lost = AtomicBool::new(false);
+        let mut commits = Commits::default();
+        let there = pump(
+            near_read,
+            far_write,
+            state.clone(),
+            |condition| condition.there,
+            |chunk| {
+                if commits.a_change_is_committed(chunk) {
+                    let taken = losing.send_if_modified(std::mem::take);
+                    lost.fetch_or(taken, Ordering::SeqCst);
+                }
+                true
+            },
+        );
+        let back = pump(
+            far_read,
+            near_write,
+            state,
+            |condition| condition.back,
+            |_| !lost.load(Ordering::SeqCst),
+        );
         tokio::select! {
-            ((), ()) = async { tokio::join!(there, back) } => true,
+            ended = async { tokio::try_join!(there, back) } => ended.is_ok(),
             // Errs when the wire is taken away.
             _ = breaks.wait_for(|state| state.resets != resets) => false,
         }
@@ -193,23 +250,28 @@ async fn join(mut near: TcpStream, to: SocketAddr, mut state: watch::Receiver<St
     }
 }
 
-/// Carries one direction until its sender ends it.
+/// A connection is to break instead of carrying what was read.
+struct Broken;
+
+/// Carries one direction until its sender ends it, or until `passes` says no of what was read.
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut state: watch::Receiver<State>,
     way: impl Fn(Condition) -> Way + Copy + Send,
-) {
+    mut passes: impl FnMut(&[u8]) -> bool + Send,
+) -> Result<(), Broken> {
     let (chunks, mut carried) = mpsc::channel::<(Instant, Bytes)>(CHUNKS);
     let reading = async move {
         let mut buffer = vec![0; CHUNK];
         loop {
             match from.read(&mut buffer).await {
-                Ok(0) | Err(_) => break,
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(count) if !passes(&buffer[..count]) => return Err(Broken),
                 Ok(count) => {
                     let chunk = Bytes::copy_from_slice(&buffer[..count]);
                     if chunks.send((Instant::now(), chunk)).await.is_err() {
-                        break;
+                        return Ok(());
                     }
                 }
             }
@@ -236,8 +298,9 @@ async fn pump(
             }
         }
         drop(to.shutdown().await);
+        Ok(())
     };
-    tokio::join!(reading, writing);
+    tokio::try_join!(reading, writing).map(drop)
 }
 
 fn reset(stream: &TcpStream) {
@@ -257,7 +320,10 @@ async fn until(time: Instant) {
 mod tests {
     use tokio::time::timeout;
 
-    use super::*;
+    use super::{
+        commits::{BEGIN_READ, BEGIN_WRITE, COMMIT},
+        *,
+    };
 
     /// Long enough for bytes to pass on a busy machine, short enough to wait for in vain.
     const SHORT: Duration = Duration::from_millis(150);
@@ -309,6 +375,32 @@ mod tests {
         near.write_u8(1).await?;
         assert_eq!(arrives(&mut far, LONG).await, Some(1));
         assert!(start.elapsed() >= SHORT);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_commit_arrives_whose_answer_is_to_be_lost_and_the_connection_breaks() -> Result<()> {
+        let (wire, mut near, mut far) = pair().await?;
+        let talk = async {
+            for message in [BEGIN_READ, COMMIT, BEGIN_WRITE, COMMIT] {
+                near.write_all(message).await?;
+                let mut heard = vec![0; message.len()];
+                far.read_exact(&mut heard).await?;
+                assert_eq!(heard, message);
+                far.write_u8(7).await?;
+                if arrives(&mut near, LONG).await.is_none() {
+                    return Ok(message);
+                }
+            }
+            anyhow::bail!("every answer came")
+        };
+        let (lost, last) = tokio::join!(timeout(LONG, wire.lose_a_commits_answer()), talk);
+        lost?;
+        assert_eq!(last?, COMMIT);
+        assert!(
+            timeout(LONG, far.read_u8()).await?.is_err(),
+            "it is told too"
+        );
         Ok(())
     }
 

@@ -281,6 +281,14 @@ impl World {
         self.cluster.clone()
     }
 
+    /// Tells whether a process's own wall clock counts for nothing that others see: gateways measure
+    /// by monotonic clocks, and services take the time of the database server, where that is the
+    /// world's own.
+    #[must_use]
+    pub fn has_common_time(&self, part: Part) -> bool {
+        matches!(part, Part::Gateway(_)) || self.cluster.is_some()
+    }
+
     /// Sets or removes a variable of a process, from its next start on.
     pub fn set_variable(&mut self, part: Part, name: &str, value: Option<&str>) {
         self.service(part).process.set_variable(name, value);

@@ -38,6 +38,12 @@ pub(super) enum Kind {
     Partition,
     /// A slow wire.
     Slow,
+    /// A commit whose answer is lost.
+    LostCommit,
+    /// A disk on which every so often a write takes its time.
+    SlowDisk,
+    /// A wall clock that is wrong.
+    Clock,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +67,9 @@ pub(super) struct Counted {
     pub(super) database_restarts: u64,
     pub(super) partitions: u64,
     pub(super) slow: u64,
+    pub(super) lost_commits: u64,
+    pub(super) slow_disks: u64,
+    pub(super) wrong_clocks: u64,
     windows: Vec<Window>,
 }
 
@@ -79,6 +88,9 @@ impl Faults {
             Kind::Database => &mut all.database_restarts,
             Kind::Partition => &mut all.partitions,
             Kind::Slow => &mut all.slow,
+            Kind::LostCommit => &mut all.lost_commits,
+            Kind::SlowDisk => &mut all.slow_disks,
+            Kind::Clock => &mut all.wrong_clocks,
         };
         *count += 1;
         all.windows.push(Window {
@@ -123,9 +135,20 @@ fn after(kind: Kind, whom: Whom) -> Duration {
     match (kind, whom) {
         // It counts as killed until it has said that it is ready, and then it knows all.
         (Kind::Kill, Whom::Gateway(_)) | (_, Whom::Nobody) => Duration::ZERO,
-        (Kind::Slow, Whom::Gateway(_) | Whom::All) => SLOW,
-        (Kind::Pause | Kind::Database | Kind::Partition, Whom::Gateway(_)) => LINK,
-        (Kind::Kill | Kind::Pause | Kind::Database | Kind::Partition, Whom::All) => DRIVER,
+        (Kind::Slow | Kind::SlowDisk, Whom::Gateway(_) | Whom::All) => SLOW,
+        (
+            Kind::Pause | Kind::Database | Kind::Partition | Kind::LostCommit | Kind::Clock,
+            Whom::Gateway(_),
+        ) => LINK,
+        (
+            Kind::Kill
+            | Kind::Pause
+            | Kind::Database
+            | Kind::Partition
+            | Kind::LostCommit
+            | Kind::Clock,
+            Whom::All,
+        ) => DRIVER,
     }
 }
 

@@ -64,6 +64,12 @@ pub struct Figures {
     pub pauses: u64,
     /// Immediate restarts of the database.
     pub database_restarts: u64,
+    /// Commits whose answer was lost.
+    pub lost_commits: u64,
+    /// Processes that ran on a slow disk for a while.
+    pub slow_disks: u64,
+    /// Processes that ran with a wrong wall clock for a while.
+    pub wrong_clocks: u64,
     /// Switches that succeeded.
     pub switches: u64,
     /// Switches that were given up.
@@ -141,6 +147,9 @@ impl Figures {
             slow_links: faults.slow,
             pauses: faults.pauses,
             database_restarts: faults.database_restarts,
+            lost_commits: faults.lost_commits,
+            slow_disks: faults.slow_disks,
+            wrong_clocks: faults.wrong_clocks,
             switches: notes.switches,
             given_up: notes.given_up.values().sum(),
             refused: notes.refused,

@@ -6,14 +6,17 @@ use anyhow::{Result, ensure};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use runtime::{CancellationToken, retry};
 
-use super::faults::{Faults, Kind, Whom};
+use super::{
+    circumstances::Circumstances,
+    faults::{Faults, Kind, Whom},
+};
 use crate::{
     load::Load,
     wire::Condition,
     world::{Part, Wires, World},
 };
 
-/// Kills and pauses processes and crashes the database until it is told to stop; all run then.
+/// Kills and pauses processes and crashes the database until it is told to stop; all run as usual then.
 pub(super) async fn processes(
     world: &mut World,
     load: &Load,
@@ -24,6 +27,7 @@ pub(super) async fn processes(
 ) -> Result<()> {
     let mut dice = StdRng::seed_from_u64(seed);
     let parts = world.parts();
+    let mut circumstances = Circumstances::default();
     while wait(&mut dice, 200..1500, stop).await {
         let part = parts[dice.random_range(0..parts.len())];
         match dice.random_range(0..10) {
@@ -33,6 +37,7 @@ pub(super) async fn processes(
                 world.kill(part).await?;
                 // A supervisor is sometimes quick and sometimes not.
                 wait(&mut dice, 0..800, stop).await;
+                circumstances.draw(world, part, &mut dice, (faults, load));
                 world.restart(part).await?;
                 faults.end(begun, load);
                 tell(&format!("{part:?} was killed"));
@@ -56,6 +61,13 @@ pub(super) async fn processes(
             }
         }
     }
+    for part in circumstances.unusual() {
+        let begun = faults.begin(Kind::Kill, whom(part), load);
+        world.kill(part).await?;
+        circumstances.usual(world, part, (faults, load));
+        world.restart(part).await?;
+        faults.end(begun, load);
+    }
     Ok(())
 }
 
@@ -72,7 +84,7 @@ pub(super) async fn wires(
     while wait(&mut dice, 200..2000, stop).await {
         let gateway = dice.random_range(0..super::GATEWAYS);
         let whom = Whom::Gateway(gateway);
-        match dice.random_range(0..10) {
+        match dice.random_range(0..12) {
             0..5 => {
                 let conditions = [Condition::CUT, Condition::NO_ANSWERS, Condition::NO_CALLS];
                 let condition = conditions[dice.random_range(0..conditions.len())];
@@ -93,6 +105,18 @@ pub(super) async fn wires(
                 wires.set_gateway(gateway, Condition::slow(delay, 200_000));
                 wait(&mut dice, 500..4000, stop).await;
                 wires.set_gateway(gateway, Condition::default());
+                faults.end(begun, load);
+            }
+            9..11 => {
+                let Some(wire) = wires.database(dice.random_range(0..catalogs)) else {
+                    continue;
+                };
+                let begun = tokio::select! {
+                    () = wire.lose_a_commits_answer() => {
+                        faults.begin(Kind::LostCommit, Whom::Nobody, load)
+                    }
+                    () = stop.cancelled() => return,
+                };
                 faults.end(begun, load);
             }
             _ => {
