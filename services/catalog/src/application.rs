@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, tester_token::TokenHash};
-pub(crate) use policy::{Bake, Errors, Overlap};
+pub(crate) use policy::{Bake, Denials, Denied, Errors, Overlap};
 pub(crate) use version::{
     AppCredentials, HealthCheck, HealthPath, Malformed, Role, RoleName, Scope, Standing, Version,
     VersionFacts,
@@ -181,6 +181,10 @@ pub(crate) struct Policy {
     pub(crate) drain_rate: u32,
     /// How the new version is watched; none: nobody does.
     pub(crate) bake: Option<Bake>,
+    /// How long tenants that get mails have to deny before gateways get ready.
+    pub(crate) minimum_notice: Duration,
+    /// Which denials stop a switch.
+    pub(crate) denials: Denials,
 }
 
 /// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
@@ -231,6 +235,8 @@ impl Default for Policy {
             overlap_timeout: Duration::from_secs(10),
             drain_rate: 100,
             bake: None,
+            minimum_notice: Duration::ZERO,
+            denials: Denials::default(),
         }
     }
 }

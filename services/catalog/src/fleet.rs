@@ -296,6 +296,7 @@ async fn adopts(tx: &mut Tx, position: &Position) -> Result<bool, Error> {
     Ok(open.is_some_and(|switch| match switch.state {
         State::Adopting { predecessor, .. } => predecessor == position.timeline,
         State::Provisioning
+        | State::GivingNotice { .. }
         | State::Preparing { .. }
         | State::Fencing { .. }
         | State::ClosingConsent { .. }

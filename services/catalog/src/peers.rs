@@ -1,8 +1,8 @@
 //! Calls to provisioning and notification. Each may be made again: done twice equals done once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use contract::{Code, Line, Problem, Revision, Timeline};
+use contract::{Code, Line, Problem, Revision, TenantId, TenantRef, Timeline};
 use jiff::Timestamp;
 use proto::{
     notification::v1::{self as notification, notice_service_client::NoticeServiceClient},
@@ -12,7 +12,10 @@ use proto::{
 };
 use runtime::Client;
 
-use crate::switch::{Effect, Event, Grants, Outcome, State, Switch, Tenants};
+use crate::{
+    application::Denied,
+    switch::{Effect, Event, Grants, Outcome, State, Switch, Tenants},
+};
 
 /// How long an answer is waited for; whoever waits renews its claim meanwhile.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -34,6 +37,8 @@ pub(crate) struct Move {
     pub(crate) notice: bool,
     /// How long a lease of the application is; none if it has none.
     pub(crate) lease: Option<Duration>,
+    /// Tenants whose denial stops the switch.
+    pub(crate) watched: BTreeSet<TenantId>,
 }
 
 impl Peers {
@@ -53,7 +58,7 @@ impl Peers {
     ) -> Result<Event, Problem> {
         match effect {
             Effect::MoveTenants => self.move_tenants(switch, how).await,
-            Effect::CloseConsent => self.close_consent(switch).await,
+            Effect::CloseConsent => self.close_consent(switch, how).await,
             Effect::AwaitLeases => Err(Problem::broken("leases are no concern of provisioning")),
             Effect::SettleCommitted => {
                 self.settle(switch, provisioning::SwitchOutcome::Committed)
@@ -110,9 +115,11 @@ impl Peers {
         }))
     }
 
-    async fn close_consent(&self, switch: &Switch) -> Result<Event, Problem> {
+    async fn close_consent(&self, switch: &Switch, how: &Move) -> Result<Event, Problem> {
+        let watched = how.watched.iter().cloned();
         let request = provisioning::CloseConsentRequest {
             switch: switch.name.to_string(),
+            watched_tenants: watched.map(|id| TenantRef::from(id).to_string()).collect(),
         };
         let closed = self
             .consent
@@ -122,9 +129,17 @@ impl Peers {
             .into_inner();
         let timeline: Timeline = closed.grants_timeline.parse().map_err(Problem::broken)?;
         let revision: Revision = closed.grants_revision.try_into().map_err(Problem::broken)?;
+        let named = closed.watched_denied.iter().map(|tenant| {
+            let tenant: TenantRef = tenant.parse().map_err(Problem::broken)?;
+            Ok(tenant.tenant)
+        });
         Ok(Event::ConsentClosed {
             grants: Grants { timeline, revision },
-            denied: closed.denied,
+            denied: Denied {
+                count: closed.denied,
+                of: closed.tenants,
+                named: named.collect::<Result<_, Problem>>()?,
+            },
         })
     }
 

@@ -19,7 +19,7 @@ use contract::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::application::Policy;
+use crate::application::{Denied, Policy};
 pub(crate) use drain::Limit;
 pub(crate) use record::{Progress, Record, Tenants};
 
@@ -67,6 +67,9 @@ pub(crate) enum Kind {
 pub(crate) enum State {
     /// Provisioning moves every tenant. As long as it takes; it can be cancelled.
     Provisioning,
+    /// Every tenant is moved, and those that got mails have until then to deny before gateways get
+    /// ready. People see it as a part of Provisioning. It can be cancelled.
+    GivingNotice { until: Timestamp },
     /// Every gateway promises, resolves, connects to and checks the target.
     Preparing { roll: Roll },
     /// The leases of gateways that were silent run out; they are marked and get no others. The
@@ -166,6 +169,8 @@ pub(crate) enum Why {
     Cancelled,
     /// Tenants could not be moved, and the policy says that this stops the switch.
     TenantsNotMoved,
+    /// Tenants denied, and the policy says that this stops the switch.
+    TenantsDenied,
     /// A gateway said that it cannot serve the target.
     GatewayNotReady,
     /// A gateway did not answer in time.
@@ -182,6 +187,7 @@ impl Why {
         match self {
             Self::Cancelled => "CANCELLED",
             Self::TenantsNotMoved => "TENANTS_NOT_MOVED",
+            Self::TenantsDenied => "TENANTS_DENIED",
             Self::GatewayNotReady => "GATEWAY_NOT_READY",
             Self::GatewaySilent => "GATEWAY_SILENT",
             Self::ConsentNotClosed => "CONSENT_NOT_CLOSED",
@@ -195,8 +201,8 @@ impl Why {
 pub(crate) enum Event {
     /// Provisioning says how far the tenants are.
     TenantsMoved(Tenants),
-    /// Provisioning has fixed the denies; so many tenants have denied the target.
-    ConsentClosed { grants: Grants, denied: i64 },
+    /// Provisioning has fixed the denies.
+    ConsentClosed { grants: Grants, denied: Denied },
     /// Provisioning has heard the outcome; so many tenants have denied the target.
     ConsentSettled { denied: i64 },
     /// A gateway answers a turn.
@@ -305,7 +311,7 @@ impl State {
     /// Returns the name of the state.
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Provisioning => Phase::Provisioning,
+            Self::Provisioning | Self::GivingNotice { .. } => Phase::Provisioning,
             Self::Preparing { .. } => Phase::Preparing,
             Self::Fencing { .. } => Phase::Fencing,
             Self::ClosingConsent { .. } => Phase::ClosingConsent,
@@ -318,6 +324,7 @@ impl State {
                 Outcome::GivenUp { failure } => match failure.why {
                     Why::Cancelled => Phase::Cancelled,
                     Why::TenantsNotMoved
+                    | Why::TenantsDenied
                     | Why::GatewayNotReady
                     | Why::GatewaySilent
                     | Why::ConsentNotClosed
@@ -334,7 +341,7 @@ impl State {
             | Self::Holding { roll, .. }
             | Self::Releasing { roll, .. }
             | Self::Draining { roll, .. } => Some(roll.until),
-            Self::ClosingConsent { until, .. } => Some(*until),
+            Self::GivingNotice { until } | Self::ClosingConsent { until, .. } => Some(*until),
             Self::Provisioning
             | Self::Fencing { .. }
             | Self::Adopting { .. }
@@ -348,6 +355,7 @@ impl State {
         match self {
             Self::Ended { at, .. } => Some(*at),
             Self::Provisioning
+            | Self::GivingNotice { .. }
             | Self::Preparing { .. }
             | Self::Fencing { .. }
             | Self::ClosingConsent { .. }
@@ -365,6 +373,7 @@ impl State {
             Self::Settling { outcome } | Self::Ended { outcome, .. } => Some(outcome),
             Self::Releasing { .. } | Self::Draining { .. } => Some(&Outcome::Committed),
             Self::Provisioning
+            | Self::GivingNotice { .. }
             | Self::Preparing { .. }
             | Self::Fencing { .. }
             | Self::ClosingConsent { .. }
@@ -404,7 +413,10 @@ impl State {
             Self::Releasing { roll, limit, .. } | Self::Draining { roll, limit } => {
                 Some(Turn::Releasing(roll.nonce, *limit))
             }
-            Self::Provisioning | Self::Settling { .. } | Self::Ended { .. } => None,
+            Self::Provisioning
+            | Self::GivingNotice { .. }
+            | Self::Settling { .. }
+            | Self::Ended { .. } => None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod fencing;
 mod fleet;
 mod gateway;
 mod giving_up;
+mod noticing;
 mod peers;
 mod receipts;
 mod recovering;

@@ -6,7 +6,7 @@ mod report;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{SwitchName, VersionName};
+use contract::{ProvisioningName, SwitchName, TenantId, VersionName};
 use jiff::Timestamp;
 use store::Tx;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ pub(crate) use report::Moved;
 
 use crate::{
     consent::{
-        Event, Notice, Since,
+        Event, Notice, Since, Standing,
         apply::{Place, Writer},
     },
     error::Error,
@@ -55,12 +55,16 @@ pub(crate) struct Order {
 }
 
 /// The grants that every gateway must have before a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Closed {
     /// Their timeline and revision.
     pub(crate) head: Head,
     /// Tenants that denied the target so far.
     pub(crate) denied: i64,
+    /// Those, and the tenants that use the target.
+    pub(crate) tenants: i64,
+    /// Of the tenants that were asked for, those that denied.
+    pub(crate) watched: Vec<TenantId>,
 }
 
 /// How a switch went.
@@ -150,7 +154,13 @@ async fn begin(tx: &mut Tx, order: &Order, now: Timestamp) -> Result<Switch, Err
 
 /// Fixes which denials count from the commit on: those in the grants that it returns. Whoever denies
 /// later waits for the gateways.
-pub(crate) async fn close(service: &Service, name: &SwitchName) -> Result<Closed, Error> {
+///
+/// Tells of each of `watched` whether it is among them.
+pub(crate) async fn close(
+    service: &Service,
+    name: &SwitchName,
+    watched: &[TenantId],
+) -> Result<Closed, Error> {
     store::write!(service.db, |tx| {
         let mut switch = match switches::find(tx, name).await? {
             None => return Err(Error::SwitchUnknown(name.clone())),
@@ -165,9 +175,24 @@ pub(crate) async fn close(service: &Service, name: &SwitchName) -> Result<Closed
             }
             Phase::Closed | Phase::Committed => {}
         }
+        let (application, version) = (&switch.application, &switch.target);
+        let mut denied = Vec::new();
+        for tenant in watched {
+            let name = ProvisioningName {
+                tenant: tenant.clone(),
+                application: application.clone(),
+                version: version.clone(),
+            };
+            let row = provisionings::find(tx, &name).await?;
+            if row.is_some_and(|row| row.consent.standing == Standing::Denied) {
+                denied.push(tenant.clone());
+            }
+        }
         Ok(Closed {
             head: grants::head(tx).await?,
-            denied: provisionings::count_denied(tx, &switch.application, &switch.target).await?,
+            denied: provisionings::count_denied(tx, application, version).await?,
+            tenants: provisionings::count_decided(tx, application, version).await?,
+            watched: denied,
         })
     })
 }

@@ -313,8 +313,18 @@ impl World {
     }
 
     pub(crate) async fn close(&self, switch: &str) -> Result<CloseConsentResponse, Problem> {
+        self.close_watching(switch, &[]).await
+    }
+
+    /// Closes the consent and asks for the denials of these tenants.
+    pub(crate) async fn close_watching(
+        &self,
+        switch: &str,
+        watched: &[&str],
+    ) -> Result<CloseConsentResponse, Problem> {
         let request = CloseConsentRequest {
             switch: switch.to_owned(),
+            watched_tenants: watched.iter().map(|id| format!("tenants/{id}")).collect(),
         };
         Ok(self.driver().close_consent(request).await?.into_inner())
     }

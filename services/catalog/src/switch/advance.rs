@@ -91,6 +91,7 @@ pub(crate) async fn advance(
     let action = match &switch.state {
         State::Adopting { .. } => Action::Adopted,
         State::Provisioning
+        | State::GivingNotice { .. }
         | State::Preparing { .. }
         | State::Fencing { .. }
         | State::ClosingConsent { .. }

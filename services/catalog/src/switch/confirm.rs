@@ -208,6 +208,7 @@ pub(crate) async fn cancel(
                 switch: name.clone(),
             }),
             State::Provisioning
+            | State::GivingNotice { .. }
             | State::Preparing { .. }
             | State::Fencing { .. }
             | State::ClosingConsent { .. }

@@ -74,6 +74,7 @@ impl State {
         match self {
             Self::Releasing { limit, .. } | Self::Draining { limit, .. } => Some(*limit),
             Self::Provisioning
+            | Self::GivingNotice { .. }
             | Self::Preparing { .. }
             | Self::Fencing { .. }
             | Self::Adopting { .. }

@@ -237,6 +237,7 @@ impl Driver {
                 display_name: application.display_name,
                 notice,
                 lease: application.policy.fleet.lease(),
+                watched: application.policy.denials.tenants,
             })
         })
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Adoption, Answer, Effect, Event as Product, Facts, Grants, Tenants, step, step::owed};
-use crate::application::Policy;
+use crate::application::{Denied, Policy};
 
 /// A fleet has at most so many gateways.
 pub const GATEWAYS_MAX: u8 = 8;
@@ -176,7 +176,7 @@ pub fn step(state: &State, event: Event, fleet: u8, nonce: u8) -> Step {
         }),
         Event::ConsentClosed(revision) => Product::ConsentClosed {
             grants: grants(revision),
-            denied: 0,
+            denied: Denied::default(),
         },
         Event::ConsentSettled => Product::ConsentSettled { denied: 0 },
         Event::Answered(gateway, nonce, said) => Product::Answered {

@@ -97,9 +97,8 @@ impl Record {
                     ..tenants.clone()
                 };
             }
-            Event::ConsentClosed { denied, .. } | Event::ConsentSettled { denied } => {
-                self.tenants.denied = *denied;
-            }
+            Event::ConsentClosed { denied, .. } => self.tenants.denied = denied.count,
+            Event::ConsentSettled { denied } => self.tenants.denied = *denied,
             Event::Answered {
                 gateway, answer, ..
             } => {

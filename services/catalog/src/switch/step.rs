@@ -4,9 +4,10 @@
 //! | state | goes on when | is given up when |
 //! |---|---|---|
 //! | provisioning | every tenant is moved | cancelled; tenants failed and the policy says stop |
+//! | giving notice | the notice that the policy says has passed | cancelled |
 //! | preparing | every gateway is ready | cancelled; one is not ready; one is silent until the deadline |
 //! | fencing | the leases of those that were silent have run out | cancelled; one is not ready |
-//! | closing consent | the denies are fixed | cancelled; they are not until the deadline |
+//! | closing consent | the denies are fixed | cancelled; they are not until the deadline; there are such that the policy says stop |
 //! | holding | every gateway holds: **commit** | cancelled; one is not ready; one is silent until the deadline |
 //! | adopting | every gateway holds: **commit** | never: what was before is known to be wrong |
 //! | releasing | every gateway has released, or the deadline | never: there is no way back |
@@ -61,12 +62,19 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
         (S::Provisioning, E::TenantsMoved(tenants)) => tenants_moved(tenants, facts, now),
         (
             S::Provisioning
+            | S::GivingNotice { .. }
             | S::Preparing { .. }
             | S::Fencing { .. }
             | S::ClosingConsent { .. }
             | S::Holding { .. },
             E::Cancelled { message, .. },
         ) => give_up(Why::Cancelled, message.clone()),
+
+        (S::GivingNotice { until }, E::TimePassed) if *until <= now => prepare(
+            Roll::call(facts, now, facts.policy.prepare_timeout),
+            facts,
+            now,
+        ),
 
         (S::Preparing { roll }, E::Answered { gateway, nonce, answer }) if roll.awaits(gateway, *nonce) => {
             match answer {
@@ -106,9 +114,14 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             E::Answered { gateway, nonce: of, answer: Answer::NotReady(why) },
         ) if nonce == of && leaving.contains(gateway) => not_ready(gateway, why),
 
-        (S::ClosingConsent { .. }, E::ConsentClosed { grants, .. }) => {
-            let roll = Roll::call(facts, now, facts.policy.hold_time());
-            hold(roll, grants, facts, now)
+        (S::ClosingConsent { .. }, E::ConsentClosed { grants, denied }) => {
+            match facts.policy.denials.stop(denied) {
+                Some(why) => give_up(Why::TenantsDenied, why),
+                None => {
+                    let roll = Roll::call(facts, now, facts.policy.hold_time());
+                    hold(roll, grants, facts, now)
+                }
+            }
         }
         (S::ClosingConsent { until, .. }, E::TimePassed) if *until <= now => give_up(
             Why::ConsentNotClosed,
@@ -247,6 +260,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
 
         (
             S::Provisioning
+            | S::GivingNotice { .. }
             | S::Preparing { .. }
             | S::Fencing { .. }
             | S::ClosingConsent { .. }
@@ -263,7 +277,7 @@ pub(crate) fn step(state: &State, event: &Event, facts: &Facts<'_>, now: Timesta
             E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
-            S::Preparing { .. } | S::Holding { .. },
+            S::GivingNotice { .. } | S::Preparing { .. } | S::Holding { .. },
             E::TenantsMoved(_) | E::ConsentClosed { .. } | E::ConsentSettled { .. } | E::Answered { .. } | E::LeasesEnded { .. } | E::Joined(_) | E::Left(_) | E::DrainExtended { .. } | E::DrainCut | E::TimePassed,
         )
         | (
@@ -308,6 +322,7 @@ pub(crate) fn owed(state: &State) -> Option<Effect> {
             outcome: Outcome::GivenUp { .. },
         } => Some(Effect::SettleGivenUp),
         State::Preparing { .. }
+        | State::GivingNotice { .. }
         | State::Holding { .. }
         | State::Releasing { .. }
         | State::Draining { .. }
@@ -327,6 +342,13 @@ fn tenants_moved(tenants: &Tenants, facts: &Facts<'_>, now: Timestamp) -> Step {
                 tenants.failed, tenants.total
             ),
         ),
+        TenantFailures::Stop | TenantFailures::GoOn
+            if tenants.mailed > 0 && !facts.policy.minimum_notice.is_zero() =>
+        {
+            Step::Goes(State::GivingNotice {
+                until: after(now, facts.policy.minimum_notice),
+            })
+        }
         TenantFailures::Stop | TenantFailures::GoOn => prepare(
             Roll::call(facts, now, facts.policy.prepare_timeout),
             facts,

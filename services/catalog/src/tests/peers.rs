@@ -35,6 +35,8 @@ pub(super) struct Script {
     pub(super) further_moves: usize,
     /// Tenants that cannot be moved.
     pub(super) failing_tenants: usize,
+    /// The tenants that denied, out of ten, beside one that nobody names.
+    pub(super) denying: Vec<String>,
     /// The next `CloseConsent` is not answered.
     pub(super) close_hangs: bool,
     pub(super) moves: Vec<MoveTenantsRequest>,
@@ -135,18 +137,24 @@ impl SwitchConsentService for Played {
         request: Request<CloseConsentRequest>,
     ) -> Result<Response<CloseConsentResponse>, Status> {
         self.provisioning(&request)?;
-        let mut hangs = false;
+        let (mut hangs, mut denying) = (false, Vec::new());
+        let request = request.into_inner();
         self.0.send_modify(|script| {
-            script.closed.push(request.into_inner().switch);
+            script.closed.push(request.switch);
             hangs = std::mem::take(&mut script.close_hangs);
+            denying.clone_from(&script.denying);
         });
+        let denied = i64::try_from(denying.len()).unwrap() + 1;
+        denying.retain(|tenant| request.watched_tenants.contains(tenant));
         if hangs {
             std::future::pending::<()>().await;
         }
         Ok(Response::new(CloseConsentResponse {
             grants_timeline: GRANTS_TIMELINE.to_owned(),
             grants_revision: GRANTS_REVISION,
-            denied: 1,
+            denied,
+            tenants: 10,
+            watched_denied: denying,
         }))
     }
 

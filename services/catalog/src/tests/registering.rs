@@ -47,7 +47,7 @@ fn application(id: &str, display_name: &str, request_id: &str) -> wire::CreateAp
             ),
             (0, "", "r1")
         );
-        let policy = created.policy.unwrap();
+        let policy = created.policy.clone().unwrap();
         assert_eq!(
             (
                 policy.prepare_timeout.unwrap().seconds,

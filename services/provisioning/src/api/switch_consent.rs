@@ -1,6 +1,6 @@
 //! The tenants' side of a switch, as the catalog drives it.
 
-use contract::{Checked, Fault, Line, SwitchName, VersionName, Violations};
+use contract::{Checked, Fault, Line, SwitchName, TenantRef, VersionName, Violations};
 use proto::provisioning::v1::{
     CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
     MoveTenantsResponse, SettleConsentRequest, SettleConsentResponse, SwitchOutcome,
@@ -8,11 +8,14 @@ use proto::provisioning::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Api, own};
+use super::Api;
 use crate::{
     consent::Notice,
     prepare::{self, Order, Outcome},
 };
+
+/// Tenants that one call may ask for.
+const WATCHED_MAX: usize = 100;
 
 #[tonic::async_trait]
 impl SwitchConsentService for Api {
@@ -43,12 +46,28 @@ impl SwitchConsentService for Api {
         &self,
         request: Request<CloseConsentRequest>,
     ) -> Result<Response<CloseConsentResponse>, Status> {
-        let switch: SwitchName = own(&request, "switch", &request.get_ref().switch)?;
-        let closed = prepare::close(&self.service, &switch).await?;
+        let CloseConsentRequest {
+            switch,
+            watched_tenants,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let switch = v.parse::<SwitchName>("switch", &switch);
+        let watched = v.each(
+            "watched_tenants",
+            &watched_tenants,
+            0..=WATCHED_MAX,
+            |v, tenant| v.parse::<TenantRef>("", tenant),
+        );
+        let (switch, watched) = v.all((switch, watched))?;
+        let watched: Vec<_> = watched.into_iter().map(|tenant| tenant.tenant).collect();
+        let closed = prepare::close(&self.service, &switch, &watched).await?;
+        let denied = closed.watched.into_iter();
         Ok(Response::new(CloseConsentResponse {
             grants_timeline: closed.head.timeline.to_string(),
             grants_revision: closed.head.revision.get(),
             denied: closed.denied,
+            tenants: closed.tenants,
+            watched_denied: denied.map(|id| TenantRef::from(id).to_string()).collect(),
         }))
     }
 

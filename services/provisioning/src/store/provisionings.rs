@@ -307,6 +307,22 @@ pub(crate) async fn count_denied(
     Ok(count)
 }
 
+/// Counts the tenants that use a version or deny it.
+pub(crate) async fn count_decided(
+    tx: &mut Tx,
+    application: &ApplicationName,
+    version: &VersionName,
+) -> Result<i64, Error> {
+    const SQL: &str = "select count(*) from provisionings where application = $1 and version = $2 \
+        and state in ('provisioned', 'denied')";
+    let (count,): (i64,) = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(application.as_str())
+        .bind(version.as_str())
+        .fetch_one(conn)
+        .await)?;
+    Ok(count)
+}
+
 /// Counts the tenants that a switch could not bring to its target.
 pub(crate) async fn count_failed(
     tx: &mut Tx,

@@ -45,6 +45,7 @@ store::on_both!(
             world.minutes(1);
             let close = CloseConsentRequest {
                 switch: switch.clone(),
+                ..CloseConsentRequest::default()
             };
             let (denied, closed) = tokio::join!(
                 world.submit(&token, &form, Decision::Deny),

@@ -1,6 +1,7 @@
 //! `switchover apps …`
 
 mod life;
+mod notice;
 
 use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
@@ -115,6 +116,9 @@ struct Facts {
     /// How versions follow each other.
     #[command(flatten)]
     life: life::Life,
+    /// What tenants that deny mean for a switch.
+    #[command(flatten)]
+    notice: notice::Notice,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -136,7 +140,7 @@ enum FleetModeArg {
 impl Facts {
     /// Tells whether anything of the policy is said.
     fn says_policy(&self) -> bool {
-        self.life.is_given() || self.policy().is_some()
+        self.life.is_given() || self.notice.is_given() || self.policy().is_some()
     }
 
     fn policy(&self) -> Option<SwitchPolicy> {
@@ -166,6 +170,7 @@ impl Facts {
         if self.says_policy() {
             let mut policy = self.policy().unwrap_or_default();
             self.life.onto(&mut policy);
+            self.notice.onto(&mut policy);
             application.policy = Some(policy);
         }
         application.icon = self.icon.map(|icon| icon.load()).transpose()?;
@@ -299,6 +304,7 @@ impl Update {
                 let present = answer.application.unwrap_or_default().policy;
                 let mut policy = merged(present.unwrap_or_default(), changes);
                 self.facts.life.onto(&mut policy);
+                self.facts.notice.onto(&mut policy);
                 Some(policy)
             }
         };

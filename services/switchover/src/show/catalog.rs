@@ -1,8 +1,8 @@
 //! Applications, versions, switches, settings and history as people read them.
 
 use proto::catalog::v1::{
-    Application, Bake, GetSettingsResponse, HistoryEntry, RegisterToTestResponse, Switch, Version,
-    VersionState,
+    Application, Bake, DenialPolicy, GetSettingsResponse, HistoryEntry, RegisterToTestResponse,
+    Switch, Version, VersionState,
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 
 /// One application with all its facts.
 pub fn application(application: &Application, view: &View) -> String {
-    let policy = application.policy.unwrap_or_default();
+    let policy = application.policy.clone().unwrap_or_default();
     let within = |wire| span(wire).map_or_else(nothing, |span| duration(span).into());
     let icon = match &application.icon {
         None => nothing(),
@@ -51,12 +51,29 @@ pub fn application(application: &Application, view: &View) -> String {
             ("overlap timeout", within(policy.overlap_timeout)),
             ("watched after", bake(policy.bake.as_ref())),
             ("if a tenant fails", policy.tenant_failures().said()),
+            ("notice to tenants", within(policy.minimum_notice)),
+            ("denials that stop", denials(policy.denials.as_ref())),
             ("fleet mode", policy.fleet_mode().said()),
             ("created", time(application.create_time, view)),
             ("changed", time(application.update_time, view)),
             ("etag", quiet(&application.etag)),
         ])
         .finish()
+}
+
+fn denials(denials: Option<&DenialPolicy>) -> Word {
+    let Some(denials) = denials else {
+        return nothing();
+    };
+    let mut said = Vec::new();
+    if let Some(percent) = denials.percent_max {
+        said.push(format!("of more than {percent} in 100 tenants"));
+    }
+    if !denials.tenants.is_empty() {
+        let named: Vec<_> = denials.tenants.iter().map(|tenant| id(tenant)).collect();
+        said.push(format!("of {}", named.join(", ")));
+    }
+    said.join("; ").into()
 }
 
 fn bake(bake: Option<&Bake>) -> Word {

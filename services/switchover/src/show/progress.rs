@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use proto::catalog::v1::{GatewayAnswer, GatewayProgress, Switch, SwitchState};
 
 use super::{
     View,
     paper::{Paper, Tone, Word, bad, busy, dim, good, strong},
-    words::{Said as _, between, count, duration, id, instant, part, span, time},
+    words::{Said as _, between, count, duration, id, instant, local, part, span, time},
 };
 
 /// The steps in order, without the ends.
@@ -43,7 +42,7 @@ pub fn ended(switch: &Switch) -> bool {
 pub fn whole(switch: &Switch, view: &View) -> String {
     let mut paper = Paper::new(view).line(headline(switch));
     for step in STEPS.into_iter().filter(|step| on_the_way(switch, *step)) {
-        paper = paper.line(step_line(switch, step, view.now));
+        paper = paper.line(step_line(switch, step, view));
     }
     for gateway in &switch.gateways {
         paper = paper.line(gateway_line(gateway));
@@ -86,7 +85,7 @@ pub fn news(before: Option<&Switch>, switch: &Switch, view: &View) -> Vec<String
     }
     let tenants_before = before.and_then(|before| before.tenants.as_ref());
     if switch.tenants.as_ref() != tenants_before
-        && let Some(detail) = detail(switch, SwitchState::Provisioning)
+        && let Some(detail) = detail(switch, SwitchState::Provisioning, view)
     {
         lines.push(vec![Word::from(" ".repeat(9)), "tenants:".into(), detail]);
     }
@@ -144,7 +143,7 @@ fn headline(switch: &Switch) -> Vec<Word> {
     ]
 }
 
-fn step_line(switch: &Switch, step: SwitchState, now: Timestamp) -> Vec<Word> {
+fn step_line(switch: &Switch, step: SwitchState, view: &View) -> Vec<Word> {
     let position = switch.steps.iter().position(|known| known.state() == step);
     let Some(position) = position else {
         let never = ended(switch) || later_step_began(switch, step);
@@ -165,7 +164,7 @@ fn step_line(switch: &Switch, step: SwitchState, now: Timestamp) -> Vec<Word> {
             let mark = if gave_up { bad("  ✗") } else { good("  ✓") };
             (mark, instant(next.start_time))
         }
-        None => (busy("  ▸"), Some(now)),
+        None => (busy("  ▸"), Some(view.now)),
     };
     let took = match (start, end) {
         (Some(start), Some(end)) => duration(between(start, end)),
@@ -181,7 +180,7 @@ fn step_line(switch: &Switch, step: SwitchState, now: Timestamp) -> Vec<Word> {
         Word::new(format!("{:16}", name(step)), tone),
         dim(format!("{took:>9}")),
     ];
-    if let Some(detail) = detail(switch, step) {
+    if let Some(detail) = detail(switch, step, view) {
         line.push(Word::from(" "));
         line.push(detail);
     }
@@ -217,7 +216,7 @@ fn name(step: SwitchState) -> String {
 }
 
 /// What a step is about, in numbers; none where there is nothing to count.
-fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
+fn detail(switch: &Switch, step: SwitchState, view: &View) -> Option<Word> {
     let gateways = &switch.gateways;
     let reached = |answer: GatewayAnswer| {
         let passed = gateways
@@ -245,6 +244,11 @@ fn detail(switch: &Switch, step: SwitchState) -> Option<Word> {
                 if number > 0 {
                     parts.push(format!("{number} {what}"));
                 }
+            }
+            if switch.state() == SwitchState::Provisioning
+                && let Some(until) = instant(switch.state_deadline)
+            {
+                parts.push(format!("notice until {}", local(until, view)));
             }
             Some(parts.join(", ").into())
         }

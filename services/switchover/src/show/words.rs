@@ -188,7 +188,8 @@ pub fn dim_time(wire: Option<prost_types::Timestamp>, view: &View) -> Word {
     }
 }
 
-fn local(time: Timestamp, view: &View) -> String {
+/// Says a time within a sentence: to the second, in the reader's zone.
+pub fn local(time: Timestamp, view: &View) -> String {
     time.to_zoned(view.zone.clone())
         .strftime("%Y-%m-%d %H:%M:%S")
         .to_string()

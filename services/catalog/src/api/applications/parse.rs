@@ -1,6 +1,7 @@
 //! What an operator says of applications and versions, checked field by field.
 
 mod life;
+mod notice;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -261,17 +262,21 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
         };
         let fleet = fleet_mode(v, policy.fleet_mode, policy.lease);
         let life = life::read(v, &policy, &default);
-        v.join((prepare, hold, drain, failures, fleet, life)).map(
-            |(prepare_timeout, hold_timeout, drain_timeout, tenant_failures, fleet, life)| Policy {
-                prepare_timeout,
-                hold_timeout,
-                drain_timeout,
+        let notice = notice::read(v, &policy);
+        let times = v.join((prepare, hold, drain));
+        v.join((times, failures, fleet, life, notice)).map(
+            |(times, tenant_failures, fleet, life, (minimum_notice, denials))| Policy {
+                prepare_timeout: times.0,
+                hold_timeout: times.1,
+                drain_timeout: times.2,
                 tenant_failures,
                 fleet,
                 overlap: life.overlap,
                 overlap_timeout: life.overlap_timeout,
                 drain_rate: life.drain_rate,
                 bake: life.bake,
+                minimum_notice,
+                denials,
             },
         )
     })

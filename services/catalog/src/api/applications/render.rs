@@ -1,13 +1,13 @@
 //! Applications and versions as messages.
 
-use contract::{duration, time};
+use contract::{TenantRef, duration, time};
 use proto::catalog::v1 as wire;
 
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, Bake, FleetMode, HealthCheck, Icon, Overlap, Role, Standing,
-        TenantFailures, Version,
+        AppCredentials, Application, Bake, Denials, FleetMode, HealthCheck, Icon, Overlap, Role,
+        Standing, TenantFailures, Version,
     },
 };
 
@@ -45,6 +45,8 @@ pub(in crate::api) fn application(
             overlap_timeout: Some(duration::write(policy.overlap_timeout)),
             drain_rate: policy.drain_rate.try_into().unwrap_or(i32::MAX),
             bake: policy.bake.as_ref().map(bake),
+            minimum_notice: Some(duration::write(policy.minimum_notice)),
+            denials: (policy.denials != Denials::default()).then(|| denials(&policy.denials)),
         }),
         active_version: application
             .serving
@@ -77,6 +79,15 @@ pub(in crate::api) fn overlap(overlap: Overlap) -> wire::Overlap {
         Overlap::Allowed => wire::Overlap::Allowed,
         Overlap::Abort => wire::Overlap::Abort,
         Overlap::Cut => wire::Overlap::Cut,
+    }
+}
+
+fn denials(denials: &Denials) -> wire::DenialPolicy {
+    let percent_max = denials.percent_max;
+    let tenants = denials.tenants.iter().cloned();
+    wire::DenialPolicy {
+        percent_max: percent_max.map(|percent| percent.try_into().unwrap_or(i32::MAX)),
+        tenants: tenants.map(|id| TenantRef::from(id).to_string()).collect(),
     }
 }
 

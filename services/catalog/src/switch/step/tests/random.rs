@@ -63,6 +63,6 @@ fn helpful(world: &World, seed: &mut u64) -> Event {
         State::Releasing { roll, .. } => answer(roll, &roll.silent, released, seed),
         State::Draining { roll, .. } => answer(roll, &roll.silent, drained, seed),
         State::Settling { .. } => Event::ConsentSettled { denied: 0 },
-        State::Ended { .. } => Event::TimePassed,
+        State::GivingNotice { .. } | State::Ended { .. } => Event::TimePassed,
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::RangeInclusive};
 use contract::{Nonce, Revision, Timeline};
 
 use super::super::*;
-use crate::application::Policy;
+use crate::application::{Denied, Policy};
 
 /// A situation: the state, and what a bystander wrote down about it.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub(super) fn policy(tenant_failures: TenantFailures) -> Policy {
 /// reached, so that there are finitely many situations.
 pub(super) fn fresh(state: &State, waits: u8) -> Nonce {
     nonce(match state {
-        State::Provisioning => 1,
+        State::Provisioning | State::GivingNotice { .. } => 1,
         State::Preparing { .. } | State::Fencing { .. } => 4 + waits,
         State::ClosingConsent { .. } => 2,
         State::Holding { .. } => 3,
@@ -88,7 +88,12 @@ pub(super) fn closed() -> Event {
         timeline: Timeline::new([1; 16]),
         revision: Revision::try_from(7u64).unwrap(),
     };
-    Event::ConsentClosed { grants, denied: 1 }
+    let denied = Denied {
+        count: 1,
+        of: 3,
+        named: Vec::new(),
+    };
+    Event::ConsentClosed { grants, denied }
 }
 
 pub(super) fn cancelled() -> Event {
@@ -294,6 +299,7 @@ impl World {
                 Adoption::Moving | Adoption::Closing => BTreeSet::new(),
             },
             State::Provisioning
+            | State::GivingNotice { .. }
             | State::ClosingConsent { .. }
             | State::Settling { .. }
             | State::Ended { .. } => BTreeSet::new(),
@@ -312,6 +318,7 @@ impl World {
                 context()
             ),
             State::Provisioning
+            | State::GivingNotice { .. }
             | State::ClosingConsent { .. }
             | State::Settling { .. }
             | State::Ended { .. } => {}
@@ -356,6 +363,7 @@ impl World {
                 | State::Draining { roll, .. } => Some(roll.nonce),
                 State::Fencing { nonce, .. } | State::Adopting { nonce, .. } => Some(*nonce),
                 State::Provisioning
+                | State::GivingNotice { .. }
                 | State::ClosingConsent { .. }
                 | State::Settling { .. }
                 | State::Ended { .. } => None,
@@ -404,6 +412,7 @@ impl World {
                 Outcome::GivenUp { failure } => drop(seen.given_up.insert(failure.why.as_str())),
             },
             State::Provisioning
+            | State::GivingNotice { .. }
             | State::Preparing { .. }
             | State::Fencing { .. }
             | State::ClosingConsent { .. }
