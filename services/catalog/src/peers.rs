@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use contract::{Code, Line, Problem, Revision, TenantId, TenantRef, Timeline};
+use contract::{Code, Line, Problem, Revision, TenantId, TenantRef, Timeline, VersionName};
 use jiff::Timestamp;
 use proto::{
     notification::v1::{self as notification, notice_service_client::NoticeServiceClient},
@@ -13,7 +13,7 @@ use proto::{
 use runtime::Client;
 
 use crate::{
-    application::Denied,
+    application::{Application, Denied},
     switch::{Effect, Event, Grants, Outcome, State, Switch, Tenants},
 };
 
@@ -27,6 +27,17 @@ const PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub(crate) struct Peers {
     consent: SwitchConsentServiceClient<Client>,
     notices: NoticeServiceClient<Client>,
+}
+
+/// What would become of the tenants, as provisioning says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TenantImpact {
+    pub(crate) total: i64,
+    pub(crate) admitted: i64,
+    pub(crate) asked: i64,
+    pub(crate) denied: i64,
+    pub(crate) failing: i64,
+    pub(crate) mailed: i64,
 }
 
 /// What provisioning must know to move tenants.
@@ -77,6 +88,33 @@ impl Peers {
                 }
             }
         }
+    }
+
+    /// Asks what a switch to a version would do to the tenants.
+    pub(crate) async fn preview(
+        &self,
+        application: &Application,
+        target: &VersionName,
+        notice: bool,
+    ) -> Result<TenantImpact, Problem> {
+        // To the version in use nobody moves.
+        let source = application.serving.version().filter(|it| *it != target);
+        let request = provisioning::PreviewMoveRequest {
+            application: application.resource().to_string(),
+            source_version: source.map(ToString::to_string).unwrap_or_default(),
+            target_version: target.to_string(),
+            notice,
+        };
+        let told = self.consent.clone().preview_move(timed(request)).await?;
+        let told = told.into_inner();
+        Ok(TenantImpact {
+            total: told.total,
+            admitted: told.admitted,
+            asked: told.asked,
+            denied: told.denied,
+            failing: told.failing,
+            mailed: told.mailed,
+        })
     }
 
     async fn move_tenants(&self, switch: &Switch, how: &Move) -> Result<Event, Problem> {

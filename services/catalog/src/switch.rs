@@ -7,6 +7,7 @@ pub(crate) mod driver;
 pub(crate) mod heard;
 #[cfg(feature = "faults")]
 pub mod model;
+pub(crate) mod preview;
 pub(crate) mod receipt;
 pub(crate) mod record;
 pub(crate) mod step;

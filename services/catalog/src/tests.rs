@@ -10,6 +10,7 @@ mod gateway;
 mod giving_up;
 mod noticing;
 mod peers;
+mod previewing;
 mod receipts;
 mod recovering;
 mod refusing;

@@ -2,6 +2,7 @@
 //! the commit on, and settles. Every call may be repeated.
 
 mod moving;
+mod preview;
 mod report;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -12,6 +13,7 @@ use store::Tx;
 use tokio::time::Instant;
 
 pub(crate) use moving::{joined, source_changed};
+pub(crate) use preview::{Question, preview};
 pub(crate) use report::Moved;
 
 use crate::{

@@ -262,6 +262,24 @@ impl World {
         answer.unwrap().into_inner().provisioning.unwrap()
     }
 
+    /// Looks at what a move would do.
+    pub(crate) async fn preview(
+        &self,
+        application: &str,
+        source: &str,
+        target: &str,
+        notice: bool,
+    ) -> PreviewMoveResponse {
+        let request = PreviewMoveRequest {
+            application: format!("applications/{application}"),
+            source_version: source.to_owned(),
+            target_version: target.to_owned(),
+            notice,
+        };
+        let seen = self.driver().preview_move(request).await;
+        seen.unwrap().into_inner()
+    }
+
     /// Moves a further part of the tenants.
     pub(crate) async fn step(
         &self,

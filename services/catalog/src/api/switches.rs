@@ -1,5 +1,6 @@
 //! Register to test, and the switch: begin, give up, look, follow.
 
+mod preview;
 mod render;
 
 use std::{ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use crate::{
         Kind, Switch,
         confirm::{self, Confirm},
         drain,
+        preview::preview as look,
     },
     test_slot,
 };
@@ -149,6 +151,17 @@ impl wire::switch_service_server::SwitchService for Switches {
         });
         let signed = read.map_err(Problem::from)?;
         Ok(Response::new(render::receipt(signed)?))
+    }
+
+    async fn preview_switch(
+        &self,
+        request: Request<wire::PreviewSwitchRequest>,
+    ) -> Answer<wire::PreviewSwitchResponse> {
+        let mut v = Violations::new();
+        let version = v.parse::<VersionRef>("version", &request.get_ref().version);
+        let version = v.all(version)?;
+        let seen = look(&self.catalog, &version).await.map_err(Problem::from)?;
+        Ok(Response::new(preview::preview(&seen)))
     }
 
     async fn confirm_update(

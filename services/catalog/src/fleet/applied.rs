@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{ApplicationName, Revision, Timeline, VersionName};
+use contract::{ApplicationName, Revision, TenantId, Timeline, VersionName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -17,12 +17,23 @@ pub(crate) struct Said {
     pub(crate) not_ready_message: String,
     /// Connections from users.
     pub(crate) open_connections: i64,
+    /// Those of them that do not end by themselves.
+    pub(crate) long_lived: Vec<LongLived>,
     /// What it has applied.
     pub(crate) positions: Vec<Position>,
     /// What it has refused and not applied since.
     pub(crate) refused: Vec<Refusal>,
     /// What it has applied differs from what it was told, though it was told again.
     pub(crate) diverged: bool,
+}
+
+/// The long-lived connections of one application's users at one gateway, or at several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LongLived {
+    pub(crate) application: ApplicationName,
+    pub(crate) connections: i64,
+    /// Of the tenants that have most.
+    pub(crate) tenants: BTreeMap<TenantId, i64>,
 }
 
 /// A route that was not applied, as the gateway says it.

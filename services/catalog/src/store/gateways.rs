@@ -27,6 +27,7 @@ struct Row {
     ready: i64,
     not_ready_message: String,
     open_connections: i64,
+    long_lived: String,
     positions: String,
     refused: String,
     diverged: i64,
@@ -40,8 +41,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select name, boot, software, listeners, stream, joined_at, last_seen_at, ready, \
-             not_ready_message, open_connections, positions, refused, diverged, mark, fenced_for, \
-             evicting, draining from gateways ",
+             not_ready_message, open_connections, long_lived, positions, refused, diverged, mark, \
+             fenced_for, evicting, draining from gateways ",
             $rest
         )
     };
@@ -75,6 +76,7 @@ impl TryFrom<Row> for Member {
                 ready: row.ready == 1,
                 not_ready_message: row.not_ready_message,
                 open_connections: row.open_connections,
+                long_lived: from_json(TABLE, "long_lived", &row.long_lived)?,
                 positions: from_json(TABLE, "positions", &row.positions)?,
                 refused: from_json(TABLE, "refused", &row.refused)?,
                 diverged: row.diverged == 1,
@@ -190,14 +192,15 @@ pub(crate) async fn listeners(tx: &mut Tx) -> Result<Vec<SocketAddr>, Error> {
 pub(crate) async fn put(tx: &mut Tx, member: &Member) -> Result<(), Error> {
     const SQL: &str = "insert into gateways (name, boot, software, listeners, stream, joined_at, \
         last_seen_at, ready, not_ready_message, open_connections, positions, refused, diverged, mark, \
-        fenced_for, evicting) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+        fenced_for, evicting, long_lived) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
         on conflict (name) do update \
         set boot = excluded.boot, software = excluded.software, listeners = excluded.listeners, \
         stream = excluded.stream, last_seen_at = excluded.last_seen_at, ready = excluded.ready, \
         not_ready_message = excluded.not_ready_message, open_connections = excluded.open_connections, \
         positions = excluded.positions, refused = excluded.refused, diverged = excluded.diverged, \
-        mark = excluded.mark, fenced_for = excluded.fenced_for, evicting = excluded.evicting";
+        mark = excluded.mark, fenced_for = excluded.fenced_for, evicting = excluded.evicting, \
+        long_lived = excluded.long_lived";
     let (mark, ran_out, evicting) = match member.leases {
         Leases::Renewed => (None, Duration::ZERO, false),
         Leases::Refused {
@@ -225,6 +228,7 @@ pub(crate) async fn put(tx: &mut Tx, member: &Member) -> Result<(), Error> {
         .bind(mark.as_deref())
         .bind(micros(ran_out))
         .bind(i64::from(evicting))
+        .bind(json(&said.long_lived))
         .execute(conn)
         .await
         .map(drop))
@@ -240,7 +244,7 @@ pub(crate) async fn heard(
     now: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "update gateways set last_seen_at = $3, ready = $4, not_ready_message = $5, \
-        open_connections = $6, positions = $7, refused = $8, diverged = $9 \
+        open_connections = $6, positions = $7, refused = $8, diverged = $9, long_lived = $10 \
         where name = $1 and stream = $2";
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(name.as_str())
@@ -252,6 +256,7 @@ pub(crate) async fn heard(
         .bind(json(&said.positions))
         .bind(json(&said.refused))
         .bind(i64::from(said.diverged))
+        .bind(json(&said.long_lived))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

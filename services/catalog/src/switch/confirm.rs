@@ -148,7 +148,7 @@ async fn may_begin(
     let application = application.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
     let version = versions::find(tx, &confirm.version).await?;
     let version = version.ok_or_else(|| Error::NotFound(confirm.version.to_string()))?;
-    application.no_open_switch()?;
+    refusal(&application, &version, confirm.kind)?;
     application.seen_as(confirm.etag)?;
     if let Some(from) = &confirm.back_from {
         let watch = bakes::find(tx, &application.name).await?;
@@ -156,8 +156,18 @@ async fn may_begin(
             .filter(|watch| watch.switch == *from)
             .ok_or_else(|| Error::NotFound(format!("watch over the target of {from}")))?;
     }
-    let name = || confirm.version.clone();
-    match (confirm.kind, version.standing) {
+    Ok((application, version))
+}
+
+/// Refuses a switch of this kind as the application and the version stand.
+pub(super) fn refusal(
+    application: &Application,
+    version: &Version,
+    kind: Kind,
+) -> Result<(), Error> {
+    application.no_open_switch()?;
+    let name = || version.name.clone();
+    match (kind, version.standing) {
         (_, Standing::Active) => Err(Error::VersionActive { version: name() }),
         (Kind::Update, Standing::InTest { .. }) => Ok(()),
         (Kind::Update, Standing::Registered | Standing::Retired) => {
@@ -171,8 +181,7 @@ async fn may_begin(
                 Err(Error::VersionNeverActive { version: name() })
             }
         }
-    }?;
-    Ok((application, version))
+    }
 }
 
 /// Gives up a switch that is not committed. One that is being given up already stays so.

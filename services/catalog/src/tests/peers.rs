@@ -10,7 +10,8 @@ use proto::{
     },
     provisioning::v1::{
         CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
-        MoveTenantsResponse, SettleConsentRequest, SettleConsentResponse,
+        MoveTenantsResponse, PreviewMoveRequest, PreviewMoveResponse, SettleConsentRequest,
+        SettleConsentResponse,
         switch_consent_service_server::{SwitchConsentService, SwitchConsentServiceServer},
     },
 };
@@ -130,6 +131,20 @@ impl SwitchConsentService for Played {
             script.further_moves = script.further_moves.saturating_sub(1);
         });
         Ok(Response::new(response))
+    }
+
+    async fn preview_move(
+        &self,
+        request: Request<PreviewMoveRequest>,
+    ) -> Result<Response<PreviewMoveResponse>, Status> {
+        self.provisioning(&request)?;
+        let notice = request.into_inner().notice;
+        Ok(Response::new(PreviewMoveResponse {
+            total: 3,
+            admitted: 3,
+            mailed: if notice { 3 } else { 0 },
+            ..PreviewMoveResponse::default()
+        }))
     }
 
     async fn close_consent(

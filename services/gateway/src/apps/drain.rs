@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_lasts_ends_spread_over_time_and_has_finished() {
         let epoch = epoch(31);
-        let places: Vec<_> = (0..30).map(|_| epoch.lasting().enroll()).collect();
+        let places: Vec<_> = (0..30).map(|_| epoch.lasting().enroll(None)).collect();
         let began = Instant::now();
         let (running, ended) = drain(&epoch).start(Duration::from_secs(60));
         let users = async {

@@ -11,6 +11,7 @@ use super::{
     lasting::Place,
     snapshot::{Grant, Serving},
     stay::{Stay, overstayed},
+    traffic::TenantTally,
 };
 
 /// Holds its epoch open for as long as it lives: what is admitted and what is counted in flight
@@ -20,6 +21,8 @@ pub(super) struct Flight {
     serving: Arc<Serving>,
     /// `None` for testers.
     stay: Option<Arc<Stay>>,
+    /// The same.
+    tenant: Option<Arc<TenantTally>>,
     request_id: RequestId,
     since: Instant,
     status: Option<StatusCode>,
@@ -130,6 +133,7 @@ impl Flight {
         Some(Self {
             serving: Arc::clone(serving),
             stay: grant.map(|it| Arc::clone(&it.stay)),
+            tenant: grant.map(|it| Arc::clone(&it.tally)),
             request_id: request_id.clone(),
             since: Instant::now(),
             status: None,
@@ -182,7 +186,8 @@ impl Flight {
 
     /// Takes a place among the long-lived connections, which are asked to end in good order.
     pub(super) fn lasting(&self) -> Place {
-        self.serving.epoch.lasting().enroll()
+        let lasting = self.serving.epoch.lasting();
+        lasting.enroll(self.tenant.as_ref())
     }
 
     /// Notes that the gateway has ended it in good order.

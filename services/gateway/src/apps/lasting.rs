@@ -12,7 +12,7 @@ use contract::ApplicationName;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::DataPlane;
+use super::{DataPlane, traffic::TenantTally};
 
 /// How often connections are asked at most; of a higher rate several are asked each time.
 const TICK: Duration = Duration::from_millis(10);
@@ -35,11 +35,16 @@ pub(super) struct Place {
     lasting: Arc<Lasting>,
     number: u64,
     asked: CancellationToken,
+    /// Where it counts; nowhere for a tester.
+    tenant: Option<Arc<TenantTally>>,
 }
 
 impl Lasting {
-    /// Takes one more.
-    pub(super) fn enroll(self: &Arc<Self>) -> Place {
+    /// Takes one more, of this tenant.
+    pub(super) fn enroll(self: &Arc<Self>, tenant: Option<&Arc<TenantTally>>) -> Place {
+        if let Some(tenant) = tenant {
+            tenant.long_lived.up();
+        }
         let asked = CancellationToken::new();
         let mut connections = self.lock();
         let number = connections.next;
@@ -50,6 +55,7 @@ impl Lasting {
             lasting: Arc::clone(self),
             number,
             asked,
+            tenant: tenant.map(Arc::clone),
         }
     }
 
@@ -96,6 +102,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(tenant) = &self.tenant {
+            tenant.long_lived.down();
+        }
         let mut connections = self.lasting.lock();
         connections.unasked.remove(&self.number);
         connections.open -= 1;
@@ -181,7 +190,7 @@ mod tests {
     async fn connections_are_asked_one_after_the_other_at_the_rate() {
         for (rate, count) in [(1_u32, 5_u32), (10, 30), (100, 250), (2500, 5000)] {
             let lasting = Arc::new(Lasting::default());
-            let places: Vec<_> = (0..count).map(|_| lasting.enroll()).collect();
+            let places: Vec<_> = (0..count).map(|_| lasting.enroll(None)).collect();
             assert_eq!(lasting.open(), u64::from(count));
             let began = Instant::now();
             let when = tokio::select! {
@@ -198,8 +207,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_late_is_asked_too_and_who_has_gone_takes_nobodys_turn() {
         let lasting = Arc::new(Lasting::default());
-        let first: Vec<_> = (0..10).map(|_| lasting.enroll()).collect();
-        let last = lasting.enroll();
+        let first: Vec<_> = (0..10).map(|_| lasting.enroll(None)).collect();
+        let last = lasting.enroll(None);
         drop(first);
         assert_eq!(lasting.open(), 1);
         let began = Instant::now();
@@ -208,7 +217,7 @@ mod tests {
             last.asked().cancelled().await;
             assert_eq!(began.elapsed(), Duration::ZERO);
             tokio::time::advance(Duration::from_millis(500)).await;
-            let late = lasting.enroll();
+            let late = lasting.enroll(None);
             late.asked().cancelled().await;
             assert_eq!(began.elapsed(), Duration::from_secs(1));
         };
@@ -221,7 +230,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_once_asks_all() {
         let lasting = Arc::new(Lasting::default());
-        let places: Vec<_> = (0..1000).map(|_| lasting.enroll()).collect();
+        let places: Vec<_> = (0..1000).map(|_| lasting.enroll(None)).collect();
         let began = Instant::now();
         let when = tokio::select! {
             when = seconds(&places, began) => when,

@@ -203,6 +203,11 @@ impl Grants {
         })
     }
 
+    /// Returns every tenant's grants, of all versions.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&TenantId, &Grant)> {
+        self.0.values().flat_map(|tenants| tenants.iter())
+    }
+
     pub(super) fn tenants(&self, version: &VersionName) -> Option<&HashMap<TenantId, Grant>> {
         self.0.get(version).map(Arc::as_ref)
     }

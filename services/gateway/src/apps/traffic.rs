@@ -45,6 +45,8 @@ impl Counter {
 pub(super) struct TenantTally {
     pub(super) requests: Counter,
     pub(super) refused: Counter,
+    /// Long-lived connections that are open.
+    pub(super) long_lived: Counter,
 }
 
 /// Whose requests a version gets.

@@ -1,6 +1,6 @@
 //! The control loop's words as the wire has them.
 
-use contract::{ApplicationName, ApplicationRef, duration};
+use contract::{ApplicationName, ApplicationRef, TenantRef, duration};
 use proto::{
     catalog::v1 as wire,
     provisioning::v1::{FollowGrantsRequest, GrantsApplied, follow_grants_request},
@@ -11,7 +11,7 @@ use super::{
     route::Route,
     turn::{Answer, DrainFigures, DrainingFigures, HeldFigures, Objection, Report},
 };
-use crate::apps::{DrainProgress, Drained, GenerationTraffic, HoldFigures, NotReady};
+use crate::apps::{DrainProgress, Drained, GenerationTraffic, HoldFigures, LongLived, NotReady};
 
 /// The most characters of an objection's message.
 const MESSAGE_CHARS_MAX: usize = 500;
@@ -49,6 +49,20 @@ pub(super) fn traffic(traffic: &GenerationTraffic) -> wire::TrafficReport {
         generation: traffic.generation.get(),
         requests: count(traffic.requests),
         failed: count(traffic.failed),
+    }
+}
+
+pub(super) fn long_lived(open: &LongLived) -> wire::LongLivedConnections {
+    let tenants = open.tenants.iter();
+    wire::LongLivedConnections {
+        application: ApplicationRef::from(open.application.clone()).to_string(),
+        connections: count(open.connections),
+        tenants: tenants
+            .map(|(tenant, open)| wire::TenantConnections {
+                tenant: TenantRef::from(tenant.clone()).to_string(),
+                connections: count(*open),
+            })
+            .collect(),
     }
 }
 

@@ -1,17 +1,19 @@
 //! The tenants' side of a switch, as the catalog drives it.
 
-use contract::{Checked, Fault, Line, SwitchName, TenantRef, VersionName, Violations};
+use contract::{
+    ApplicationRef, Checked, Fault, Line, SwitchName, TenantRef, VersionName, Violations,
+};
 use proto::provisioning::v1::{
     CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
-    MoveTenantsResponse, SettleConsentRequest, SettleConsentResponse, SwitchOutcome,
-    switch_consent_service_server::SwitchConsentService,
+    MoveTenantsResponse, PreviewMoveRequest, PreviewMoveResponse, SettleConsentRequest,
+    SettleConsentResponse, SwitchOutcome, switch_consent_service_server::SwitchConsentService,
 };
 use tonic::{Request, Response, Status};
 
 use super::Api;
 use crate::{
     consent::Notice,
-    prepare::{self, Order, Outcome},
+    prepare::{self, Order, Outcome, Question},
 };
 
 /// Tenants that one call may ask for.
@@ -39,6 +41,33 @@ impl SwitchConsentService for Api {
             mailed: moved.mailed,
             failed: moved.failed,
             failures: failures.collect(),
+        }))
+    }
+
+    async fn preview_move(
+        &self,
+        request: Request<PreviewMoveRequest>,
+    ) -> Result<Response<PreviewMoveResponse>, Status> {
+        let request = request.into_inner();
+        let mut v = Violations::new();
+        let application = v.parse::<ApplicationRef>("application", &request.application);
+        let source = v.optional::<VersionName>("source_version", &request.source_version);
+        let target = v.parse::<VersionName>("target_version", &request.target_version);
+        let (application, source, target) = v.all((application, source, target))?;
+        let question = Question {
+            application: application.application,
+            source,
+            target,
+            notice: notice(request.notice),
+        };
+        let seen = prepare::preview(&self.service, &question).await?;
+        Ok(Response::new(PreviewMoveResponse {
+            total: seen.total,
+            admitted: seen.admitted,
+            asked: seen.asked,
+            denied: seen.denied,
+            failing: seen.failing,
+            mailed: seen.mailed,
         }))
     }
 
@@ -92,6 +121,10 @@ impl SwitchConsentService for Api {
     }
 }
 
+fn notice(told: bool) -> Notice {
+    if told { Notice::Told } else { Notice::Untold }
+}
+
 fn read_order(request: &MoveTenantsRequest) -> Result<Order, contract::Problem> {
     let mut v = Violations::new();
     let switch = v.parse::<SwitchName>("switch", &request.switch);
@@ -117,11 +150,7 @@ fn read_order(request: &MoveTenantsRequest) -> Result<Order, contract::Problem> 
         display_name: display_name.to_string(),
         source,
         target,
-        notice: if request.notice {
-            Notice::Told
-        } else {
-            Notice::Untold
-        },
+        notice: notice(request.notice),
         adopts: request.adopts,
     })
 }

@@ -96,6 +96,24 @@ async fn seen(db: &TestDb, application: &str, count: usize) -> Vec<Outcome> {
     read.unwrap()
 }
 
+/// What the table says of a switch that is committed; of mails it says nothing that is seen here.
+fn foresight(cases: &[Case], telling: Telling) -> PreviewMoveResponse {
+    let mut all = PreviewMoveResponse::default();
+    for case in cases.iter().filter(|case| case.source.carried().is_some()) {
+        let standing = outcomes(*case, telling).0.standing;
+        let counted = match standing {
+            Some(Standing::Provisioned(_)) => &mut all.admitted,
+            Some(Standing::PendingAcceptance) => &mut all.asked,
+            Some(Standing::Denied) => &mut all.denied,
+            Some(Standing::Failed(_)) => &mut all.failing,
+            Some(Standing::Removed(_)) | None => continue,
+        };
+        *counted += 1;
+        all.total += 1;
+    }
+    all
+}
+
 store::on_both!(
     MIGRATIONS,
     async fn every_row_of_the_table_of_switching_is_what_the_database_says(db: TestDb) {
@@ -112,7 +130,19 @@ store::on_both!(
             fill(&db, &application, &cases).await;
             let switch = switch(number).replace("crm", &application);
             let told = telling == Telling::Told;
+            let foreseen = world.preview(&application, "1", "2", told).await;
+            assert_eq!(foreseen, world.preview(&application, "1", "2", told).await);
+            let said = foresight(&cases, telling);
+            let said = PreviewMoveResponse {
+                mailed: foreseen.mailed,
+                ..said
+            };
+            assert_eq!(foreseen, said, "{telling:?}");
             let moved = world.move_all(&switch, "1", "2", told).await;
+            assert_eq!(
+                (foreseen.total, foreseen.mailed),
+                (moved.total, moved.mailed)
+            );
             let come = cases.iter().filter(|case| case.source.carried().is_some());
             assert_eq!(moved.total, i64::try_from(come.count()).unwrap());
             world.close(&switch).await.unwrap();

@@ -2,24 +2,18 @@
 //! exactly what was shown.
 
 use clap::Args;
-use contract::{ApplicationRef, VersionRef};
-use proto::{
-    catalog::v1::{
-        ConfirmReactivateRequest, ConfirmReactivateResponse, ConfirmUpdateRequest,
-        ConfirmUpdateResponse, GetApplicationRequest, GetVersionRequest, SwitchKind, Version,
-    },
-    provisioning::v1::{ListProvisioningsRequest, ProvisioningState},
+use contract::VersionRef;
+use proto::catalog::v1::{
+    ConfirmReactivateRequest, ConfirmReactivateResponse, ConfirmUpdateRequest,
+    ConfirmUpdateResponse, PreviewSwitchRequest, PreviewSwitchResponse, SwitchKind,
 };
 
 use super::{follow, present};
 use crate::{
     args::VersionArgs,
-    connect::{
-        Service::{Catalog, Provisioning},
-        Session,
-    },
+    connect::{Service::Catalog, Session},
     error::Error,
-    show::{Screen, catalog, preview::Preview},
+    show::{Screen, catalog, preview},
 };
 
 /// Which switch to confirm, and how.
@@ -64,12 +58,12 @@ impl Confirm {
         let etag = match (self.etag, self.yes) {
             (Some(etag), true) => etag,
             (given, yes) => {
-                let preview = preview(kind, &version, session).await?;
-                screen.aside(&preview.people(&screen.view()))?;
+                let preview = preview(&version, session).await?;
+                screen.aside(&preview::people(&preview, &screen.view()))?;
                 if !yes && !screen.ask("Begin the switch?")? {
                     return Err(Error::Declined);
                 }
-                given.unwrap_or(preview.application.etag)
+                given.unwrap_or(preview.etag)
             }
         };
         let (version, reason) = (version.to_string(), self.reason);
@@ -109,87 +103,15 @@ impl Confirm {
     }
 }
 
-/// Reads what a switch would be about.
-async fn preview(
-    kind: SwitchKind,
-    target: &VersionRef,
+/// Asks what a switch would do.
+pub(super) async fn preview(
+    version: &VersionRef,
     session: &Session,
-) -> Result<Preview, Error> {
-    let parent = ApplicationRef::from(target.application.clone()).to_string();
-    let request = GetApplicationRequest {
-        name: parent.clone(),
+) -> Result<PreviewSwitchResponse, Error> {
+    let request = PreviewSwitchRequest {
+        version: version.to_string(),
     };
-    let application = session
-        .ask(Catalog, session.applications().get_application(request))
-        .await?;
-    let application = present(session, application.application)?;
-    let source = match application.active_version.as_str() {
-        "" => None,
-        active => Some(version(active.to_owned(), session).await?),
-    };
-    Ok(Preview {
-        kind,
-        target: version(target.to_string(), session).await?,
-        tenants: tenants(&parent, &application.active_version, target, session).await?,
-        application,
-        source,
-    })
-}
-
-async fn version(name: String, session: &Session) -> Result<Version, Error> {
-    let request = GetVersionRequest { name };
-    let answer = session
-        .ask(Catalog, session.applications().get_version(request))
-        .await?;
-    present(session, answer.version)
-}
-
-/// Tells whether a tenant whose provisioning stands there is part of a switch: what it has decided
-/// about one version says nothing of another.
-fn moves_along(state: ProvisioningState) -> bool {
-    match state {
-        ProvisioningState::PendingAcceptance
-        | ProvisioningState::Provisioned
-        | ProvisioningState::Denied => true,
-        ProvisioningState::Unspecified | ProvisioningState::Failed | ProvisioningState::Removed => {
-            false
-        }
-    }
-}
-
-/// Counts the tenants that a switch would move: those with the active version, or, before the first
-/// activation, with the target.
-async fn tenants(
-    application: &str,
-    active: &str,
-    target: &VersionRef,
-    session: &Session,
-) -> Result<i64, Error> {
-    let target = target.to_string();
-    let source = if active.is_empty() { &target } else { active };
-    let source = source.rsplit('/').next().unwrap_or_default();
-    let mut request = ListProvisioningsRequest {
-        parent: "tenants/-".to_owned(),
-        application: application.to_owned(),
-        page_size: 1000,
-        page_token: String::new(),
-    };
-    let mut counted = 0;
-    loop {
-        let answer = session
-            .ask(
-                Provisioning,
-                session.provisionings().list_provisionings(request.clone()),
-            )
-            .await?;
-        let moved = answer.provisionings.iter().filter(|provisioning| {
-            moves_along(provisioning.state())
-                && provisioning.name.rsplit('/').next() == Some(source)
-        });
-        counted += i64::try_from(moved.count()).unwrap_or(i64::MAX);
-        if answer.next_page_token.is_empty() {
-            return Ok(counted);
-        }
-        request.page_token = answer.next_page_token;
-    }
+    session
+        .ask(Catalog, session.switches().preview_switch(request))
+        .await
 }

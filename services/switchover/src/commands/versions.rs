@@ -8,12 +8,16 @@ use proto::catalog::v1::{
     RotateTesterTokenRequest, SwitchKind, UpdateVersionRequest, Version,
 };
 
-use super::{Verb, confirm::Confirm, pages, present};
+use super::{
+    Verb,
+    confirm::{self, Confirm},
+    pages, present,
+};
 use crate::{
     args::{ApplicationArg, Paging, RoleArg, Statuses, Time, VersionArgs},
     connect::{Service::Catalog, Session},
     error::Error,
-    show::{Screen, catalog},
+    show::{Screen, catalog, preview},
 };
 
 /// What to do with versions.
@@ -83,6 +87,8 @@ pub enum Command {
         #[arg(long, conflicts_with = "json")]
         token_only: bool,
     },
+    /// Shows what a switch to a version would do, and changes nothing
+    Preview(VersionArgs),
     /// Switches every user of every tenant to a version in test
     ConfirmUpdate(Confirm),
     /// Switches every user of every tenant back to a version that was active before
@@ -264,6 +270,10 @@ impl Verb for Command {
                 screen.answer(&answer, |view| {
                     catalog::tester_token(&answer.tester_token, view)
                 })
+            }
+            Self::Preview(version) => {
+                let answer = confirm::preview(&version.name()?, session).await?;
+                screen.answer(&answer, |view| preview::people(&answer, view))
             }
             Self::ConfirmUpdate(confirm) => confirm.run(SwitchKind::Update, session, screen).await,
             Self::ConfirmReactivate(confirm) => {

@@ -1,99 +1,154 @@
 //! What a confirm is about to do, before anybody says Yes.
 
-use proto::catalog::v1::{Application, SwitchKind, Version};
+use proto::catalog::v1::{PreviewSwitchResponse, RoleChange};
 
 use super::{
     View,
-    paper::{Paper, Word, busy, dim, good, strong},
-    words::{Said as _, count, id},
+    paper::{Paper, Word, bad, busy, dim, good, nothing, strong},
+    words::{Said as _, count, duration, id, part, span},
 };
 
-/// What is known before a switch.
-#[derive(Debug, Clone)]
-pub struct Preview {
-    /// Which way it goes.
-    pub kind: SwitchKind,
-    /// The application as it is now.
-    pub application: Application,
-    /// The active version; none before the first activation.
-    pub source: Option<Version>,
-    /// The version to be made the active one.
-    pub target: Version,
-    /// Tenants that use the application now.
-    pub tenants: i64,
-}
-
-impl Preview {
-    /// Words it for people.
-    pub fn people(&self, view: &View) -> String {
-        let source = match &self.source {
-            None => dim("none: this is the first activation"),
-            Some(source) => id(&source.name).into(),
-        };
-        let tenants = match self.tenants {
-            0 => "none uses it yet".to_owned(),
-            tenants => format!("{} moved along", count(tenants, "tenant")),
-        };
-        let users = match self.source {
-            None => "can use it from then on",
-            Some(_) => "keep working; requests wait a moment while it is switched",
-        };
-        Paper::new(view)
-            .line([
-                self.kind.said(),
-                strong(id(&self.application.name)),
-                dim(&self.application.display_name),
-            ])
-            .facts([
+/// Words it for people.
+pub fn people(preview: &PreviewSwitchResponse, view: &View) -> String {
+    let first = preview.source_version.is_empty();
+    let source = match id(&preview.source_version) {
+        "" => dim("none: this is the first activation"),
+        source => source.into(),
+    };
+    let users = if first {
+        "can use it from then on"
+    } else {
+        "keep working; requests wait a moment while it is switched"
+    };
+    let refused = match preview.refused.as_str() {
+        "" => None,
+        why => Some(("refused now", bad(why.to_owned()))),
+    };
+    let notice = span(preview.notice)
+        .filter(|notice| !notice.is_zero())
+        .map(|notice| ("notice", Word::from(notice_words(notice))));
+    Paper::new(view)
+        .line([
+            preview.kind().said(),
+            strong(part(&preview.target_version, "applications")),
+        ])
+        .facts(
+            [
                 ("from", source),
-                ("to", good(id(&self.target.name))),
-                ("tenants", tenants.into()),
-                ("mails", self.mails()),
-                ("new roles", self.roles(&self.target, self.source.as_ref())),
+                ("to", good(id(&preview.target_version))),
+                ("health", health(&preview.unhealthy)),
+                ("tenants", tenants(preview)),
+                ("mails", mails(preview)),
+            ]
+            .into_iter()
+            .chain(notice)
+            .chain([
+                ("new roles", roles(preview, |it| it.before.is_none())),
+                ("roles that go", roles(preview, |it| it.after.is_none())),
                 (
-                    "roles that go",
-                    self.source.as_ref().map_or_else(
-                        || dim("none"),
-                        |source| self.roles(source, Some(&self.target)),
-                    ),
+                    "roles reworded",
+                    roles(preview, |it| it.before.is_some() && it.after.is_some()),
                 ),
+                ("new scopes", list(&preview.scopes_added)),
+                ("scopes that go", list(&preview.scopes_removed)),
+                ("connections", connections(preview)),
                 ("users", users.into()),
             ])
-            .finish()
-    }
+            .chain(refused),
+        )
+        .finish()
+}
 
-    /// Says whether the tenants are told how to deny, and why.
-    fn mails(&self) -> Word {
-        let needs = |version: &Version| version.app_credentials.is_some();
-        let needing = if needs(&self.target) {
-            Some(&self.target)
-        } else {
-            self.source.as_ref().filter(|source| needs(source))
-        };
-        match (needing, self.tenants) {
-            (None, _) => dim("none: neither version needs app credentials"),
-            (Some(_), 0) => dim("none: there is no tenant to tell"),
-            (Some(version), _) => busy(format!(
-                "one to each contact, with a link to deny: {} needs app credentials",
-                id(&version.name)
-            )),
+fn notice_words(notice: std::time::Duration) -> String {
+    format!(
+        "{} from the last mail on, before gateways get ready",
+        duration(notice)
+    )
+}
+
+fn health(unhealthy: &str) -> Word {
+    match unhealthy {
+        "" => good("healthy now"),
+        why => bad(why.to_owned()),
+    }
+}
+
+/// Says what becomes of the tenants; those that just go on working need no words.
+fn tenants(preview: &PreviewSwitchResponse) -> Word {
+    let Some(impact) = preview.tenants.filter(|impact| impact.total > 0) else {
+        return "none uses it yet".into();
+    };
+    let mut said = format!("{} moved along", count(impact.total, "tenant"));
+    for (number, what) in [
+        (impact.asked, "asked first"),
+        (impact.denied, "shut out, as denied before"),
+        (impact.failing, "not moved, as nobody can be told"),
+    ] {
+        if number > 0 {
+            said += &format!(", {number} {what}");
         }
     }
-
-    /// Names the roles of one version that another lacks.
-    fn roles(&self, of: &Version, other: Option<&Version>) -> Word {
-        let names: Vec<_> = of
-            .roles
-            .iter()
-            .map(|role| role.name.as_str())
-            .filter(|name| {
-                !other.is_some_and(|other| other.roles.iter().any(|role| role.name == *name))
-            })
-            .collect();
-        if names.is_empty() {
-            dim("none")
-        } else {
-            names.join(", ").into()
-        }
+    if impact.denied + impact.failing > 0 {
+        busy(said)
+    } else {
+        said.into()
     }
+}
+
+/// Says whether the tenants are told how to deny, and why.
+fn mails(preview: &PreviewSwitchResponse) -> Word {
+    let mailed = preview.tenants.map_or(0, |impact| impact.mailed);
+    match (preview.told, mailed) {
+        (false, 0) => dim("none: neither version needs app credentials"),
+        (true, 0) => dim("none: there is no tenant to tell"),
+        (true, mailed) => busy(format!(
+            "to the contacts of {}, with a link to deny",
+            count(mailed, "tenant")
+        )),
+        (false, mailed) => busy(format!(
+            "to the contacts of {}, with a link to accept",
+            count(mailed, "tenant")
+        )),
+    }
+}
+
+/// Names the roles that changed so.
+fn roles(preview: &PreviewSwitchResponse, so: impl Fn(&RoleChange) -> bool) -> Word {
+    let names: Vec<_> = preview
+        .roles
+        .iter()
+        .filter(|change| so(change))
+        .map(|change| change.name.clone())
+        .collect();
+    list(&names)
+}
+
+fn list(names: &[String]) -> Word {
+    if names.is_empty() {
+        nothing()
+    } else {
+        names.join(", ").into()
+    }
+}
+
+/// Says whose long-lived connections are ended.
+fn connections(preview: &PreviewSwitchResponse) -> Word {
+    let Some(open) = preview
+        .long_lived
+        .as_ref()
+        .filter(|open| open.connections > 0)
+    else {
+        return dim("no long-lived ones are open");
+    };
+    let named: Vec<_> = open
+        .tenants
+        .iter()
+        .map(|tenant| format!("{} {}", id(&tenant.tenant), tenant.connections))
+        .collect();
+    format!(
+        "{} ended in good order: {}",
+        count(open.connections, "long-lived one"),
+        named.join(", ")
+    )
+    .into()
 }

@@ -2,8 +2,9 @@ use contract::{Fault, FieldViolation, Problem, reason};
 use proto::{
     catalog::v1::{
         AppCredentialsNeed, Gateway, GatewayStanding, GetRecoveryResponse, HealthCheck,
-        HistoryAction, HistoryEntry, RecoveringApplication, Refused, RegisterToTestResponse, Role,
-        RoutePosition, StatusRange, SwitchKind, Version, VersionState,
+        HistoryAction, HistoryEntry, LongLivedConnections, PreviewSwitchResponse,
+        RecoveringApplication, Refused, RegisterToTestResponse, Role, RoleChange, RoutePosition,
+        StatusRange, SwitchKind, TenantConnections, TenantImpact, Version, VersionState,
     },
     gateway::v1::{
         ApplicationStatus, Gate, GetStatusResponse, GrantsStatus, Membership, TenantTraffic,
@@ -143,28 +144,62 @@ fn switches_and_history_read_well() {
 }
 
 #[test]
-fn a_preview_says_who_is_moved_and_whether_mails_go_out() {
-    let preview = preview::Preview {
-        kind: SwitchKind::Update,
-        application: application(),
-        source: Some(version("1.0", VersionState::Active)),
-        target: Version {
-            roles: vec![Role {
-                name: "auditor".to_owned(),
-                description: String::new(),
-            }],
-            ..version("2.0", VersionState::InTest)
-        },
-        tenants: 3,
+fn a_preview_says_what_becomes_of_tenants_roles_scopes_and_connections() {
+    let role = |name: &str, before: Option<&str>, after: Option<&str>| RoleChange {
+        name: name.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
     };
-    insta::assert_snapshot!("preview", plain(&preview.people(&view())));
-    let quiet = preview::Preview {
-        source: None,
-        target: version("1.0", VersionState::InTest),
-        tenants: 0,
-        ..preview
+    let full = PreviewSwitchResponse {
+        kind: SwitchKind::Update.into(),
+        source_version: "applications/shop/versions/1.0".to_owned(),
+        target_version: "applications/shop/versions/2.0".to_owned(),
+        tenants: Some(TenantImpact {
+            total: 6,
+            admitted: 3,
+            asked: 1,
+            denied: 1,
+            failing: 1,
+            mailed: 4,
+        }),
+        roles: vec![
+            role("auditor", None, Some("Reads.")),
+            role("buyer", Some("Buys."), None),
+            role("clerk", Some("Files."), Some("Files and reads.")),
+        ],
+        scopes_added: vec!["orders.write".to_owned()],
+        unhealthy: "The health check of 2.0 answered 503.".to_owned(),
+        long_lived: Some(LongLivedConnections {
+            application: "applications/shop".to_owned(),
+            connections: 13,
+            tenants: vec![
+                TenantConnections {
+                    tenant: "tenants/acme".to_owned(),
+                    connections: 12,
+                },
+                TenantConnections {
+                    tenant: "tenants/globex".to_owned(),
+                    connections: 1,
+                },
+            ],
+        }),
+        notice: Some(prost_types::Duration {
+            seconds: 86_400,
+            nanos: 0,
+        }),
+        told: true,
+        refused: "Another switch is open.".to_owned(),
+        refused_reason: "SWITCH_OPEN".to_owned(),
+        ..PreviewSwitchResponse::default()
     };
-    insta::assert_snapshot!("preview_first", plain(&quiet.people(&view())));
+    insta::assert_snapshot!("preview", plain(&preview::people(&full, &view())));
+    let first = PreviewSwitchResponse {
+        kind: SwitchKind::Update.into(),
+        target_version: "applications/shop/versions/1.0".to_owned(),
+        roles: vec![role("buyer", None, Some("Buys."))],
+        ..PreviewSwitchResponse::default()
+    };
+    insta::assert_snapshot!("preview_first", plain(&preview::people(&first, &view())));
 }
 
 #[test]

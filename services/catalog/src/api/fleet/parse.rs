@@ -4,18 +4,25 @@ use std::net::SocketAddr;
 
 use contract::{
     ApplicationName, ApplicationRef, Fault, GatewayName, GatewayRef, Generation, Line, Nonce,
-    Problem, Revision, Timeline, VersionName, Violations, duration,
+    Problem, Revision, TenantRef, Timeline, VersionName, Violations, duration,
 };
 use proto::catalog::v1 as wire;
 
 use crate::{
-    fleet::{Boot, Hello, Position, answers::Answered, applied::Refusal, traffic::Traffic},
+    fleet::{
+        Boot, Hello, Position,
+        answers::Answered,
+        applied::{LongLived, Refusal},
+        traffic::Traffic,
+    },
     switch::Answer,
 };
 
 /// More applications than an installation has.
 const POSITIONS_MAX: usize = 10_000;
 const LISTENERS_MAX: usize = 20;
+/// Tenants of one application that a gateway names.
+const TENANTS_MAX: usize = 20;
 const MESSAGE_CHARS_MAX: usize = 500;
 
 /// Reads the first message of a stream, which must be a hello.
@@ -162,6 +169,28 @@ pub(super) fn traffic(reports: &[wire::TrafficReport]) -> Vec<Traffic> {
             generation: Generation::try_from(report.generation).ok()?,
             requests: report.requests.max(0),
             failed: report.failed.max(0),
+        })
+    };
+    reports
+        .iter()
+        .take(POSITIONS_MAX)
+        .filter_map(read)
+        .collect()
+}
+
+/// Reads whose long-lived connections are open. What cannot be is left out.
+pub(super) fn long_lived(reports: &[wire::LongLivedConnections]) -> Vec<LongLived> {
+    let tenant = |report: &wire::TenantConnections| {
+        let tenant = report.tenant.parse::<TenantRef>().ok()?;
+        Some((tenant.tenant, report.connections.max(0)))
+    };
+    let read = |report: &wire::LongLivedConnections| {
+        let application = report.application.parse::<ApplicationRef>().ok()?;
+        let tenants = report.tenants.iter().take(TENANTS_MAX);
+        Some(LongLived {
+            application: application.application,
+            connections: report.connections.max(0),
+            tenants: tenants.filter_map(tenant).collect(),
         })
     };
     reports

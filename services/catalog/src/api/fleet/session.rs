@@ -192,6 +192,7 @@ impl Session {
         said.ready = beat.ready;
         said.not_ready_message = parse::not_ready_message(&beat);
         said.open_connections = beat.open_connections.max(0);
+        said.long_lived = parse::long_lived(&beat.long_lived);
         let reports = parse::traffic(&beat.traffic);
         if !reports.is_empty() {
             let now = self.catalog.clock.now();

@@ -178,11 +178,22 @@ async fn long_lived_connections_can_be_ended_while_everything_is_served() {
     let mut connection = world.connect().await;
     let events = connection.send(get("/events")).await.unwrap().into_body();
     until("both are there", || world.plane.long_lived() == 2).await;
+    let open = world.plane.long_lived_of_tenants();
+    let [crm] = open.as_slice() else {
+        panic!("{open:?}")
+    };
+    assert_eq!(crm.connections, 2);
+    assert_eq!(
+        crm.tenants.len(),
+        1,
+        "both are of one tenant's users: {crm:?}"
+    );
     let ended = async {
         let (close, events) = tokio::join!(closed_with(&mut socket), events.collect());
         assert_eq!(close, restart());
         assert!(events.unwrap().to_bytes().ends_with(b"\n\n"));
         until("both have ended", || world.plane.long_lived() == 0).await;
+        assert_eq!(world.plane.long_lived_of_tenants(), []);
         assert_eq!(world.get(USER, "/").await.text, "1.0");
         let mut late = web_socket(&world).await;
         assert_eq!(closed_with(&mut late).await, restart());

@@ -116,6 +116,11 @@ impl Beats {
                 not_ready_message: words::message(&status.not_ready.join("; ")),
                 open_connections: words::count(plane.open_connections()),
                 traffic: plane.traffic().iter().map(words::traffic).collect(),
+                long_lived: plane
+                    .long_lived_of_tenants()
+                    .iter()
+                    .map(words::long_lived)
+                    .collect(),
             })),
         }
     }
