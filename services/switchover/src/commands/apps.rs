@@ -302,7 +302,7 @@ impl Update {
                     .ask(Catalog, session.applications().get_application(request))
                     .await?;
                 let present = answer.application.unwrap_or_default().policy;
-                let mut policy = merged(present.unwrap_or_default(), changes);
+                let mut policy = merged(present.unwrap_or_default(), &changes);
                 self.facts.life.onto(&mut policy);
                 self.facts.notice.onto(&mut policy);
                 Some(policy)
@@ -332,12 +332,18 @@ impl Update {
     }
 }
 
-fn merged(present: SwitchPolicy, changes: SwitchPolicy) -> SwitchPolicy {
+fn merged(present: SwitchPolicy, changes: &SwitchPolicy) -> SwitchPolicy {
     let failures = match changes.tenant_failures() {
         TenantFailurePolicy::Unspecified => present.tenant_failures(),
         given @ (TenantFailurePolicy::Stop | TenantFailurePolicy::GoOn) => given,
     };
+    let fleet_mode = match changes.fleet_mode() {
+        FleetMode::Unspecified => present.fleet_mode(),
+        given @ (FleetMode::Static | FleetMode::Fenced) => given,
+    };
     SwitchPolicy {
+        fleet_mode: fleet_mode.into(),
+        lease: changes.lease.or(present.lease),
         prepare_timeout: changes.prepare_timeout.or(present.prepare_timeout),
         hold_timeout: changes.hold_timeout.or(present.hold_timeout),
         drain_timeout: changes.drain_timeout.or(present.drain_timeout),
