@@ -91,6 +91,7 @@ fn times_are_written_as_people_do_and_never_negative() {
         ("2s", 2, 0),
         ("500ms", 0, 500_000_000),
         ("1h30m", 5_400, 0),
+        ("7d", 604_800, 0),
         ("1 day", -1, 0),
     ] {
         let wire = text.parse::<Time>().map(Time::wire);
@@ -99,7 +100,7 @@ fn times_are_written_as_people_do_and_never_negative() {
             _ => assert_eq!(wire.unwrap(), prost_types::Duration { seconds, nanos }),
         }
     }
-    for text in ["", "2", "-2s", "soon"] {
+    for text in ["", "2", "-2s", "-7d", "d", "99999999999999999999d", "soon"] {
         assert!(text.parse::<Time>().is_err(), "{text:?}");
     }
 }

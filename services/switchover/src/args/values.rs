@@ -24,11 +24,14 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse::<SignedDuration>()
-            .ok()
+        let days = text
+            .strip_suffix('d')
+            .and_then(|days| days.parse::<i64>().ok());
+        let days = days.and_then(|days| SignedDuration::try_from_hours(days.checked_mul(24)?));
+        days.or_else(|| text.parse::<SignedDuration>().ok())
             .and_then(|span| std::time::Duration::try_from(span).ok())
             .map(Self)
-            .ok_or_else(|| "give a duration such as 500ms, 30s or 1h30m".to_owned())
+            .ok_or_else(|| "give a duration such as 500ms, 30s, 1h30m or 7d".to_owned())
     }
 }
 
