@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, tester_token::TokenHash};
-pub(crate) use policy::{Bake, Denials, Denied, Errors, Overlap};
+pub(crate) use policy::{Bake, Denials, Denied, Errors, Overlap, ScopeGrowth};
 pub(crate) use version::{
     AppCredentials, HealthCheck, HealthPath, Malformed, Role, RoleName, Scope, Standing, Version,
     VersionFacts,
@@ -185,6 +185,7 @@ pub(crate) struct Policy {
     pub(crate) minimum_notice: Duration,
     /// Which denials stop a switch.
     pub(crate) denials: Denials,
+    pub(crate) scope_growth: ScopeGrowth,
 }
 
 /// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
@@ -237,6 +238,7 @@ impl Default for Policy {
             bake: None,
             minimum_notice: Duration::ZERO,
             denials: Denials::default(),
+            scope_growth: ScopeGrowth::MoveAlong,
         }
     }
 }

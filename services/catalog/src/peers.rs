@@ -48,6 +48,8 @@ pub(crate) struct Move {
     pub(crate) notice: bool,
     /// How long a lease of the application is; none if it has none.
     pub(crate) lease: Option<Duration>,
+    /// The target asks for more than the source, and the policy has tenants asked anew then.
+    pub(crate) asks: bool,
     /// Tenants whose denial stops the switch.
     pub(crate) watched: BTreeSet<TenantId>,
 }
@@ -95,7 +97,7 @@ impl Peers {
         &self,
         application: &Application,
         target: &VersionName,
-        notice: bool,
+        (notice, asks): (bool, bool),
     ) -> Result<TenantImpact, Problem> {
         // To the version in use nobody moves.
         let source = application.serving.version().filter(|it| *it != target);
@@ -104,6 +106,7 @@ impl Peers {
             source_version: source.map(ToString::to_string).unwrap_or_default(),
             target_version: target.to_string(),
             notice,
+            asks,
         };
         let told = self.consent.clone().preview_move(timed(request)).await?;
         let told = told.into_inner();
@@ -129,6 +132,7 @@ impl Peers {
             target_version: switch.target.to_string(),
             notice: how.notice,
             adopts: matches!(switch.state, State::Adopting { .. }),
+            asks: how.asks,
         };
         let moved = self
             .consent

@@ -30,7 +30,7 @@ use crate::{
         switches::{self, Known},
         tenants,
     },
-    switch::{Phase, Progress, Switch},
+    switch::{Coming, Phase, Progress, Switch},
 };
 
 /// Tenants that one transaction moves or settles: enough to be quick, and few enough that a
@@ -52,6 +52,8 @@ pub(crate) struct Order {
     pub(crate) target: VersionName,
     /// Whether tenants are told how to deny.
     pub(crate) notice: Notice,
+    /// How tenants come that have not agreed to the target before.
+    pub(crate) coming: Coming,
     /// Whether the catalog was restored and adopts the target, which gateways serve.
     pub(crate) adopts: bool,
 }
@@ -121,6 +123,7 @@ async fn begin(tx: &mut Tx, order: &Order, now: Timestamp) -> Result<Switch, Err
         source: order.source.clone(),
         target: order.target.clone(),
         notice: order.notice,
+        coming: order.coming,
         phase: Phase::Open,
         progress: Progress {
             up_to: None,

@@ -3,7 +3,7 @@
 use contract::{ApplicationName, SwitchId, SwitchName, TenantId, VersionName};
 use jiff::Timestamp;
 
-use crate::consent::Notice;
+use crate::consent::{Carried, Notice, Standing};
 
 /// A switch under which tenants are, or were, moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +18,33 @@ pub(crate) struct Switch {
     pub(crate) target: VersionName,
     /// Whether tenants are told how to deny.
     pub(crate) notice: Notice,
+    /// How tenants come to the target that have not agreed to it before.
+    pub(crate) coming: Coming,
     /// Where it is.
     pub(crate) phase: Phase,
     /// How far the tenants are moved.
     pub(crate) progress: Progress,
     /// When it was first heard of.
     pub(crate) opened_at: Timestamp,
+}
+
+/// How tenants come to the target of a switch that are let in at its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coming {
+    /// They are moved along.
+    Along,
+    /// They are asked anew: the target asks for more than the source.
+    Asked,
+}
+
+impl Coming {
+    /// Returns with what a tenant that stands so at the source comes; none if it stays behind.
+    pub(crate) fn carried(self, source: Standing) -> Option<Carried> {
+        match (self, source.carried()) {
+            (Self::Asked, Some(Carried::Admission)) => Some(Carried::Question),
+            (Self::Along | Self::Asked, carried) => carried,
+        }
+    }
 }
 
 /// Where a switch is.

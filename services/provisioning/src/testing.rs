@@ -275,6 +275,7 @@ impl World {
             source_version: source.to_owned(),
             target_version: target.to_owned(),
             notice,
+            asks: false,
         };
         let seen = self.driver().preview_move(request).await;
         seen.unwrap().into_inner()
@@ -295,7 +296,7 @@ impl World {
             source_version: source.to_owned(),
             target_version: target.to_owned(),
             notice,
-            adopts: false,
+            ..MoveTenantsRequest::default()
         };
         Ok(self.driver().move_tenants(request).await?.into_inner())
     }

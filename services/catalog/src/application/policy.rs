@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use contract::{TenantId, TenantRef};
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
+use super::{Policy, Version};
 
 /// Whether two versions may have requests under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,17 @@ pub(crate) struct Errors {
 impl Errors {
     /// How many requests there must have been unless somebody says otherwise.
     pub(crate) const REQUESTS_MIN_DEFAULT: u64 = 20;
+}
+
+/// What it means for tenants that the app credentials of a version have scopes which those of the version
+/// in use have not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ScopeGrowth {
+    /// They are moved along.
+    MoveAlong,
+    /// They are asked anew.
+    Ask,
 }
 
 /// Which denials stop a switch: any that counts for one of these.
@@ -90,6 +101,15 @@ impl Denials {
 }
 
 impl Policy {
+    /// Tells whether tenants are asked anew at a switch from one version to another. Where there is none
+    /// to come from, nobody comes.
+    pub(crate) fn asks(&self, source: Option<&Version>, target: &Version) -> bool {
+        match (self.scope_growth, source) {
+            (ScopeGrowth::MoveAlong, _) | (ScopeGrowth::Ask, None) => false,
+            (ScopeGrowth::Ask, Some(source)) => !target.scopes().is_subset(&source.scopes()),
+        }
+    }
+
     /// Returns how long requests may be held before the switch is given up, the wait for those
     /// under way included.
     pub(crate) fn hold_time(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! Versions: what may be registered as one release, and where it stands.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use contract::{Etag, Line, Revision, VersionRef};
 use jiff::Timestamp;
@@ -78,6 +78,14 @@ impl Version {
                 .must_match(self.revision, &self.name)
                 .map_err(Error::StaleEtag),
             None => Ok(()),
+        }
+    }
+
+    /// Returns the scopes with which its backend acts for tenants.
+    pub(crate) fn scopes(&self) -> BTreeSet<String> {
+        match &self.facts.app_credentials {
+            AppCredentials::None => BTreeSet::new(),
+            AppCredentials::Needed(scopes) => scopes.iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Db;
-use contract::{Problem, VersionRef};
+use contract::{Problem, VersionName, VersionRef};
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use runtime::{
@@ -15,6 +15,7 @@ use runtime::{
 
 use super::{Effect, Event, State, Switch, advance::apply, step};
 use crate::{
+    application::Version,
     error::Error,
     fleet::leases::surely,
     peers::{Move, Peers, later},
@@ -221,22 +222,28 @@ impl Driver {
             let name = &switch.name.application;
             let application = applications::find(tx, name).await?;
             let application = application.ok_or(Error::Broken("a switch has no application"))?;
-            let mut notice = false;
+            let (mut notice, mut asks) = (false, false);
             let adopts = matches!(switch.state, State::Adopting { .. });
             if effect == Effect::MoveTenants && !adopts {
-                for version in switch.source.iter().chain([&switch.target]) {
-                    let version = VersionRef {
-                        application: name.clone(),
-                        version: version.clone(),
-                    };
-                    let version = versions::find(tx, &version).await?;
-                    notice |= version.is_some_and(|version| version.needs_credentials());
-                }
+                let named = |version: &VersionName| VersionRef {
+                    application: name.clone(),
+                    version: version.clone(),
+                };
+                let target = versions::find(tx, &named(&switch.target)).await?;
+                let source = match &switch.source {
+                    Some(source) => versions::find(tx, &named(source)).await?,
+                    None => None,
+                };
+                let either = source.iter().chain(&target);
+                notice = either.into_iter().any(Version::needs_credentials);
+                asks =
+                    target.is_some_and(|target| application.policy.asks(source.as_ref(), &target));
             }
             Ok(Move {
                 display_name: application.display_name,
                 notice,
                 lease: application.policy.fleet.lease(),
+                asks,
                 watched: application.policy.denials.tenants,
             })
         })

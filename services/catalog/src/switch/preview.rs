@@ -7,7 +7,7 @@ use contract::{ApplicationName, Problem, VersionRef};
 use super::{Kind, confirm};
 use crate::{
     Catalog,
-    application::{AppCredentials, Application, Role, Standing, Version},
+    application::{Application, Role, Standing, Version},
     error::Error,
     fleet::applied::LongLived,
     peers::TenantImpact,
@@ -88,15 +88,17 @@ pub(crate) async fn preview(catalog: &Catalog, version: &VersionRef) -> Result<P
     })?;
     let told = seen.target.needs_credentials()
         || seen.source.as_ref().is_some_and(Version::needs_credentials);
+    let before = seen.source.as_ref();
+    let asks = seen.application.policy.asks(before, &seen.target);
     let tenants = catalog
         .peers
-        .preview(&seen.application, &seen.target.name.version, told)
+        .preview(&seen.application, &seen.target.name.version, (told, asks))
         .await
         .map_err(Error::Provisioning)?;
     let healthy = catalog.healthy(&seen.target, &seen.listeners).await;
-    let before = seen.source.as_ref();
     let roles_before = before.map_or(&[][..], |source| &source.facts.roles);
-    let (had, has) = (before.map(scopes).unwrap_or_default(), scopes(&seen.target));
+    let had = before.map(Version::scopes).unwrap_or_default();
+    let has = seen.target.scopes();
     Ok(Preview {
         kind: kind(&seen.target),
         tenants,
@@ -118,13 +120,6 @@ fn kind(target: &Version) -> Kind {
         Standing::InTest { .. } => Kind::Update,
         Standing::Registered if target.active_at.is_none() => Kind::Update,
         Standing::Registered | Standing::Active | Standing::Retired => Kind::Reactivate,
-    }
-}
-
-fn scopes(version: &Version) -> BTreeSet<String> {
-    match &version.facts.app_credentials {
-        AppCredentials::None => BTreeSet::new(),
-        AppCredentials::Needed(scopes) => scopes.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -151,3 +151,56 @@ async fn denied(world: &World, policy: wire::DenialPolicy) -> wire::Switch {
         world.finish().await;
     }
 );
+
+/// Switches from a version with the scope `read` to one with this scope, and returns whether tenants
+/// were to be asked anew.
+async fn asks(world: &World, growth: wire::ScopeGrowthPolicy, scope: &str) -> bool {
+    let with_scope = |id: &str, scope: &str| {
+        let mut request = world.version_request(id);
+        let version = request.version.as_mut().unwrap();
+        version.app_credentials = Some(wire::AppCredentialsNeed {
+            scopes: vec![scope.to_owned()],
+        });
+        request
+    };
+    let policy = wire::SwitchPolicy {
+        scope_growth: growth.into(),
+        ..Default::default()
+    };
+    with_policy(world, policy).await;
+    for request in [with_scope("3", "read"), with_scope("4", scope)] {
+        let created = world.applications().create_version(request).await.unwrap();
+        let version = created.into_inner().version.unwrap().name;
+        world.register(&version).await;
+        let confirmed = world.confirm(&version).await.unwrap();
+        world.ended(&confirmed.name).await;
+    }
+    world.peers.seen().moves.last().unwrap().asks
+}
+
+::store::on_both!(
+    MIGRATIONS,
+    async fn tenants_are_asked_anew_where_scopes_grow_and_the_policy_says_so(db: TestDb) {
+        let world = World::start(&db).await;
+        assert!(asks(&world, wire::ScopeGrowthPolicy::Ask, "write").await);
+        world.finish().await;
+    }
+);
+
+::store::on_both!(
+    MIGRATIONS,
+    async fn nobody_is_asked_anew_where_scopes_stay(db: TestDb) {
+        let world = World::start(&db).await;
+        assert!(!asks(&world, wire::ScopeGrowthPolicy::Ask, "read").await);
+        world.finish().await;
+    }
+);
+
+::store::on_both!(
+    MIGRATIONS,
+    async fn nobody_is_asked_anew_unless_the_policy_says_so(db: TestDb) {
+        let world = World::start(&db).await;
+        assert!(!asks(&world, wire::ScopeGrowthPolicy::MoveAlong, "write").await);
+        world.finish().await;
+    }
+);

@@ -14,6 +14,7 @@ use super::Api;
 use crate::{
     consent::Notice,
     prepare::{self, Order, Outcome, Question},
+    switch::Coming,
 };
 
 /// Tenants that one call may ask for.
@@ -59,6 +60,7 @@ impl SwitchConsentService for Api {
             source,
             target,
             notice: notice(request.notice),
+            coming: coming(request.asks),
         };
         let seen = prepare::preview(&self.service, &question).await?;
         Ok(Response::new(PreviewMoveResponse {
@@ -121,6 +123,10 @@ impl SwitchConsentService for Api {
     }
 }
 
+fn coming(asks: bool) -> Coming {
+    if asks { Coming::Asked } else { Coming::Along }
+}
+
 fn notice(told: bool) -> Notice {
     if told { Notice::Told } else { Notice::Untold }
 }
@@ -151,6 +157,7 @@ fn read_order(request: &MoveTenantsRequest) -> Result<Order, contract::Problem> 
         source,
         target,
         notice: notice(request.notice),
+        coming: coming(request.asks),
         adopts: request.adopts,
     })
 }

@@ -5,7 +5,7 @@ use contract::{SwitchId, TimedId as _, VersionName};
 use jiff::Timestamp;
 
 use super::{Basis, Before, Consent as Row, Event, Since, Standing, Step, Under, step};
-use crate::switch::{Phase as SwitchPhase, Progress, Switch, Usage, usage};
+use crate::switch::{Coming, Phase as SwitchPhase, Progress, Switch, Usage, usage};
 
 /// Where the tenant stands with the target of the switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub fn must_wait(phase: Phase) -> bool {
     let version = |name: &str| -> VersionName { name.parse().expect("it is a name") };
     let (source, target) = (version("1"), version("2"));
     let unsettled = |phase| Switch {
+        coming: Coming::Along,
         id: switch(),
         application: "app".parse().expect("it is a name"),
         source: Some(source.clone()),

@@ -153,6 +153,8 @@ tenant has a standing already, and that standing is its own word about that vers
   row of its standing. So does one whose decision about the version in use changes while the switch is
   open and its consent is not closed.
 - *Told*: at least one of the two versions needs app credentials. *Untold*: neither does.
+- Where the target's app credentials have scopes that those of the source have not, and the policy has
+  tenants asked then, *provisioned* at the source counts as *pending acceptance* there.
 - While a tenant is asked about the target, a question about the source that is still open is void; it
   is open again if the switch is given up.
 - Failed tenants are counted and named in the switch. Nobody is let in who is not let in at the source or

@@ -122,7 +122,7 @@ async fn bring(
     event: fn(Move) -> Event,
     now: Timestamp,
 ) -> Result<Option<Applied>, Error> {
-    let Some(carried) = source.consent.standing.carried() else {
+    let Some(carried) = switch.coming.carried(source.consent.standing) else {
         return Ok(None);
     };
     let place = Place {

@@ -10,6 +10,7 @@ use crate::{
     provisioning::Provisioning,
     service::Service,
     store::{provisionings, tenants},
+    switch::Coming,
 };
 
 /// What a switch would ask of the tenants.
@@ -23,6 +24,8 @@ pub(crate) struct Question {
     pub(crate) target: VersionName,
     /// Whether tenants would be told how to deny.
     pub(crate) notice: Notice,
+    /// How tenants would come that have not agreed to the target before.
+    pub(crate) coming: Coming,
 }
 
 /// What would become of the tenants, each counted in `total`.
@@ -111,7 +114,7 @@ async fn look(
     for row in batch {
         let (Some(tenant), Some(carried)) = (
             tenants.get(&row.name.tenant),
-            row.consent.standing.carried(),
+            question.coming.carried(row.consent.standing),
         ) else {
             continue;
         };

@@ -6,7 +6,7 @@ use store::{Error, Tx, on};
 
 use super::{Column, micros};
 use crate::consent::Notice;
-use crate::switch::{Phase, Progress, Switch};
+use crate::switch::{Coming, Phase, Progress, Switch};
 
 const TABLE: &str = "switches";
 
@@ -17,6 +17,7 @@ struct Row {
     source: Option<String>,
     target: Option<String>,
     notice: String,
+    asks: i64,
     phase: String,
     moved_up_to: Option<String>,
     moved_all_at: Option<i64>,
@@ -51,6 +52,10 @@ impl TryFrom<Row> for Known {
                 "told" => Notice::Told,
                 "untold" => Notice::Untold,
                 other => return Err(Column(TABLE, "notice").damaged(other)),
+            },
+            coming: match row.asks {
+                0 => Coming::Along,
+                _ => Coming::Asked,
             },
             phase: match row.phase.as_str() {
                 "open" => Phase::Open,
@@ -112,7 +117,7 @@ pub(crate) async fn unsettled(
 /// Inserts a switch.
 pub(crate) async fn insert(tx: &mut Tx, switch: &Switch) -> Result<(), Error> {
     const SQL: &str = "insert into switches (switch, application, source, target, notice, phase, moved, mailed, \
-        opened_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        opened_at, asks) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let id = switch.id.to_string();
     let notice = match switch.notice {
         Notice::Told => "told",
@@ -128,6 +133,7 @@ pub(crate) async fn insert(tx: &mut Tx, switch: &Switch) -> Result<(), Error> {
         .bind(switch.progress.moved)
         .bind(switch.progress.mailed)
         .bind(switch.opened_at.as_microsecond())
+        .bind(i64::from(switch.coming == Coming::Asked))
         .execute(conn)
         .await
         .map(drop))

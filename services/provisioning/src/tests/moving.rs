@@ -525,3 +525,61 @@ store::on_both!(
         assert_eq!(closed.watched_denied, ["tenants/bert"]);
     }
 );
+
+store::on_both!(
+    MIGRATIONS,
+    async fn tenants_are_asked_anew_where_the_target_asks_for_more(db: TestDb) {
+        let world = World::start(&db).await;
+        for tenant in ["anna", "bert"] {
+            world.add_tenant(tenant, 1).await;
+            world.create(tenant, "1", true).await.unwrap();
+        }
+        // Has agreed to the target before.
+        world.create("anna", "2", true).await.unwrap();
+        world.move_all(&switch(1), "", "1", false).await;
+        world
+            .settle(&switch(1), SwitchOutcome::Committed)
+            .await
+            .unwrap();
+        let ask = MoveTenantsRequest {
+            switch: switch(2),
+            application_display_name: "Customers".to_owned(),
+            source_version: "1".to_owned(),
+            target_version: "2".to_owned(),
+            notice: true,
+            asks: true,
+            ..MoveTenantsRequest::default()
+        };
+        world.minutes(1);
+        let moved = world.driver().move_tenants(ask.clone()).await.unwrap();
+        assert_eq!(moved.into_inner().mailed, 2);
+        // What a later call says of it changes nothing.
+        let late = MoveTenantsRequest { asks: false, ..ask };
+        assert!(
+            world
+                .driver()
+                .move_tenants(late)
+                .await
+                .unwrap()
+                .into_inner()
+                .done
+        );
+        assert_eq!(
+            world.state("anna", "2").await,
+            ProvisioningState::Provisioned
+        );
+        assert_eq!(
+            world.state("bert", "2").await,
+            ProvisioningState::PendingAcceptance
+        );
+        world.close(&switch(2)).await.unwrap();
+        world
+            .settle(&switch(2), SwitchOutcome::Committed)
+            .await
+            .unwrap();
+        assert_eq!(
+            world.state("bert", "2").await,
+            ProvisioningState::PendingAcceptance
+        );
+    }
+);

@@ -53,6 +53,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ("if a tenant fails", policy.tenant_failures().said()),
             ("notice to tenants", within(policy.minimum_notice)),
             ("denials that stop", denials(policy.denials.as_ref())),
+            ("if scopes grow", policy.scope_growth().said()),
             ("fleet mode", policy.fleet_mode().said()),
             ("created", time(application.create_time, view)),
             ("changed", time(application.update_time, view)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, Overlap, SwitchKind, SwitchState,
-        TenantFailurePolicy, VersionState,
+        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, Overlap, ScopeGrowthPolicy,
+        SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},
@@ -105,6 +105,11 @@ said! {
         Unspecified: Plain "stop the switch",
         Stop: Plain "stop the switch",
         GoOn: Plain "go on without them",
+    }
+    ScopeGrowthPolicy {
+        Unspecified: Plain "tenants are moved along",
+        MoveAlong: Plain "tenants are moved along",
+        Ask: Plain "tenants are asked anew",
     }
     ProvisioningState {
         Unspecified: Dim "unknown",

@@ -265,18 +265,21 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
         let notice = notice::read(v, &policy);
         let times = v.join((prepare, hold, drain));
         v.join((times, failures, fleet, life, notice)).map(
-            |(times, tenant_failures, fleet, life, (minimum_notice, denials))| Policy {
-                prepare_timeout: times.0,
-                hold_timeout: times.1,
-                drain_timeout: times.2,
-                tenant_failures,
-                fleet,
-                overlap: life.overlap,
-                overlap_timeout: life.overlap_timeout,
-                drain_rate: life.drain_rate,
-                bake: life.bake,
-                minimum_notice,
-                denials,
+            |(times, tenant_failures, fleet, life, (minimum_notice, denials, scope_growth))| {
+                Policy {
+                    prepare_timeout: times.0,
+                    hold_timeout: times.1,
+                    drain_timeout: times.2,
+                    tenant_failures,
+                    fleet,
+                    overlap: life.overlap,
+                    overlap_timeout: life.overlap_timeout,
+                    drain_rate: life.drain_rate,
+                    bake: life.bake,
+                    minimum_notice,
+                    denials,
+                    scope_growth,
+                }
             },
         )
     })

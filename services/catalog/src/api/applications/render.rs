@@ -7,7 +7,7 @@ use crate::{
     addresses::Addresses,
     application::{
         AppCredentials, Application, Bake, Denials, FleetMode, HealthCheck, Icon, Overlap, Role,
-        Standing, TenantFailures, Version,
+        ScopeGrowth, Standing, TenantFailures, Version,
     },
 };
 
@@ -46,6 +46,11 @@ pub(in crate::api) fn application(
             drain_rate: policy.drain_rate.try_into().unwrap_or(i32::MAX),
             bake: policy.bake.as_ref().map(bake),
             minimum_notice: Some(duration::write(policy.minimum_notice)),
+            scope_growth: match policy.scope_growth {
+                ScopeGrowth::MoveAlong => wire::ScopeGrowthPolicy::MoveAlong,
+                ScopeGrowth::Ask => wire::ScopeGrowthPolicy::Ask,
+            }
+            .into(),
             denials: (policy.denials != Denials::default()).then(|| denials(&policy.denials)),
         }),
         active_version: application

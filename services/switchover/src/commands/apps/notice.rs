@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use contract::{TenantId, TenantRef};
-use proto::catalog::v1::{DenialPolicy, SwitchPolicy};
+use proto::catalog::v1::{DenialPolicy, ScopeGrowthPolicy, SwitchPolicy};
 
 use crate::args::Time;
 
@@ -20,6 +20,17 @@ pub(super) struct Notice {
     /// Gives a switch up when this tenant denies; may be repeated, replaces those said before
     #[arg(long, value_name = "TENANT")]
     stop_tenant: Vec<TenantId>,
+    /// What it means for tenants that a version's app credentials have more scopes
+    #[arg(long, value_name = "POLICY")]
+    scope_growth: Option<Growth>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Growth {
+    /// They are moved along and told how to deny
+    MoveAlong,
+    /// They are asked anew, and let in once they accept
+    Ask,
 }
 
 /// What `--stop-denials` says.
@@ -46,13 +57,23 @@ impl FromStr for Percent {
 impl Notice {
     /// Tells whether anything is said.
     pub(super) fn is_given(&self) -> bool {
-        self.minimum_notice.is_some() || self.stop_denials.is_some() || !self.stop_tenant.is_empty()
+        self.minimum_notice.is_some()
+            || self.stop_denials.is_some()
+            || !self.stop_tenant.is_empty()
+            || self.scope_growth.is_some()
     }
 
     /// Puts what is said onto a policy.
     pub(super) fn onto(&self, policy: &mut SwitchPolicy) {
         if let Some(time) = self.minimum_notice {
             policy.minimum_notice = Some(time.wire());
+        }
+        if let Some(growth) = self.scope_growth {
+            policy.scope_growth = match growth {
+                Growth::MoveAlong => ScopeGrowthPolicy::MoveAlong,
+                Growth::Ask => ScopeGrowthPolicy::Ask,
+            }
+            .into();
         }
         let mut denials = policy.denials.take().unwrap_or_default();
         match self.stop_denials {

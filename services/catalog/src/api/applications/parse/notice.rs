@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{Checked, Fault, TenantRef, Violations, duration};
 use proto::catalog::v1 as wire;
 
-use crate::application::Denials;
+use crate::application::{Denials, ScopeGrowth};
 
 const NOTICE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 const PERCENT_MAX: u32 = 99;
@@ -14,7 +14,8 @@ const TENANTS_MAX: usize = 100;
 pub(super) fn read(
     v: &mut Violations,
     policy: &wire::SwitchPolicy,
-) -> Checked<(Duration, Denials)> {
+) -> Checked<(Duration, Denials, ScopeGrowth)> {
+    use wire::ScopeGrowthPolicy as Wire;
     let notice = duration::field(
         v,
         "minimum_notice",
@@ -26,7 +27,16 @@ pub(super) fn read(
         None => Checked::right(Denials::default()),
         Some(denials) => v.within("denials", |v| self::denials(v, denials)),
     };
-    v.join((notice, denials))
+    let growth = match Wire::try_from(policy.scope_growth) {
+        Ok(Wire::Unspecified | Wire::MoveAlong) => Checked::right(ScopeGrowth::MoveAlong),
+        Ok(Wire::Ask) => Checked::right(ScopeGrowth::Ask),
+        Err(_) => v.wrong(
+            "scope_growth",
+            Fault::Unknown,
+            "is not one of MOVE_ALONG and ASK",
+        ),
+    };
+    v.join((notice, denials, growth))
 }
 
 fn denials(v: &mut Violations, denials: &wire::DenialPolicy) -> Checked<Denials> {
@@ -64,12 +74,13 @@ mod tests {
             percent_max: Some(0),
             tenants: Vec::new(),
         };
-        let (notice, denials) = read(&wire::SwitchPolicy {
+        let (notice, denials, growth) = read(&wire::SwitchPolicy {
             denials: Some(any),
             ..Default::default()
         })
         .unwrap();
         assert_eq!((notice, denials.percent_max), (Duration::ZERO, Some(0)));
+        assert_eq!(growth, ScopeGrowth::MoveAlong);
         let wrong = wire::DenialPolicy {
             percent_max: Some(100),
             tenants: vec!["anna".to_owned()],
@@ -80,6 +91,7 @@ mod tests {
                 nanos: 0,
             }),
             denials: Some(wrong),
+            scope_growth: 3,
             ..Default::default()
         })
         .unwrap_err();
@@ -93,7 +105,8 @@ mod tests {
             [
                 "minimum_notice",
                 "denials.percent_max",
-                "denials.tenants[0]"
+                "denials.tenants[0]",
+                "scope_growth"
             ]
         );
     }
