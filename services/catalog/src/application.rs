@@ -181,6 +181,8 @@ pub(crate) struct Policy {
     pub(crate) drain_rate: u32,
     /// How the new version is watched; none: nobody does.
     pub(crate) bake: Option<Bake>,
+    /// How long app credentials of the version that was left get tokens after its drain.
+    pub(crate) credential_grace: Duration,
 }
 
 /// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
@@ -231,6 +233,7 @@ impl Default for Policy {
             overlap_timeout: Duration::from_secs(10),
             drain_rate: 100,
             bake: None,
+            credential_grace: Duration::ZERO,
         }
     }
 }

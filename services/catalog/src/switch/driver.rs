@@ -237,6 +237,7 @@ impl Driver {
                 display_name: application.display_name,
                 notice,
                 lease: application.policy.fleet.lease(),
+                credential_grace: application.policy.credential_grace,
             })
         })
     }

@@ -1,6 +1,8 @@
 //! The tenants' side of a switch, as the catalog drives it.
 
-use contract::{Checked, Fault, Line, SwitchName, VersionName, Violations};
+use std::time::Duration;
+
+use contract::{Checked, Fault, Line, SwitchName, VersionName, Violations, duration};
 use proto::provisioning::v1::{
     CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
     MoveTenantsResponse, SettleConsentRequest, SettleConsentResponse, SwitchOutcome,
@@ -13,6 +15,9 @@ use crate::{
     consent::Notice,
     prepare::{self, Order, Outcome},
 };
+
+/// How long pairs of a version that was left may get tokens.
+const GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[tonic::async_trait]
 impl SwitchConsentService for Api {
@@ -56,11 +61,20 @@ impl SwitchConsentService for Api {
         &self,
         request: Request<SettleConsentRequest>,
     ) -> Result<Response<SettleConsentResponse>, Status> {
-        let SettleConsentRequest { switch, outcome } = request.into_inner();
+        let SettleConsentRequest {
+            switch,
+            outcome,
+            credential_grace,
+        } = request.into_inner();
         let mut v = Violations::new();
         let switch = v.parse::<SwitchName>("switch", &switch);
+        let bounds = Duration::ZERO..=GRACE_MAX;
+        let none = Duration::ZERO;
+        let grace = duration::field(&mut v, "credential_grace", credential_grace, bounds, none);
         let outcome = match SwitchOutcome::try_from(outcome) {
-            Ok(SwitchOutcome::Committed) => Checked::right(Outcome::Committed),
+            Ok(SwitchOutcome::Committed) => {
+                grace.map(|credential_grace| Outcome::Committed { credential_grace })
+            }
             Ok(SwitchOutcome::GivenUp) => Checked::right(Outcome::GivenUp),
             Ok(SwitchOutcome::Unspecified) => {
                 v.wrong("outcome", Fault::Missing, "must be COMMITTED or GIVEN_UP")

@@ -30,6 +30,7 @@ store::on_both!(
         let mut client = CredentialServiceClient::new(world.operator());
         let create = |version: &str| CreateAppCredentialRequest {
             parent: format!("applications/crm/versions/{version}"),
+            ..CreateAppCredentialRequest::default()
         };
         let refused = client
             .create_app_credential(create("plain"))
@@ -141,6 +142,7 @@ store::on_both!(
             world.minutes(1);
             let request = CreateAppCredentialRequest {
                 parent: format!("applications/crm/versions/{version}"),
+                ..CreateAppCredentialRequest::default()
             };
             made.push(
                 client

@@ -45,6 +45,7 @@ pub(in crate::api) fn application(
             overlap_timeout: Some(duration::write(policy.overlap_timeout)),
             drain_rate: policy.drain_rate.try_into().unwrap_or(i32::MAX),
             bake: policy.bake.as_ref().map(bake),
+            credential_grace: Some(duration::write(policy.credential_grace)),
         }),
         active_version: application
             .serving
