@@ -55,7 +55,7 @@ pub(crate) struct Edge {
     clients: Limiter<String>,
     keys: KeySet,
     clock: Clock,
-    /// Where browsers reach this edge: scheme and authority.
+    /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
 }
 
@@ -99,6 +99,7 @@ impl Edge {
             .route("/oauth/token", post(token))
             .route("/oauth/tenants", get(tenants))
             .route("/.well-known/jwks.json", get(keys))
+            .route("/.well-known/oauth-authorization-server", get(metadata))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
@@ -204,6 +205,10 @@ async fn tenants(
 
 async fn keys(State(edge): State<Arc<Edge>>) -> Response<Body> {
     oauth::keys(&edge).await
+}
+
+async fn metadata(State(edge): State<Arc<Edge>>) -> Response<Body> {
+    oauth::metadata(&edge.origin)
 }
 
 fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {

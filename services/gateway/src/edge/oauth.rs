@@ -264,6 +264,22 @@ fn key_set(keys: String) -> Response<Body> {
     response
 }
 
+/// Answers what a client needs to know that knows the edge's address alone (RFC 8414).
+pub(super) fn metadata(origin: &str) -> Response<Body> {
+    let value = json!({
+        "issuer": origin,
+        "token_endpoint": format!("{origin}/oauth/token"),
+        "jwks_uri": format!("{origin}/.well-known/jwks.json"),
+        "grant_types_supported": [form::GRANT],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    });
+    let mut response = page::json(StatusCode::OK, &value);
+    let kept = HeaderValue::from_static(KEYS_KEPT);
+    response.headers_mut().insert(header::CACHE_CONTROL, kept);
+    response
+}
+
 /// Answers a method that the endpoints of OAuth do not have.
 pub(super) fn wrong_method() -> Response<Body> {
     let refusal = wrong("ask /oauth/token by POST with a form, and /oauth/tenants by GET");

@@ -13,7 +13,7 @@ pub(in crate::edge) const BODY_BYTES_MAX: usize = 16 * 1024;
 /// The most parameters of a form.
 const PARAMETERS_MAX: usize = 200;
 /// The grant that there is.
-const GRANT: &str = "client_credentials";
+pub(super) const GRANT: &str = "client_credentials";
 
 /// A form as it was sent. Parameters that it does not know are ignored, as RFC 6749 §3.2 wants; those
 /// without a value count as left out.

@@ -323,6 +323,24 @@ async fn the_keys_may_be_kept_for_a_while_and_are_there_while_provisioning_is_aw
 }
 
 #[tokio::test]
+async fn a_client_that_knows_the_edge_alone_finds_all_that_it_needs() {
+    let world = edge().await;
+    let answer = get(&world, "/.well-known/oauth-authorization-server", &[]).await;
+    let told = value(&answer);
+    let origin = told["issuer"].as_str().unwrap();
+    assert_eq!(origin, "https://consent.example");
+    for (name, path) in [
+        ("token_endpoint", "/oauth/token"),
+        ("jwks_uri", "/.well-known/jwks.json"),
+    ] {
+        assert_eq!(told[name], format!("{origin}{path}"));
+    }
+    assert_eq!(told["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(answer.field("cache-control"), "public, max-age=900");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn without_provisioning_a_client_is_told_to_come_back() {
     let mut world = edge().await;
     world.stop_provisioning().await;
