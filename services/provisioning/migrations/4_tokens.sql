@@ -5,6 +5,9 @@ alter table credentials add column expires_at bigint;
 -- Under which it was created: a retry answers with it.
 alter table credentials add column request_id text;
 
+-- Under which its secret was last replaced: a retry replaces the same one.
+alter table credentials add column rotation_request_id text;
+
 create unique index credentials_request_id on credentials (request_id) where request_id is not null;
 
 -- Versions whose backends act for tenants, as far as the catalog has told of them.

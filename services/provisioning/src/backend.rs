@@ -94,14 +94,16 @@ pub(crate) async fn deregister(
     at: Timestamp,
 ) -> Result<(), Error> {
     let now = service.now();
-    Ok(store::write!(service.db, |tx| {
+    store::write!(service.db, |tx| {
         backends::end_test(tx, version).await?;
         if revoke {
             let issued_up_to = at.saturating_add(SLACK).unwrap_or(Timestamp::MAX);
             credentials::revoke_all(tx, version, issued_up_to, now).await?;
         }
         Ok::<_, store::Error>(())
-    })?)
+    })?;
+    tracing::info!(%version, revoke, "a version with app credentials left the test");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub(crate) struct Credential {
     pub(crate) created_at: Timestamp,
     /// When its secret was last replaced.
     pub(crate) rotated_at: Option<Timestamp>,
+    /// Under which request that was, if under one.
+    pub(crate) rotation: Option<RequestId>,
     /// When a right secret was last shown, to a minute.
     pub(crate) last_used_at: Option<Timestamp>,
     /// From when on it is worthless; none if it has no end.
@@ -131,6 +133,7 @@ pub(crate) async fn issue(
         request_id: asked.request_id.clone(),
         created_at: service.now(),
         rotated_at: None,
+        rotation: None,
         last_used_at: None,
         expires_at: asked.expires_at,
         revoked_at: None,
@@ -146,7 +149,10 @@ pub(crate) async fn issue(
     })?;
     Ok(match made {
         Some(made) => (made, None),
-        None => (new, Some(drawn.secret)),
+        None => {
+            tracing::info!(credential = %new.name, "app credentials were issued");
+            (new, Some(drawn.secret))
+        }
     })
 }
 
@@ -175,11 +181,13 @@ pub(crate) async fn list(
     .await)?)
 }
 
-/// Gives a pair a new secret; the one before stays valid for the overlap.
+/// Gives a pair a new secret; the one before stays valid for the overlap. A retry replaces the secret
+/// that was drawn first and shown to nobody: the one before that is still the one in use.
 pub(crate) async fn rotate(
     service: &Service,
     name: &CredentialName,
     overlap: Duration,
+    request: Option<&RequestId>,
 ) -> Result<(Credential, Secret), Error> {
     let secret = pair::draw_secret().await?;
     let now = service.now();
@@ -192,29 +200,36 @@ pub(crate) async fn rotate(
             return Err(Error::CredentialExpired(name.clone()));
         }
         let before = std::mem::replace(&mut credential.secret_hash, secret.hash().to_owned());
-        credential.previous = (!overlap.is_zero()).then(|| Previous {
-            hash: before,
-            expires_at: now + overlap,
-        });
-        credential.rotated_at = Some(now);
+        let again = request.is_some() && credential.rotation.as_ref() == request;
+        if !again {
+            credential.previous = (!overlap.is_zero()).then(|| Previous {
+                hash: before,
+                expires_at: now + overlap,
+            });
+            credential.rotated_at = Some(now);
+            credential.rotation = request.cloned();
+        }
         credentials::save(tx, &credential).await?;
         Ok(credential)
     })?;
+    tracing::info!(credential = %name, ?overlap, "a client secret was replaced");
     Ok((credential, secret))
 }
 
 /// Makes a pair worthless.
 pub(crate) async fn revoke(service: &Service, name: &CredentialName) -> Result<Credential, Error> {
     let now = service.now();
-    store::write!(service.db, |tx| {
+    let revoked = store::write!(service.db, |tx| {
         let mut credential = find(tx, name).await?;
         if credential.revoked_at.is_none() {
             credential.revoked_at = Some(now);
             credential.previous = None;
             credentials::save(tx, &credential).await?;
         }
-        Ok(credential)
-    })
+        Ok::<_, Error>(credential)
+    })?;
+    tracing::info!(credential = %name, "app credentials were revoked");
+    Ok(revoked)
 }
 
 async fn find(tx: &mut Tx, name: &CredentialName) -> Result<Credential, Error> {

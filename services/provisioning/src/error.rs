@@ -61,10 +61,10 @@ pub(crate) enum Error {
     #[error("Client id or secret is wrong.")]
     ClientInvalid,
     /// The pair gets no token for any tenant.
-    #[error("{0}.")]
+    #[error("{}", sentence(.0))]
     TokenRefused(Refusal),
     /// The secret could not be checked.
-    #[error("{0}.")]
+    #[error("{}", sentence(.0))]
     Unchecked(#[from] Unchecked),
     /// A secret could not be drawn.
     #[error("{0}")]
@@ -187,6 +187,15 @@ impl From<Error> for Problem {
     }
 }
 
+/// Makes a sentence of what a library says within one.
+fn sentence(said: &impl std::fmt::Display) -> String {
+    let said = said.to_string();
+    let mut letters = said.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
+}
+
 /// Returns a refusal's reason as the contract knows it.
 pub(crate) fn reason_of(refusal: Refusal) -> Reason {
     match refusal {
@@ -205,5 +214,40 @@ pub(crate) fn reason_of(refusal: Refusal) -> Reason {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Problem::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_same_reason_in_an_answer_and_as_an_error() {
+        for refusal in [
+            Refusal::CredentialRevoked,
+            Refusal::CredentialExpired,
+            Refusal::VersionWrong,
+            Refusal::VersionNotInUse,
+            Refusal::TestOwnTenantOnly,
+            Refusal::NotProvisioned,
+            Refusal::TenantPending,
+            Refusal::TenantDenied,
+            Refusal::ScopeTooWide,
+        ] {
+            let problem = Problem::from(Error::TokenRefused(refusal));
+            assert_eq!(problem.reason().as_str(), refusal.reason());
+        }
+    }
+
+    #[test]
+    fn whoever_finds_too_many_before_it_is_told_when_to_come_back() {
+        let problem = Problem::from(Error::Unchecked(Unchecked::Busy));
+        assert!(problem.is(&reason::RATE_LIMITED), "{problem:?}");
+        assert!(problem.message().starts_with("Too many"), "{problem:?}");
+        assert_eq!(problem.delay(), Some(Duration::from_secs(1)));
+        let damaged = Problem::from(Error::Unchecked(Unchecked::Damaged));
+        assert!(damaged.is(&reason::INTERNAL), "{damaged:?}");
     }
 }

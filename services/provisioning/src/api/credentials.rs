@@ -75,13 +75,20 @@ impl CredentialService for Api {
         &self,
         request: Request<RotateAppCredentialRequest>,
     ) -> Result<Response<RotateAppCredentialResponse>, Status> {
-        let RotateAppCredentialRequest { name, overlap } = request.into_inner();
+        let RotateAppCredentialRequest {
+            name,
+            overlap,
+            request_id,
+        } = request.into_inner();
         let mut v = Violations::new();
         let name = v.parse::<CredentialName>("name", &name);
+        let request_id = v.optional::<RequestId>("request_id", &request_id);
         let bounds = Duration::ZERO..=OVERLAP_MAX;
         let overlap = duration::field(&mut v, "overlap", overlap, bounds, OVERLAP);
-        let (name, overlap) = v.all((name, overlap))?;
-        let (credential, secret) = credentials::rotate(&self.service, &name, overlap).await?;
+        let (name, overlap, request_id) = v.all((name, overlap, request_id))?;
+        let request = request_id.as_ref();
+        let (credential, secret) =
+            credentials::rotate(&self.service, &name, overlap, request).await?;
         Ok(Response::new(RotateAppCredentialResponse {
             credential: Some(render(&credential)),
             client_secret: secret.reveal(),

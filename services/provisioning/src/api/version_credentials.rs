@@ -92,6 +92,7 @@ fn pair(v: &mut Violations, given: NewPair, version: Option<&VersionRef>) -> Che
         request_id: None,
         created_at: at,
         rotated_at: None,
+        rotation: None,
         last_used_at: None,
         expires_at: None,
         revoked_at: None,

@@ -24,6 +24,7 @@ struct Row {
     last_used_at: Option<i64>,
     expires_at: Option<i64>,
     request_id: Option<String>,
+    rotation_request_id: Option<String>,
 }
 
 impl TryFrom<Row> for Credential {
@@ -48,6 +49,8 @@ impl TryFrom<Row> for Credential {
             request_id: Column(TABLE, "request_id").optional(row.request_id.as_deref())?,
             created_at: Column(TABLE, "created_at").time(row.created_at)?,
             rotated_at: Column(TABLE, "rotated_at").maybe_time(row.rotated_at)?,
+            rotation: Column(TABLE, "rotation_request_id")
+                .optional(row.rotation_request_id.as_deref())?,
             last_used_at: Column(TABLE, "last_used_at").maybe_time(row.last_used_at)?,
             expires_at: Column(TABLE, "expires_at").maybe_time(row.expires_at)?,
             revoked_at: Column(TABLE, "revoked_at").maybe_time(row.revoked_at)?,
@@ -168,7 +171,7 @@ pub(crate) async fn revoke_all(
 /// Writes a credential's secrets and their times.
 pub(crate) async fn save(tx: &mut Tx, credential: &Credential) -> Result<(), Error> {
     const SQL: &str = "update credentials set secret_hash = $2, previous_hash = $3, previous_expires_at = $4, \
-        rotated_at = $5, revoked_at = $6 where credential = $1";
+        rotated_at = $5, revoked_at = $6, rotation_request_id = $7 where credential = $1";
     let id = credential.name.credential.to_string();
     let expires: Option<Timestamp> = credential
         .previous
@@ -186,6 +189,7 @@ pub(crate) async fn save(tx: &mut Tx, credential: &Credential) -> Result<(), Err
         .bind(micros(expires))
         .bind(micros(credential.rotated_at))
         .bind(micros(credential.revoked_at))
+        .bind(credential.rotation.as_ref().map(RequestId::as_str))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

@@ -53,6 +53,7 @@ store::on_both!(
         let rotate_within = |overlap| RotateAppCredentialRequest {
             name: credential.name.clone(),
             overlap,
+            request_id: String::new(),
         };
         let span = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
         let rotate =

@@ -387,16 +387,25 @@ store::on_both!(
                 seconds: 600,
                 nanos: 0,
             }),
+            request_id: "r-1".to_owned(),
         };
-        let rotated = credentials(&world)
-            .rotate_app_credential(rotate)
-            .await
-            .unwrap();
-        let new = Backend {
-            secret: rotated.into_inner().client_secret,
-            ..old.clone()
+        let mut client = credentials(&world);
+        let mut rotated = async || {
+            let answer = client.rotate_app_credential(rotate.clone()).await;
+            let answer = answer.unwrap().into_inner();
+            let backend = Backend {
+                secret: answer.client_secret,
+                ..old.clone()
+            };
+            (backend, answer.credential.unwrap())
         };
-        world.clock.advance(Duration::from_secs(599));
+        let (lost, told) = rotated().await;
+        // The answer was lost; the retry leaves the secret that is in use alone.
+        world.clock.advance(Duration::from_secs(1));
+        let (new, again) = rotated().await;
+        assert_eq!(told, again);
+        assert_eq!(lost.refused("acme").await, "CLIENT_INVALID");
+        world.clock.advance(Duration::from_secs(598));
         assert!(old.one("acme").await.is_ok() && new.one("acme").await.is_ok());
         world.clock.advance(Duration::from_secs(1));
         assert_eq!(old.refused("acme").await, "CLIENT_INVALID");
@@ -450,6 +459,7 @@ store::on_both!(
         let rotate = RotateAppCredentialRequest {
             name: credential.name,
             overlap: None,
+            request_id: String::new(),
         };
         let refused = credentials(&world).rotate_app_credential(rotate).await;
         assert!(Problem::from(refused.unwrap_err()).is(&reason::CREDENTIAL_EXPIRED));

@@ -37,7 +37,7 @@ pub enum Command {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Makes a new secret; the one before works for the overlap
+    /// Makes a new secret; the one before works for the overlap, and none before that
     Rotate {
         /// The pair's resource name, as list shows it
         credential: CredentialArg,
@@ -90,6 +90,7 @@ impl Verb for Command {
                 let request = RotateAppCredentialRequest {
                     name: name.to_string(),
                     overlap: overlap.map(Time::wire),
+                    request_id: session.request_id().to_string(),
                 };
                 let call = async { session.credentials().rotate_app_credential(request).await };
                 let answer = session.ask(Provisioning, call).await?;
