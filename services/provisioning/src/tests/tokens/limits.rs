@@ -65,3 +65,62 @@ store::on_both!(
         world.finish().await;
     }
 );
+
+store::on_both!(
+    MIGRATIONS,
+    async fn what_is_asked_beside_tokens_has_its_limits_too(db: TestDb) {
+        let world = World::start(&db).await;
+        let list = async |page_size, client_id: &str, page_token: &str| {
+            let request = ListClientTenantsRequest {
+                client_id: client_id.to_owned(),
+                client_secret: "x".to_owned(),
+                page_size,
+                page_token: page_token.to_owned(),
+            };
+            let mut tokens = tokens_at(&world.endpoint);
+            Problem::from(tokens.list_client_tenants(request).await.unwrap_err())
+        };
+        assert!(list(1000, "x", "").await.is(&reason::CLIENT_INVALID));
+        for (problem, field) in [
+            (list(1001, "x", "").await, "page_size"),
+            (list(-1, "x", "").await, "page_size"),
+            (list(1, &"x".repeat(101), "").await, "client_id"),
+            (list(1, "", "").await, "client_id"),
+            (list(1, "x", "?").await, "page_token"),
+        ] {
+            assert_eq!(problem.fields()[0].field, field, "{problem:?}");
+        }
+
+        let long = "x".repeat(65);
+        let create = CreateAppCredentialRequest {
+            parent: "applications/crm/versions/1".to_owned(),
+            request_id: long.clone(),
+            expire_time: None,
+        };
+        let rotate = RotateAppCredentialRequest {
+            name: format!(
+                "applications/crm/versions/1/credentials/{}",
+                world.clock.new_id::<contract::CredentialId>()
+            ),
+            overlap: None,
+            request_id: long,
+        };
+        let mut client = credentials(&world);
+        let created = client.create_app_credential(create).await.map(drop);
+        let rotated = client.rotate_app_credential(rotate).await.map(drop);
+        for refused in [created, rotated] {
+            let problem = Problem::from(refused.unwrap_err());
+            assert_eq!(problem.fields()[0].field, "request_id", "{problem:?}");
+        }
+        let gone = DeregisterVersionRequest {
+            version: "crm/1".to_owned(),
+            revoke: true,
+            time: None,
+        };
+        let refused = versions(&world).deregister_version(gone).await;
+        let problem = Problem::from(refused.unwrap_err());
+        let fields: Vec<_> = problem.fields().iter().map(|field| &*field.field).collect();
+        assert_eq!(fields, ["version", "time"]);
+        world.finish().await;
+    }
+);
