@@ -21,8 +21,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("demo", &[]),
     ("history", &[]),
     ("tokens", &[]),
-    ("catalog", &["proto", "contract", "runtime", "store"]),
-    ("provisioning", &["proto", "contract", "runtime", "store"]),
+    (
+        "catalog",
+        &["proto", "contract", "runtime", "store", "tokens"],
+    ),
+    (
+        "provisioning",
+        &["proto", "contract", "runtime", "store", "tokens"],
+    ),
     ("notification", &["proto", "contract", "runtime", "store"]),
     ("gateway", &["proto", "contract", "runtime"]),
     (

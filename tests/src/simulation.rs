@@ -64,7 +64,7 @@ pub const FOUND: [(Plant, u64); 12] = [
     (Plant::BootBeforeSyncFenced, 2),
     (Plant::HoldTimeoutFallsBack, 36),
     (Plant::RouteCachedPerConnection, 1),
-    (Plant::EvictLive, 10),
+    (Plant::EvictLive, 4),
     (Plant::DenyAnsweredWhenRecorded, 7),
 ];
 

@@ -18,7 +18,8 @@ pub struct Credential {
 /// How the version of a credential stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStanding {
-    /// Tenants use it, or a switch that is not settled leads from or to it.
+    /// Tenants use it, or may: a switch that is not settled leads from it, or to it and may have been
+    /// committed.
     InUse,
     /// It is in test, for the operator's own tenant.
     InTest,
@@ -115,6 +116,16 @@ pub fn decide(
     asked: Asked<'_>,
     now: Timestamp,
 ) -> Result<BTreeSet<String>, Refusal> {
+    works(credential, version, now)?;
+    for_tenant(version, asked)
+}
+
+/// Refuses a pair that gets no token for any tenant.
+pub fn works(
+    credential: Credential,
+    version: VersionStanding,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     if credential.revoked {
         return Err(Refusal::CredentialRevoked);
     }
@@ -125,13 +136,16 @@ pub fn decide(
         return Err(Refusal::VersionWrong);
     }
     match version {
-        VersionStanding::InUse => {}
-        VersionStanding::InTest if asked.own_tenant => {}
-        VersionStanding::InTest => return Err(Refusal::TestOwnTenantOnly),
-        VersionStanding::Left { grace_until } if now < grace_until => {}
-        VersionStanding::Left { .. } | VersionStanding::NotInUse => {
-            return Err(Refusal::VersionNotInUse);
-        }
+        VersionStanding::InUse | VersionStanding::InTest => Ok(()),
+        VersionStanding::Left { grace_until } if now < grace_until => Ok(()),
+        VersionStanding::Left { .. } | VersionStanding::NotInUse => Err(Refusal::VersionNotInUse),
+    }
+}
+
+/// Returns the scopes that a pair which works has for a tenant.
+pub fn for_tenant(version: VersionStanding, asked: Asked<'_>) -> Result<BTreeSet<String>, Refusal> {
+    if version == VersionStanding::InTest && !asked.own_tenant {
+        return Err(Refusal::TestOwnTenantOnly);
     }
     match asked.tenant {
         Standing::Provisioned => {}

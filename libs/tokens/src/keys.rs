@@ -151,13 +151,15 @@ impl Ring {
         Self { keys }
     }
 
-    /// Returns the key that signs now; none if nobody drew one in time.
+    /// Returns the key that signs now; none if nobody drew one in time. Where none does, one that is
+    /// about to signs already: whoever drew it may have a clock that is ahead of this one.
     #[must_use]
     pub fn signer(&self, now: Timestamp) -> Option<&SigningKey> {
         let begun = self.keys.iter().rev().find(|(_, t)| t.signs_from <= now);
-        begun
-            .filter(|(_, term)| now < term.signs_until)
-            .map(|(key, _)| key)
+        let begun = begun.filter(|(_, term)| now < term.signs_until);
+        let mut later = self.keys.iter().skip_while(|(_, t)| t.signs_from <= now);
+        let next = later.next().filter(|(_, t)| t.signs_from <= now + SLACK);
+        begun.or(next).map(|(key, _)| key)
     }
 
     /// Returns the term of the key that is to be drawn now, if one is. After a time in which nobody

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use argon2::{Argon2, password_hash::PasswordVerifier as _, password_hash::phc::PasswordHash};
+use argon2::{
+    Argon2, Params, password_hash::PasswordVerifier as _, password_hash::phc::PasswordHash,
+};
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -24,6 +26,9 @@ pub const REMEMBERED: Duration = Duration::from_secs(60);
 const REMEMBERED_MAX: usize = 10_000;
 /// The longest secret that is looked at, in bytes; real ones have 43.
 pub const SECRET_MAX: usize = 200;
+/// Hashes against which a secret is checked until it is found wrong, whatever is stored: how long the
+/// answer takes tells neither whether there is such a client nor whether it has two secrets.
+const HASHES: usize = 2;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +50,47 @@ pub struct Stored {
     pub previous: Option<(String, Timestamp)>,
 }
 
+impl Stored {
+    /// Returns what is checked for a client that does not exist: no secret fits, and finding that
+    /// out takes as long as for one that does.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            present: nobodys_hash(),
+            previous: None,
+        }
+    }
+}
+
+/// Tells whether a text is an argon2id hash in the form in which hashes are stored.
+#[must_use]
+pub fn is_hash(text: &str) -> bool {
+    text.starts_with("$argon2id$") && PasswordHash::new(text).is_ok()
+}
+
+/// A hash whose secret nobody ever drew, as costly to check as those that are stored.
+fn nobodys_hash() -> String {
+    let (memory, passes, lanes) = (
+        Params::DEFAULT_M_COST,
+        Params::DEFAULT_T_COST,
+        Params::DEFAULT_P_COST,
+    );
+    let (salt, hash) = (
+        "bm9ib2R5LWhhcy10aGlz",
+        "Tm9ib2R5IGhhcyBkcmF3biB0aGUgc2VjcmV0IG9mIG0",
+    );
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}")
+}
+
 /// Checks secrets.
 pub struct Verifier {
     checks: Arc<Semaphore>,
     callers: Semaphore,
     key: hmac::Key,
     right: Mutex<HashMap<[u8; 32], Duration>>,
+    /// Checks that were made.
+    #[cfg(test)]
+    done: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Default for Verifier {
@@ -61,6 +101,8 @@ impl Default for Verifier {
             callers: Semaphore::new(CALLERS_MAX),
             key: key.expect("the system has random bytes"),
             right: Mutex::default(),
+            #[cfg(test)]
+            done: Arc::default(),
         }
     }
 }
@@ -85,8 +127,9 @@ impl Verifier {
             return Ok(false);
         }
         let previous = stored.previous.as_ref().filter(|(_, end)| now < *end);
-        let hashes = [Some(&stored.present), previous.map(|(hash, _)| hash)];
-        let hashes: Vec<&String> = hashes.into_iter().flatten().collect();
+        let nobodys = nobodys_hash();
+        let hashes: [&String; HASHES] =
+            [&stored.present, previous.map_or(&nobodys, |(hash, _)| hash)];
         // By the hash too: a secret that was replaced since is not remembered as right.
         if hashes.iter().any(|hash| self.knows(hash, secret, instant)) {
             return Ok(true);
@@ -104,9 +147,13 @@ impl Verifier {
     async fn check(&self, hash: String, secret: SecretString) -> Result<bool, Unchecked> {
         let permit = Arc::clone(&self.checks).acquire_owned().await;
         let permit = permit.map_err(|_| Unchecked::Busy)?;
+        #[cfg(test)]
+        let counted = Arc::clone(&self.done);
         let work = tokio::task::spawn_blocking(move || {
             // Held by the work, not by the caller: one who hangs up does not make room for two.
             let _permit = permit;
+            #[cfg(test)]
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             let hash = PasswordHash::new(&hash).map_err(|_| Unchecked::Damaged)?;
             let right = Argon2::default().verify_password(secret.expose_secret().as_bytes(), &hash);
             Ok(right.is_ok())

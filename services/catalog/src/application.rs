@@ -186,6 +186,8 @@ pub(crate) struct Policy {
     /// Which denials stop a switch.
     pub(crate) denials: Denials,
     pub(crate) scope_growth: ScopeGrowth,
+    /// How long app credentials of the version that was left get tokens after its drain.
+    pub(crate) credential_grace: Duration,
 }
 
 /// What becomes of a gateway that is not heard. Fixed from the first activation on: a gateway that is
@@ -239,6 +241,7 @@ impl Default for Policy {
             minimum_notice: Duration::ZERO,
             denials: Denials::default(),
             scope_growth: ScopeGrowth::MoveAlong,
+            credential_grace: Duration::ZERO,
         }
     }
 }

@@ -7,6 +7,7 @@ mod api;
 mod application;
 mod bake;
 pub mod config;
+mod credentials;
 mod error;
 mod fleet;
 mod health;
@@ -155,6 +156,10 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     shell.spawn(
         "evictions",
         fleet::leases::evictions(db.clone(), clock.clone(), key, shell.stopping()),
+    );
+    shell.spawn(
+        "app credentials",
+        credentials::tell(db.clone(), clock.clone(), peers.clone(), shell.stopping()),
     );
     shell.spawn(
         "notices",

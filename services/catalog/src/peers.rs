@@ -8,6 +8,7 @@ use proto::{
     notification::v1::{self as notification, notice_service_client::NoticeServiceClient},
     provisioning::v1::{
         self as provisioning, switch_consent_service_client::SwitchConsentServiceClient,
+        version_credential_service_client::VersionCredentialServiceClient,
     },
 };
 use runtime::Client;
@@ -26,6 +27,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(crate) struct Peers {
     consent: SwitchConsentServiceClient<Client>,
+    credentials: VersionCredentialServiceClient<Client>,
     notices: NoticeServiceClient<Client>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct TenantImpact {
     pub(crate) mailed: i64,
 }
 
-/// What provisioning must know to move tenants.
+/// What provisioning must know to move tenants, and to settle.
 #[derive(Debug, Clone)]
 pub(crate) struct Move {
     pub(crate) display_name: Line<50>,
@@ -52,12 +54,15 @@ pub(crate) struct Move {
     pub(crate) asks: bool,
     /// Tenants whose denial stops the switch.
     pub(crate) watched: BTreeSet<TenantId>,
+    /// How long pairs of the version that is left still get tokens.
+    pub(crate) credential_grace: Duration,
 }
 
 impl Peers {
     pub(crate) fn new(provisioning: Client, notification: Client) -> Self {
         Self {
-            consent: SwitchConsentServiceClient::new(provisioning),
+            consent: SwitchConsentServiceClient::new(provisioning.clone()),
+            credentials: VersionCredentialServiceClient::new(provisioning),
             notices: NoticeServiceClient::new(notification),
         }
     }
@@ -74,14 +79,12 @@ impl Peers {
             Effect::CloseConsent => self.close_consent(switch, how).await,
             Effect::AwaitLeases => Err(Problem::broken("leases are no concern of provisioning")),
             Effect::SettleCommitted => {
-                self.settle(switch, provisioning::SwitchOutcome::Committed)
-                    .await
+                let committed = provisioning::SwitchOutcome::Committed;
+                self.settle(switch, committed, how.credential_grace).await
             }
             Effect::SettleGivenUp => {
-                match self
-                    .settle(switch, provisioning::SwitchOutcome::GivenUp)
-                    .await
-                {
+                let given_up = provisioning::SwitchOutcome::GivenUp;
+                match self.settle(switch, given_up, Duration::ZERO).await {
                     // It was given up before provisioning had heard of it: nothing is to be undone.
                     Err(problem) if problem.code() == Code::NotFound => {
                         Ok(Event::ConsentSettled { denied: 0 })
@@ -189,10 +192,12 @@ impl Peers {
         &self,
         switch: &Switch,
         outcome: provisioning::SwitchOutcome,
+        credential_grace: Duration,
     ) -> Result<Event, Problem> {
         let request = provisioning::SettleConsentRequest {
             switch: switch.name.to_string(),
             outcome: outcome.into(),
+            credential_grace: Some(contract::duration::write(credential_grace)),
         };
         let settled = self
             .consent
@@ -212,13 +217,33 @@ impl Peers {
             Some(Outcome::Committed) => provisioning::SwitchOutcome::Committed,
             Some(Outcome::GivenUp { .. }) | None => provisioning::SwitchOutcome::GivenUp,
         };
-        match self.settle(switch, outcome).await {
+        match self.settle(switch, outcome, Duration::ZERO).await {
             Err(problem) => match problem.code() {
                 Code::NotFound | Code::FailedPrecondition | Code::Aborted => Ok(()),
                 _ => Err(problem),
             },
             Ok(_) => Ok(()),
         }
+    }
+
+    /// Tells provisioning that a version came into test.
+    pub(crate) async fn register_version(
+        &self,
+        request: provisioning::RegisterVersionRequest,
+    ) -> Result<(), Problem> {
+        let mut client = self.credentials.clone();
+        client.register_version(timed(request)).await?;
+        Ok(())
+    }
+
+    /// Tells provisioning that a version left the test, or is gone.
+    pub(crate) async fn deregister_version(
+        &self,
+        request: provisioning::DeregisterVersionRequest,
+    ) -> Result<(), Problem> {
+        let mut client = self.credentials.clone();
+        client.deregister_version(timed(request)).await?;
+        Ok(())
     }
 
     /// Tells notification.

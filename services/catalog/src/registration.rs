@@ -15,6 +15,7 @@ use crate::{
         Act, AppCredentials, Application, Creation, HealthCheck, Icon, Policy, Role, Serving,
         Standing, Version, VersionFacts,
     },
+    credentials::Order,
     error::Error,
     place::Place,
     store::{
@@ -161,11 +162,12 @@ pub(crate) async fn update_application(
     })
 }
 
-/// Deletes an application that never had an active version, with its versions.
+/// Deletes an application that never had an active version, with its versions and their app credentials.
 pub(crate) async fn delete_application(
     catalog: &Catalog,
     name: &ApplicationName,
     etag: Option<Etag>,
+    act: &Act,
 ) -> Result<(), Error> {
     ::store::write!(catalog.db, |tx| {
         let deleted = application(tx, name).await?;
@@ -176,6 +178,9 @@ pub(crate) async fn delete_application(
             });
         }
         deleted.no_open_switch()?;
+        for version in versions::list(tx, Some(name), None, i64::MAX).await? {
+            deregister(tx, &version, act).await?;
+        }
         Ok(applications::delete(tx, name).await?)
     })
 }
@@ -232,6 +237,7 @@ pub(crate) async fn update_version(
         let mut changed = version(tx, name).await?;
         changed.seen_as(etag)?;
         changed.untouched()?;
+        let before = changed.clone();
         if let Some(upstream) = &change.upstream {
             allowed(catalog, upstream, &gateways::listeners(tx).await?)?;
             changed.facts.upstream = upstream.clone();
@@ -246,24 +252,37 @@ pub(crate) async fn update_version(
             changed.facts.app_credentials = app_credentials.clone();
         }
         versions::save(tx, name, &changed.facts).await?;
+        if !changed.needs_credentials() {
+            deregister(tx, &before, act).await?;
+        }
         let parent = application(tx, &name.application).await?;
         note(tx, &parent, name, Action::Changed, act).await?;
         version(tx, name).await
     })
 }
 
-/// Deletes a version that neither users nor testers have reached.
+/// Deletes a version that neither users nor testers have reached, with its app credentials.
 pub(crate) async fn delete_version(
     catalog: &Catalog,
     name: &VersionRef,
     etag: Option<Etag>,
+    act: &Act,
 ) -> Result<(), Error> {
     ::store::write!(catalog.db, |tx| {
         let deleted = version(tx, name).await?;
         deleted.seen_as(etag)?;
         deleted.untouched()?;
+        deregister(tx, &deleted, act).await?;
         Ok(versions::delete(tx, name).await?)
     })
+}
+
+/// Lets app credentials go with a version that had them.
+async fn deregister(tx: &mut Tx, version: &Version, act: &Act) -> Result<(), Error> {
+    match Order::deregister(version, act.at) {
+        Some(order) => order.owe(tx, act).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 async fn note(

@@ -2,6 +2,7 @@
 
 pub(crate) mod applications;
 pub(crate) mod bakes;
+pub(crate) mod credential_orders;
 pub(crate) mod gateways;
 pub(crate) mod history;
 pub(crate) mod notices;
@@ -27,6 +28,8 @@ pub(crate) const ROUTES: &str = "routes";
 pub(crate) const SWITCHES: &str = "switches";
 /// Woken when what is watched has changed.
 pub(crate) const BAKES: &str = "bakes";
+/// Woken when provisioning is to be told of app credentials, or has been.
+pub(crate) const CREDENTIAL_ORDERS: &str = "credential_orders";
 /// Woken when somebody is to be told something.
 pub(crate) const NOTICES: &str = "notices";
 

@@ -5,6 +5,7 @@ use contract::VersionRef;
 use crate::{
     Catalog,
     application::{Act, Application, Standing, Test, Version},
+    credentials::{self, Issued, Order},
     error::Error,
     notice::{Body, Notice, Subject},
     registration,
@@ -17,24 +18,36 @@ use crate::{
     tester_token::TesterToken,
 };
 
-/// Puts a healthy version in test; returns it with the token that testers show, which is kept nowhere.
+/// A version in test, with what is shown once and kept nowhere.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) version: Version,
+    /// What testers show.
+    pub(crate) token: TesterToken,
+    /// Client id and secret of its backend, if it was issued any.
+    pub(crate) pair: Option<Issued>,
+}
+
+/// Puts a healthy version in test.
 pub(crate) async fn register(
     catalog: &Catalog,
     name: &VersionRef,
     act: &Act,
-) -> Result<(Version, TesterToken), Error> {
+) -> Result<Registered, Error> {
     let (looked, listeners) = ::store::read!(catalog.db, |tx| {
         let (_, version) = may_be_tested(tx, name).await?;
         Ok::<_, Error>((version, gateways::listeners(tx).await?))
     })?;
     catalog.healthy(&looked, &listeners).await?;
     let token = TesterToken::generate();
+    let pair = Issued::for_test(&catalog.clock, &looked, act).await?;
+    let order = Order::register(&looked, pair.as_ref());
     let test = Test {
         version: name.version.clone(),
         token: token.hash(),
         since: act.at,
     };
-    let version = ::store::write!(catalog.db, |tx| {
+    let (version, owed) = ::store::write!(catalog.db, |tx| {
         let (application, version) = may_be_tested(tx, name).await?;
         // What was found healthy is what testers are to reach.
         version.seen_as(Some(looked.revision.into()))?;
@@ -45,12 +58,24 @@ pub(crate) async fn register(
         notice(catalog, &application, &version, act)
             .owe(tx, &catalog.clock)
             .await?;
-        registration::version(tx, name).await
+        let owed = match &order {
+            Some(order) => Some(order.owe(tx, act).await?),
+            None => None,
+        };
+        Ok((registration::version(tx, name).await?, owed))
     })?;
-    Ok((version, token))
+    if let Some(number) = owed {
+        credentials::taken(catalog, &name.application, number).await;
+    }
+    Ok(Registered {
+        version,
+        token,
+        pair,
+    })
 }
 
-/// Ends the test of a version; its token is void.
+/// Ends the test of a version; its token is void, and app credentials of one that was never active
+/// become worthless.
 pub(crate) async fn cancel(
     catalog: &Catalog,
     name: &VersionRef,
@@ -61,7 +86,11 @@ pub(crate) async fn cancel(
         application.no_open_switch()?;
         applications::end_test(tx, &application.name, &name.version).await?;
         changed(tx, &application, name, Action::TestCancelled, act).await?;
-        registration::version(tx, name).await
+        let version = registration::version(tx, name).await?;
+        if let Some(order) = Order::deregister(&version, act.at) {
+            order.owe(tx, act).await?;
+        }
+        Ok(version)
     })
 }
 

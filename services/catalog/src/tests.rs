@@ -3,6 +3,7 @@
 
 mod baking;
 mod crashing;
+mod credentials;
 mod draining;
 mod fencing;
 mod fleet;

@@ -29,7 +29,7 @@ pub struct Config {
         default_value = "127.0.0.1:8080"
     )]
     pub apps_listen: SocketAddr,
-    /// Address to serve the pages behind links in mails on.
+    /// Address to serve the pages behind links in mails, and backends' access tokens, on.
     #[arg(
         long,
         env = "SWITCHOVER_EDGE_LISTEN",

@@ -1,5 +1,6 @@
-//! The edge for people's browsers, on a listener of its own: the pages behind links in mails, and
-//! whether this gateway is well. Nothing here logs a path: a token may stand in it.
+//! The edge for people's browsers and applications' backends, on a listener of its own: the pages behind
+//! links in mails, access tokens, and whether this gateway is well. Nothing here logs a path: a token
+//! may stand in it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,12 +12,14 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Method, Response, StatusCode, header},
+    http::{HeaderMap, Method, Response, StatusCode, Uri, header},
     middleware::{self, Next},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, get, post},
 };
 use minijinja::context;
-use proto::provisioning::v1::consent_service_client::ConsentServiceClient;
+use proto::provisioning::v1::{
+    consent_service_client::ConsentServiceClient, token_service_client::TokenServiceClient,
+};
 use runtime::{Client, Clock};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -25,11 +28,13 @@ use crate::control::status::Status;
 
 mod deny_page;
 mod limit;
+mod oauth;
 mod page;
 mod serve;
 
 use deny_page::Visit;
-use limit::Limiter;
+use limit::{Limiter, WRONG_MAX};
+use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
 
@@ -39,11 +44,18 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 /// What the edge answers with.
 pub(crate) struct Edge {
     consent: ConsentServiceClient<Client>,
+    tokens: TokenServiceClient<Client>,
     status: watch::Receiver<Arc<Status>>,
     pages: Pages,
-    limiter: Limiter,
+    /// Counts wrong tokens of links by network.
+    strangers: Limiter<IpAddr>,
+    /// Counts wrong client secrets by network.
+    guessers: Limiter<IpAddr>,
+    /// Counts what clients with right secrets ask for, by client id: nobody else can use it up.
+    clients: Limiter<String>,
+    keys: KeySet,
     clock: Clock,
-    /// Where browsers reach this edge: scheme and authority.
+    /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
 }
 
@@ -60,10 +72,14 @@ impl Edge {
         settings: &EdgeSettings<'_>,
     ) -> Self {
         Self {
-            consent: ConsentServiceClient::new(provisioning),
+            consent: ConsentServiceClient::new(provisioning.clone()),
+            tokens: TokenServiceClient::new(provisioning),
             status,
             pages: Pages::new(settings.operator, settings.support),
-            limiter: Limiter::new(clock.clone()),
+            strangers: Limiter::new(clock.clone(), WRONG_MAX),
+            guessers: Limiter::new(clock.clone(), WRONG_MAX),
+            clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
+            keys: KeySet::default(),
             clock,
             origin: settings.origin.to_owned(),
         }
@@ -80,6 +96,10 @@ impl Edge {
                 "/consent/{token}",
                 MethodRouter::new().get(show).post(decide),
             )
+            .route("/oauth/token", post(token))
+            .route("/oauth/tenants", get(tenants))
+            .route("/.well-known/jwks.json", get(keys))
+            .route("/.well-known/oauth-authorization-server", get(metadata))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
@@ -159,6 +179,38 @@ async fn decide(
     }
 }
 
+async fn token(
+    State(edge): State<Arc<Edge>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let asking = oauth::Asking::new(edge, peer.ip(), head.headers);
+    let body = axum::body::to_bytes(body, oauth::BODY_BYTES_MAX);
+    // Too much, too slow or broken off: in every case there is no form.
+    let form = tokio::time::timeout(BODY_MAX, body).await;
+    asking.token(form.ok().and_then(Result::ok)).await
+}
+
+async fn tenants(
+    State(edge): State<Arc<Edge>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let (head, _) = request.into_parts();
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let asking = oauth::Asking::new(edge, peer.ip(), head.headers);
+    asking.tenants(&query).await
+}
+
+async fn keys(State(edge): State<Arc<Edge>>) -> Response<Body> {
+    oauth::keys(&edge).await
+}
+
+async fn metadata(State(edge): State<Arc<Edge>>) -> Response<Body> {
+    oauth::metadata(&edge.origin)
+}
+
 fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
     let path = request.uri().path();
     let token = path.strip_prefix("/consent/").unwrap_or_default();
@@ -181,7 +233,10 @@ async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Resp
     )
 }
 
-async fn not_this_way(State(edge): State<Arc<Edge>>, method: Method) -> Response<Body> {
+async fn not_this_way(State(edge): State<Arc<Edge>>, method: Method, uri: Uri) -> Response<Body> {
+    if uri.path().starts_with("/oauth/") {
+        return oauth::wrong_method();
+    }
     let mut response = edge.pages.message(
         StatusCode::METHOD_NOT_ALLOWED,
         "That cannot be done here",

@@ -1,6 +1,6 @@
 //! One gateway: users' requests go through it to the version in use (`apps`), it follows the
-//! catalog's routes and provisioning's grants and keeps its promises (`control`), and it shows
-//! people the pages behind links in mails (`edge`).
+//! catalog's routes and provisioning's grants and keeps its promises (`control`), and it gives
+//! people the pages behind links in mails and backends their access tokens (`edge`).
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -35,7 +35,7 @@ use edge::{Edge, EdgeSettings};
 pub struct Addresses {
     /// For users of applications.
     pub apps: SocketAddr,
-    /// For the pages behind links in mails.
+    /// For the pages behind links in mails, and for access tokens.
     pub edge: SocketAddr,
     /// For its own gRPC service.
     pub control: SocketAddr,

@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod http;
 pub(crate) mod provisioning;
+pub(crate) mod tokens;
 pub(crate) mod world;
 
 mod draining;

@@ -6,7 +6,8 @@ use proto::provisioning::v1::{
     credential_service_server::CredentialServiceServer, grant_service_server::GrantServiceServer,
     provisioning_service_server::ProvisioningServiceServer,
     switch_consent_service_server::SwitchConsentServiceServer,
-    tenant_service_server::TenantServiceServer,
+    tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
+    version_credential_service_server::VersionCredentialServiceServer,
 };
 use runtime::{Server, serve::MESSAGE_BYTES_MAX};
 use tonic::Request;
@@ -19,6 +20,8 @@ mod grants;
 mod provisionings;
 mod switch_consent;
 mod tenants;
+mod tokens;
+mod version_credentials;
 
 /// What answers the RPCs.
 #[derive(Clone)]
@@ -47,6 +50,13 @@ pub(crate) fn add_services(server: Server, service: &Service) -> Server {
         )
         .add_service(
             SwitchConsentServiceServer::new(api.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            TokenServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            VersionCredentialServiceServer::new(api.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(GrantServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES_MAX))

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use contract::{ApplicationName, ApplicationRef, GatewayName, GatewayRef, Problem, VersionRef};
 use proto::catalog::v1::{
-    GetApplicationRequest, GetVersionRequest, ListGatewaysRequest,
+    GetApplicationRequest, GetVersionRequest, ListGatewaysRequest, VersionState,
     application_service_client::ApplicationServiceClient, fleet_service_client::FleetServiceClient,
 };
 use runtime::Client;
 use tonic::Request;
+
+use crate::backend::Backend;
 
 /// How long the catalog may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,10 +20,10 @@ const PAGE: i32 = 1000;
 const PAGES_MAX: usize = 20;
 
 /// Whether a version's backend acts for tenants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppCredentials {
     /// It does, with client id and secret.
-    Needed,
+    Needed(Backend),
     /// It does not.
     NotNeeded,
 }
@@ -63,8 +65,13 @@ impl Catalog {
             .get_version(patient(GetVersionRequest { name: name.clone() }))
             .await?;
         let version = answer.into_inner().version.ok_or_else(|| empty(&name))?;
+        let in_test = version.state() == VersionState::InTest;
         Ok(match version.app_credentials {
-            Some(_) => AppCredentials::Needed,
+            Some(need) => AppCredentials::Needed(Backend {
+                scopes: need.scopes.into_iter().collect(),
+                in_test,
+                left_until: None,
+            }),
             None => AppCredentials::NotNeeded,
         })
     }

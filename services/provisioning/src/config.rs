@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use contract::TenantId;
 use runtime::{Endpoint, Seal, ServiceArgs};
 use store::DatabaseUrl;
 
@@ -65,6 +66,19 @@ pub struct Config {
         value_parser = clap::value_parser!(u64).range(0..=20)
     )]
     pub deny_wait: u64,
+    /// The operator's own tenant: the only one that a version in test gets tokens for. Without it,
+    /// versions in test get none.
+    #[arg(long, env = "SWITCHOVER_OWN_TENANT", value_name = "TENANT")]
+    pub own_tenant: Option<TenantId>,
+    /// Where backends get tokens: scheme, host and port of the gateways' edge. Tokens name it as
+    /// their issuer.
+    #[arg(
+        long,
+        env = "SWITCHOVER_EDGE_URL",
+        default_value = "http://localhost:8081",
+        value_name = "URL"
+    )]
+    pub edge_url: Endpoint,
 }
 
 impl Config {
@@ -79,6 +93,18 @@ impl Config {
     /// Returns how long a denial waits for the gateways.
     pub(crate) fn deny_wait(&self) -> Duration {
         Duration::from_secs(self.deny_wait)
+    }
+
+    /// Returns how tokens name who issues them: as browsers write an origin, in lower case and without
+    /// a usual port.
+    pub(crate) fn issuer(&self) -> String {
+        let origin = self.edge_url.to_string().to_ascii_lowercase();
+        let usual = if self.edge_url.is_encrypted() {
+            ":443"
+        } else {
+            ":80"
+        };
+        origin.strip_suffix(usual).unwrap_or(&origin).to_owned()
     }
 
     /// Reads the key file, or makes it.

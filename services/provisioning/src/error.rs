@@ -1,6 +1,7 @@
 //! What can go wrong here, and its one mapping to what callers are told.
 
-use contract::{CredentialName, Problem, SwitchName, VersionRef, reason};
+use contract::{CredentialName, Problem, Reason, SwitchName, VersionRef, reason};
+use tokens::{Refusal, Unchecked};
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,21 @@ pub(crate) enum Error {
     /// The credential was revoked.
     #[error("{0} was revoked.")]
     CredentialRevoked(CredentialName),
+    /// The credential's time is over.
+    #[error("{0} has expired.")]
+    CredentialExpired(CredentialName),
+    /// There is no such client, or the secret is not its own; it does not say which.
+    #[error("Client id or secret is wrong.")]
+    ClientInvalid,
+    /// The pair gets no token for any tenant.
+    #[error("{}", sentence(.0))]
+    TokenRefused(Refusal),
+    /// The secret could not be checked.
+    #[error("{}", sentence(.0))]
+    Unchecked(#[from] Unchecked),
+    /// A secret could not be drawn.
+    #[error("{0}")]
+    Undrawn(#[from] tokens::pair::Undrawn),
     /// The switch was never heard of here.
     #[error("{0} is not known here.")]
     SwitchUnknown(SwitchName),
@@ -126,6 +142,18 @@ impl From<Error> for Problem {
             Error::CredentialRevoked(name) => {
                 Problem::failed_precondition(reason::CREDENTIAL_REVOKED, &error).resource(name)
             }
+            Error::CredentialExpired(name) => {
+                Problem::failed_precondition(reason::CREDENTIAL_EXPIRED, &error).resource(name)
+            }
+            Error::ClientInvalid => Problem::unauthenticated(reason::CLIENT_INVALID, &error),
+            Error::TokenRefused(refusal) => {
+                Problem::failed_precondition(reason_of(*refusal), &error)
+            }
+            Error::Unchecked(Unchecked::Busy) => {
+                Problem::resource_exhausted(reason::RATE_LIMITED, &error)
+                    .retry_after(std::time::Duration::from_secs(1))
+            }
+            Error::Unchecked(Unchecked::Damaged) | Error::Undrawn(_) => Problem::internal(&error),
             Error::SwitchUnknown(switch) => {
                 Problem::new(contract::Code::NotFound, reason::NOT_FOUND, &error).resource(switch)
             }
@@ -159,8 +187,67 @@ impl From<Error> for Problem {
     }
 }
 
+/// Makes a sentence of what a library says within one.
+fn sentence(said: &impl std::fmt::Display) -> String {
+    let said = said.to_string();
+    let mut letters = said.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
+}
+
+/// Returns a refusal's reason as the contract knows it.
+pub(crate) fn reason_of(refusal: Refusal) -> Reason {
+    match refusal {
+        Refusal::CredentialRevoked => reason::CREDENTIAL_REVOKED,
+        Refusal::CredentialExpired => reason::CREDENTIAL_EXPIRED,
+        Refusal::VersionWrong => reason::VERSION_WRONG,
+        Refusal::VersionNotInUse => reason::VERSION_NOT_IN_USE,
+        Refusal::TestOwnTenantOnly => reason::TEST_OWN_TENANT_ONLY,
+        Refusal::NotProvisioned => reason::NOT_PROVISIONED,
+        Refusal::TenantPending => reason::TENANT_PENDING,
+        Refusal::TenantDenied => reason::TENANT_DENIED,
+        Refusal::ScopeTooWide => reason::SCOPE_TOO_WIDE,
+    }
+}
+
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Problem::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_same_reason_in_an_answer_and_as_an_error() {
+        for refusal in [
+            Refusal::CredentialRevoked,
+            Refusal::CredentialExpired,
+            Refusal::VersionWrong,
+            Refusal::VersionNotInUse,
+            Refusal::TestOwnTenantOnly,
+            Refusal::NotProvisioned,
+            Refusal::TenantPending,
+            Refusal::TenantDenied,
+            Refusal::ScopeTooWide,
+        ] {
+            let problem = Problem::from(Error::TokenRefused(refusal));
+            assert_eq!(problem.reason().as_str(), refusal.reason());
+        }
+    }
+
+    #[test]
+    fn whoever_finds_too_many_before_it_is_told_when_to_come_back() {
+        let problem = Problem::from(Error::Unchecked(Unchecked::Busy));
+        assert!(problem.is(&reason::RATE_LIMITED), "{problem:?}");
+        assert!(problem.message().starts_with("Too many"), "{problem:?}");
+        assert_eq!(problem.delay(), Some(Duration::from_secs(1)));
+        let damaged = Problem::from(Error::Unchecked(Unchecked::Damaged));
+        assert!(damaged.is(&reason::INTERNAL), "{damaged:?}");
     }
 }

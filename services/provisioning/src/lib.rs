@@ -1,5 +1,5 @@
 //! Tenants, what they may use and on whose word: asks them, takes their decisions, moves them along
-//! with a switch, and tells the gateways. Knows the catalog and the notification service by their
+//! with a switch, tells the gateways, and issues tokens to the backends that act for them. Knows the catalog and the notification service by their
 //! contracts alone.
 
 use std::{net::SocketAddr, sync::Arc};
@@ -9,6 +9,7 @@ use contract::{Role, Timeline};
 use runtime::{Server, Shell, connect_lazy};
 
 mod api;
+mod backend;
 mod catalog;
 mod config;
 mod consent;
@@ -17,6 +18,7 @@ mod error;
 mod fleet;
 mod form_token;
 mod grants;
+mod issuing;
 mod notices;
 mod offer_token;
 mod outbox;
@@ -24,6 +26,7 @@ mod prepare;
 mod provide;
 mod provisioning;
 mod service;
+mod signing;
 mod store;
 mod switch;
 mod tenant;
@@ -36,7 +39,7 @@ pub use config::Config;
 #[cfg(feature = "faults")]
 pub use consent::model;
 
-use self::{catalog::Catalog, fleet::Fleet, service::Service};
+use self::{catalog::Catalog, fleet::Fleet, service::Service, signing::Keys};
 
 /// Who this service is to others.
 const SUBJECT: &str = "services/provisioning";
@@ -58,9 +61,17 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         catalog,
         offer_lifetime: config.offer_lifetime(),
         deny_wait: config.deny_wait(),
+        verifier: Arc::default(),
+        keys: Arc::new(Keys::default()),
+        issuer: config.issuer().into(),
+        own_tenant: config.own_tenant.clone(),
     };
     let publishing = outbox::run(service.clone(), notification, shell.stopping());
     shell.spawn("outbox", publishing);
+    shell.spawn(
+        "signing keys",
+        signing::run(service.clone(), shell.stopping()),
+    );
     let server = Server::builder(&shell, access).reflection(config.service.reflection);
     api::add_services(server, &service).serve(listen).await
 }

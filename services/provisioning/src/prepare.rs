@@ -24,7 +24,7 @@ use crate::{
     error::Error,
     service::Service,
     store::{
-        applications,
+        applications, backends,
         grants::{self, Head},
         offers, provisionings,
         switches::{self, Known},
@@ -75,7 +75,10 @@ pub(crate) struct Closed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Its target is the active version.
-    Committed,
+    Committed {
+        /// How long from now on pairs of the version that was left still get tokens.
+        credential_grace: Duration,
+    },
     /// Everything is as before.
     GivenUp,
 }
@@ -105,7 +108,10 @@ async fn settle_forgotten(service: &Service, order: &Order) -> Result<(), Error>
         return Ok(());
     };
     let outcome = if forgotten.target == order.target {
-        Outcome::Committed
+        // Nobody knows any more what the policy was then.
+        Outcome::Committed {
+            credential_grace: Duration::ZERO,
+        }
     } else {
         Outcome::GivenUp
     };
@@ -255,30 +261,37 @@ async fn decide(
     now: Timestamp,
 ) -> Result<Option<Switch>, Error> {
     let mut switch = match (switches::find(tx, name).await?, outcome) {
-        (Some(Known::Begun(switch)), Outcome::Committed | Outcome::GivenUp) => *switch,
+        (Some(Known::Begun(switch)), Outcome::Committed { .. } | Outcome::GivenUp) => *switch,
         (Some(Known::NeverBegun), Outcome::GivenUp) => return Ok(None),
         (None, Outcome::GivenUp) => {
             switches::insert_given_up(tx, name, now).await?;
             return Ok(None);
         }
-        (Some(Known::NeverBegun), Outcome::Committed) => {
+        (Some(Known::NeverBegun), Outcome::Committed { .. }) => {
             return Err(Error::SwitchEnded(name.clone()));
         }
-        (None, Outcome::Committed) => return Err(Error::SwitchUnknown(name.clone())),
+        (None, Outcome::Committed { .. }) => return Err(Error::SwitchUnknown(name.clone())),
     };
     match (switch.phase, outcome) {
-        (Phase::Committed, Outcome::Committed) | (Phase::GivenUp, Outcome::GivenUp) => {}
-        (Phase::Open | Phase::Closed, Outcome::Committed) => {
+        (Phase::Committed, Outcome::Committed { .. }) | (Phase::GivenUp, Outcome::GivenUp) => {}
+        (Phase::Open | Phase::Closed, Outcome::Committed { credential_grace }) => {
             switch.phase = Phase::Committed;
             switches::save(tx, &switch).await?;
             applications::activate(tx, &switch.application, &switch.target).await?;
+            backends::activate(tx, &switch.application, &switch.target).await?;
+            if let Some(source) = &switch.source {
+                let until = now
+                    .saturating_add(credential_grace)
+                    .unwrap_or(Timestamp::MAX);
+                backends::leave(tx, &switch.application, source, until).await?;
+            }
         }
         (Phase::Open | Phase::Closed, Outcome::GivenUp) => {
             switch.phase = Phase::GivenUp;
             switches::save(tx, &switch).await?;
             offers::give_up(tx, switch.id, now).await?;
         }
-        (Phase::GivenUp, Outcome::Committed) | (Phase::Committed, Outcome::GivenUp) => {
+        (Phase::GivenUp, Outcome::Committed { .. }) | (Phase::Committed, Outcome::GivenUp) => {
             return Err(Error::SwitchEnded(name.clone()));
         }
     }

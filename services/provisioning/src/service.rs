@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contract::RequestId;
+use contract::{RequestId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Clock, Seal};
 use store::Db;
+use tokens::Verifier;
 
-use crate::{catalog::Catalog, fleet::Fleet};
+use crate::{catalog::Catalog, fleet::Fleet, signing::Keys};
 
 /// What every part works with. Clones are the same service.
 #[derive(Clone)]
@@ -16,7 +17,7 @@ pub(crate) struct Service {
     pub(crate) db: Db,
     /// Time and chance.
     pub(crate) clock: Clock,
-    /// Keys for what waits in the outbox, and for forms.
+    /// Keys for what waits in the outbox, for forms, and for the keys that sign tokens.
     pub(crate) seal: Arc<Seal>,
     /// Applications and versions.
     pub(crate) catalog: Catalog,
@@ -26,6 +27,14 @@ pub(crate) struct Service {
     pub(crate) offer_lifetime: SignedDuration,
     /// How long a denial waits for the gateways.
     pub(crate) deny_wait: Duration,
+    /// Checks client secrets.
+    pub(crate) verifier: Arc<Verifier>,
+    /// The keys that sign tokens.
+    pub(crate) keys: Arc<Keys>,
+    /// Who issues tokens, as they say it.
+    pub(crate) issuer: Arc<str>,
+    /// The operator's own tenant, for which tokens of versions in test are.
+    pub(crate) own_tenant: Option<TenantId>,
 }
 
 impl Service {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use store::Error;
 
 pub(crate) mod applications;
+pub(crate) mod backends;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod forms;
@@ -15,6 +16,7 @@ pub(crate) mod offers;
 pub(crate) mod outbox;
 pub(crate) mod positions;
 pub(crate) mod provisionings;
+pub(crate) mod signing_keys;
 pub(crate) mod switches;
 pub(crate) mod tenants;
 

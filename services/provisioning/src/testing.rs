@@ -79,6 +79,8 @@ impl World {
             seal_key: folder.path().join("seal"),
             offer_days: 14,
             deny_wait,
+            own_tenant: Some("own".parse().unwrap()),
+            edge_url: "https://edge.example".parse().unwrap(),
         };
         let shell = Shell::for_tests_with(clock.clone());
         let endpoint = crate::start(config.clone(), shell.clone())
@@ -134,6 +136,10 @@ impl World {
             catalog,
             offer_lifetime: self.config.offer_lifetime(),
             deny_wait: self.config.deny_wait(),
+            verifier: Arc::default(),
+            keys: Arc::default(),
+            issuer: self.config.issuer().into(),
+            own_tenant: self.config.own_tenant.clone(),
         }
     }
 
@@ -357,6 +363,7 @@ impl World {
         let request = SettleConsentRequest {
             switch: switch.to_owned(),
             outcome: outcome.into(),
+            credential_grace: None,
         };
         loop {
             match self.driver().settle_consent(request.clone()).await {

@@ -24,6 +24,7 @@ mod provisionings;
 mod races;
 mod switching;
 mod tenants;
+mod tokens;
 
 /// Tenants `acme` and `beta` on version 1, which is the active one.
 async fn with_two(db: &TestDb) -> World {

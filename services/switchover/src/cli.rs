@@ -12,7 +12,7 @@ use runtime::Clock;
 use crate::{
     commands::{
         apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings,
-        switches, tenants, verify_history, versions,
+        switches, tenants, tokens, verify_history, versions,
     },
     connect::Options,
     dev,
@@ -113,6 +113,9 @@ pub enum Command {
     /// App credentials of versions
     #[command(visible_alias = "credential")]
     Credentials(Client<credentials::Command>),
+    /// Access tokens of versions' backends
+    #[command(visible_alias = "token")]
+    Tokens(Client<tokens::Command>),
     /// The operator's inbox, or a tenant's
     Inbox(Client<inbox::Command>),
     /// Mails on their way

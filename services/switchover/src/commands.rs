@@ -13,6 +13,7 @@ pub mod keys;
 pub mod provisionings;
 pub mod switches;
 pub mod tenants;
+pub mod tokens;
 pub mod verify_history;
 pub mod versions;
 

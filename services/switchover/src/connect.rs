@@ -17,7 +17,7 @@ use proto::{
         consent_service_client::ConsentServiceClient,
         credential_service_client::CredentialServiceClient,
         provisioning_service_client::ProvisioningServiceClient,
-        tenant_service_client::TenantServiceClient,
+        tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
     },
 };
 use runtime::{Client, Clock, Credentials, Endpoint, Key, request};
@@ -271,6 +271,8 @@ impl Session {
         consent: ConsentServiceClient at provisioning;
         /// App credentials.
         credentials: CredentialServiceClient at provisioning;
+        /// Tokens for backends.
+        tokens: TokenServiceClient at provisioning;
         /// Inboxes.
         inbox: InboxServiceClient at notification;
         /// Mails on their way.

@@ -33,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Tenants(noun) => ask(noun, before),
         Command::Provisionings(noun) => ask(noun, before),
         Command::Credentials(noun) => ask(noun, before),
+        Command::Tokens(noun) => ask(noun, before),
         Command::Inbox(noun) => ask(noun, before),
         Command::Deliveries(noun) => ask(noun, before),
         Command::Gateways(noun) => ask(noun, before),

@@ -17,6 +17,7 @@ pub mod provisioning;
 pub mod recovery;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod tokens;
 pub mod words;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -141,6 +141,8 @@ impl Site {
             ("--catalog", &*loopback(self.catalogs[0])),
             ("--notification", &*loopback(self.notification)),
             ("--seal-key", &*self.file("provisioning.key")),
+            ("--own-tenant", "own"),
+            ("--edge-url", &*self.edge_url()),
         ];
         let name = "provisioning";
         self.service(name, name, self.provisioning, &stores.urls[1], &flags)

@@ -22,8 +22,8 @@ pub(crate) fn install() -> Result<()> {
     cargo_deny().map(drop)
 }
 
-/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser), unless the same
-/// lock file has been installed before.
+/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser and what
+/// checks tokens), unless the same lock file has been installed before.
 pub(crate) fn node_programs() -> Result<()> {
     let folder = root().join("tests/tools");
     let lock = fs::read_to_string(folder.join("package-lock.json"))

@@ -51,6 +51,10 @@ fn after_a_long_absence_a_key_is_drawn_that_signs_at_once() {
     let id = key.id().to_owned();
     ring.keys.push((key, ring.due(later).unwrap()));
     assert_eq!(ring.signer(later).unwrap().id(), id);
+    // Also where the clock is behind that of whoever drew it.
+    assert_eq!(ring.signer(later - SLACK).unwrap().id(), id);
+    let nanosecond = Duration::from_nanos(1);
+    assert!(ring.signer(later - SLACK - nanosecond).is_none());
 }
 
 #[test]

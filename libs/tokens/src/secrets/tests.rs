@@ -1,6 +1,7 @@
 use argon2::{Algorithm, Params, Version, password_hash::PasswordHasher as _};
 
 use super::*;
+use crate::pair::Secret;
 
 fn hash(secret: &str) -> String {
     // The least that argon2id takes: what is tested is not how slow it is.
@@ -80,4 +81,53 @@ async fn a_hash_that_cannot_be_read_is_an_error_and_a_secret_without_end_is_wron
     };
     assert_eq!(ask("any".to_owned()).await, Err(Unchecked::Damaged));
     assert_eq!(ask("x".repeat(SECRET_MAX + 1)).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_takes_the_same_checks_whether_there_is_a_client_or_not() {
+    let checks = async |stored: &Stored| {
+        let verifier = Verifier::default();
+        assert!(!right(&verifier, stored, "wrong", 9).await);
+        verifier.done.load(std::sync::atomic::Ordering::SeqCst)
+    };
+    let one = Stored {
+        present: hash("new"),
+        previous: None,
+    };
+    let two = Stored {
+        previous: Some((hash("old"), at(10))),
+        ..one.clone()
+    };
+    let over = Stored {
+        previous: Some((hash("old"), at(9))),
+        ..one.clone()
+    };
+    for stored in [one, two, over, Stored::nobody()] {
+        assert_eq!(checks(&stored).await, HASHES);
+    }
+}
+
+#[test]
+fn nobodys_hash_costs_what_a_drawn_one_costs() {
+    let cost = |hash: &str| {
+        let hash = PasswordHash::new(hash).unwrap();
+        let length = hash.hash.map(|output| output.as_bytes().len());
+        (
+            hash.algorithm.to_string(),
+            hash.version,
+            hash.params.to_string(),
+            length,
+        )
+    };
+    let drawn = Secret::draw().unwrap();
+    assert_eq!(cost(&nobodys_hash()), cost(drawn.hash()));
+    assert!(is_hash(drawn.hash()) && is_hash(&nobodys_hash()));
+    for text in [
+        "",
+        "hunter2",
+        "$argon2id$",
+        "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+    ] {
+        assert!(!is_hash(text), "{text}");
+    }
 }

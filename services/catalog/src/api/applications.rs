@@ -105,12 +105,13 @@ impl wire::application_service_server::ApplicationService for Applications {
         &self,
         request: Request<wire::DeleteApplicationRequest>,
     ) -> Answer<wire::DeleteApplicationResponse> {
+        let act = self.act(&request, None)?;
         let request = request.into_inner();
         let mut v = Violations::new();
         let name = v.parse::<ApplicationRef>("name", &request.name);
         let etag = v.optional::<Etag>("etag", &request.etag);
         let (name, etag) = v.all((name, etag))?;
-        registration::delete_application(&self.0, &name.application, etag)
+        registration::delete_application(&self.0, &name.application, etag, &act)
             .await
             .map_err(Problem::from)?;
         Ok(Response::new(wire::DeleteApplicationResponse {}))
@@ -194,12 +195,13 @@ impl wire::application_service_server::ApplicationService for Applications {
         &self,
         request: Request<wire::DeleteVersionRequest>,
     ) -> Answer<wire::DeleteVersionResponse> {
+        let act = self.act(&request, None)?;
         let request = request.into_inner();
         let mut v = Violations::new();
         let name = v.parse::<VersionRef>("name", &request.name);
         let etag = v.optional::<Etag>("etag", &request.etag);
         let (name, etag) = v.all((name, etag))?;
-        registration::delete_version(&self.0, &name, etag)
+        registration::delete_version(&self.0, &name, etag, &act)
             .await
             .map_err(Problem::from)?;
         Ok(Response::new(wire::DeleteVersionResponse {}))

@@ -57,13 +57,18 @@ impl wire::switch_service_server::SwitchService for Switches {
     ) -> Answer<wire::RegisterToTestResponse> {
         let message = request.get_ref();
         let (name, act) = self.version_act(&request, &message.version, &message.reason)?;
-        let (tested, token) = test_slot::register(&self.catalog, &name, &act)
+        let registered = test_slot::register(&self.catalog, &name, &act)
             .await
             .map_err(Problem::from)?;
         Ok(Response::new(wire::RegisterToTestResponse {
-            version: Some(version(&tested)),
+            version: Some(version(&registered.version)),
             test_address: self.catalog.addresses.testers(&name.application),
-            tester_token: token.reveal(),
+            tester_token: registered.token.reveal(),
+            app_credential: registered.pair.map(|pair| wire::IssuedCredential {
+                name: pair.name.to_string(),
+                client_id: pair.client_id,
+                client_secret: pair.secret.reveal(),
+            }),
         }))
     }
 

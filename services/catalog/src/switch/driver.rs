@@ -245,6 +245,7 @@ impl Driver {
                 lease: application.policy.fleet.lease(),
                 asks,
                 watched: application.policy.denials.tenants,
+                credential_grace: application.policy.credential_grace,
             })
         })
     }

@@ -9,10 +9,14 @@ use proto::{
         notice_service_server::{NoticeService, NoticeServiceServer},
     },
     provisioning::v1::{
-        CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
-        MoveTenantsResponse, PreviewMoveRequest, PreviewMoveResponse, SettleConsentRequest,
-        SettleConsentResponse,
+        CloseConsentRequest, CloseConsentResponse, DeregisterVersionRequest,
+        DeregisterVersionResponse, MoveFailure, MoveTenantsRequest, MoveTenantsResponse,
+        PreviewMoveRequest, PreviewMoveResponse, RegisterVersionRequest, RegisterVersionResponse,
+        SettleConsentRequest, SettleConsentResponse,
         switch_consent_service_server::{SwitchConsentService, SwitchConsentServiceServer},
+        version_credential_service_server::{
+            VersionCredentialService, VersionCredentialServiceServer,
+        },
     },
 };
 use runtime::{Server, Shell, caller::Access};
@@ -43,9 +47,18 @@ pub(super) struct Script {
     pub(super) moves: Vec<MoveTenantsRequest>,
     pub(super) closed: Vec<String>,
     pub(super) settled: Vec<SettleConsentRequest>,
+    /// What was told of versions whose backends act for tenants, in its order.
+    pub(super) told: Vec<Told>,
     /// The request ids that calls came with.
     pub(super) request_ids: Vec<String>,
     pub(super) notices: Vec<Notice>,
+}
+
+/// What provisioning was told of a version.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Told {
+    Registered(RegisterVersionRequest),
+    Deregistered(DeregisterVersionRequest),
 }
 
 /// The peers; clones are the same.
@@ -61,6 +74,7 @@ impl Peers {
         let peers = Played(script.clone());
         let address = Server::builder(shell, Access::Open)
             .add_service(SwitchConsentServiceServer::new(peers.clone()))
+            .add_service(VersionCredentialServiceServer::new(peers.clone()))
             .add_service(NoticeServiceServer::new(peers))
             .serve("127.0.0.1:0".parse().unwrap())
             .await
@@ -181,6 +195,29 @@ impl SwitchConsentService for Played {
         self.0
             .send_modify(|script| script.settled.push(request.into_inner()));
         Ok(Response::new(SettleConsentResponse { denied: 2 }))
+    }
+}
+
+#[tonic::async_trait]
+impl VersionCredentialService for Played {
+    async fn register_version(
+        &self,
+        request: Request<RegisterVersionRequest>,
+    ) -> Result<Response<RegisterVersionResponse>, Status> {
+        self.provisioning(&request)?;
+        let told = Told::Registered(request.into_inner());
+        self.0.send_modify(|script| script.told.push(told));
+        Ok(Response::new(RegisterVersionResponse {}))
+    }
+
+    async fn deregister_version(
+        &self,
+        request: Request<DeregisterVersionRequest>,
+    ) -> Result<Response<DeregisterVersionResponse>, Status> {
+        self.provisioning(&request)?;
+        let told = Told::Deregistered(request.into_inner());
+        self.0.send_modify(|script| script.told.push(told));
+        Ok(Response::new(DeregisterVersionResponse {}))
     }
 }
 

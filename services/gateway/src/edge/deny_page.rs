@@ -20,7 +20,7 @@ use runtime::request;
 
 use super::{
     Edge,
-    limit::Limiter,
+    limit::network,
     page::{Pages, json, wants_json},
 };
 
@@ -181,7 +181,7 @@ impl Visit {
     }
 
     fn admit(&self) -> Result<(), Failure> {
-        match self.limiter().wait(self.address) {
+        match self.edge.strangers.wait(&network(self.address)) {
             Some(wait) => Err(Failure::TooMany(wait)),
             None => Ok(()),
         }
@@ -199,7 +199,7 @@ impl Visit {
             Err(status) => {
                 let problem = Problem::from(status);
                 if problem.is(&reason::TOKEN_INVALID) {
-                    self.limiter().wrong(self.address);
+                    self.edge.strangers.count(network(self.address));
                 }
                 Err(Failure::Peer(problem))
             }
@@ -343,10 +343,6 @@ impl Visit {
 
     fn pages(&self) -> &Pages {
         &self.edge.pages
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.edge.limiter
     }
 }
 

@@ -1,7 +1,10 @@
-//! Who guesses tokens is slowed down: so many wrong ones a minute from one address, and no more.
+//! Who does something too often is slowed down: so many times a minute from one network, or by one
+//! client, and no more.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
+    hash::Hash,
     net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -9,74 +12,79 @@ use std::{
 
 use runtime::Clock;
 
-/// Wrong tokens that one address may try within a window.
+/// Wrong tokens or client secrets that one network may try within a window.
 pub(super) const WRONG_MAX: u32 = 20;
 /// The window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses that are remembered; past that, those whose window is over are forgotten.
-const ADDRESSES_MAX: usize = 10_000;
+/// Keys that are remembered; past that, those whose window is over are forgotten.
+const KEYS_MAX: usize = 10_000;
 
-/// Counts wrong tokens by address.
+/// Counts by key what may be done so often within a window.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(super) struct Limiter<K> {
     clock: Clock,
-    windows: Mutex<HashMap<IpAddr, Window>>,
+    max: u32,
+    windows: Mutex<HashMap<K, Window>>,
 }
 
 #[derive(Debug)]
 struct Window {
     since: Duration,
-    wrong: u32,
+    count: u32,
 }
 
-impl Limiter {
+impl<K: Hash + Eq> Limiter<K> {
     /// Begins with nobody known.
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, max: u32) -> Self {
         Self {
             clock,
+            max,
             windows: Mutex::default(),
         }
     }
 
-    /// Returns how long this address must wait, if it must.
-    pub(super) fn wait(&self, address: IpAddr) -> Option<Duration> {
+    /// Returns how long this key must wait, if it must.
+    pub(super) fn wait<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Duration>
+    where
+        K: Borrow<Q>,
+    {
         let now = self.clock.instant();
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows
-            .get(&network(address))
-            .filter(|window| window.wrong >= WRONG_MAX)
+            .get(key)
+            .filter(|window| window.count >= self.max)
             .and_then(|window| (window.since + WINDOW).checked_sub(now))
             .filter(|wait| !wait.is_zero())
     }
 
-    /// Counts a wrong token.
-    pub(super) fn wrong(&self, address: IpAddr) {
+    /// Counts one more.
+    pub(super) fn count(&self, key: K) {
         let now = self.clock.instant();
         let over = |window: &Window| now >= window.since + WINDOW;
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() >= ADDRESSES_MAX {
+        if windows.len() >= KEYS_MAX {
             windows.retain(|_, window| !over(window));
         }
-        if windows.len() >= ADDRESSES_MAX {
+        if windows.len() >= KEYS_MAX {
             // So many at once is an attack in itself; forgetting it all costs it one window.
             windows.clear();
         }
-        let window = windows.entry(network(address)).or_insert(Window {
+        let window = windows.entry(key).or_insert(Window {
             since: now,
-            wrong: 0,
+            count: 0,
         });
         if over(window) {
             *window = Window {
                 since: now,
-                wrong: 0,
+                count: 0,
             };
         }
-        window.wrong += 1;
+        window.count += 1;
     }
 }
 
-/// One customer of a provider has 2^64 addresses of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+/// Returns the network of an address: one customer of a provider has 2^64 addresses of IPv6.
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -93,28 +101,29 @@ mod tests {
     #[test]
     fn one_network_may_guess_so_often_a_minute_and_others_are_left_alone() {
         let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH, 1);
-        let limiter = Limiter::new(clock.clone());
-        let [one, neighbour, other]: [IpAddr; 3] =
-            ["2001:db8::1", "2001:db8::2", "2001:db8:1::1"].map(|text| text.parse().unwrap());
+        let limiter = Limiter::new(clock.clone(), WRONG_MAX);
+        let [one, neighbour, other]: [IpAddr; 3] = ["2001:db8::1", "2001:db8::2", "2001:db8:1::1"]
+            .map(|text| network(text.parse().unwrap()));
         for _ in 0..WRONG_MAX {
-            assert_eq!(limiter.wait(one), None);
-            limiter.wrong(one);
+            assert_eq!(limiter.wait(&one), None);
+            limiter.count(one);
         }
         clock.advance(Duration::from_secs(10));
-        assert_eq!(limiter.wait(neighbour), Some(Duration::from_secs(50)));
-        assert_eq!(limiter.wait(other), None);
+        assert_eq!(limiter.wait(&neighbour), Some(Duration::from_secs(50)));
+        assert_eq!(limiter.wait(&other), None);
         clock.advance(Duration::from_secs(50));
-        assert_eq!(limiter.wait(one), None);
-        limiter.wrong(one);
-        assert_eq!(limiter.wait(one), None, "a new window has begun");
+        assert_eq!(limiter.wait(&one), None);
+        limiter.count(one);
+        assert_eq!(limiter.wait(&one), None, "a new window has begun");
     }
 
     #[test]
-    fn the_memory_for_addresses_is_bounded() {
-        let limiter = Limiter::new(Clock::simulated(jiff::Timestamp::UNIX_EPOCH, 1));
-        for n in 0..u32::try_from(ADDRESSES_MAX).unwrap() + 5 {
-            limiter.wrong(IpAddr::from(n.to_be_bytes()));
+    fn the_memory_for_keys_is_bounded() {
+        let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH, 1);
+        let limiter = Limiter::new(clock, WRONG_MAX);
+        for n in 0..u32::try_from(KEYS_MAX).unwrap() + 5 {
+            limiter.count(n);
         }
-        assert!(limiter.windows.lock().unwrap().len() <= ADDRESSES_MAX);
+        assert!(limiter.windows.lock().unwrap().len() <= KEYS_MAX);
     }
 }

@@ -84,13 +84,16 @@ impl Pages {
     pub(super) fn seal(&self, headers: &mut HeaderMap) {
         let fields = [
             (header::REFERRER_POLICY, "no-referrer"),
-            (header::CACHE_CONTROL, "no-store"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
         ];
         for (name, value) in fields {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        // Only what says of itself that it may be kept is kept.
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
         headers.insert(
             "x-robots-tag",
             HeaderValue::from_static("noindex, nofollow"),

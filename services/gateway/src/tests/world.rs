@@ -23,6 +23,7 @@ use super::{
     catalog::Catalog,
     http::{Answer, send},
     provisioning::Provisioning,
+    tokens::Tokens,
 };
 use crate::{Addresses, Config, control::route_tests as routes, start};
 
@@ -33,6 +34,7 @@ pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) provisioning: Provisioning,
+    pub(crate) tokens: Tokens,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) clock: Clock,
     versions: Vec<SocketAddr>,
@@ -97,6 +99,7 @@ impl World {
         let mut world = Self {
             catalog: Catalog::default(),
             provisioning: Provisioning::default(),
+            tokens: Tokens::default(),
             gateway: None,
             clock: Clock::real(),
             versions,
@@ -128,7 +131,8 @@ impl World {
         let shell = Shell::for_tests();
         let server = Server::builder(&shell, Access::Open)
             .add_service(self.provisioning.grants())
-            .add_service(self.provisioning.consent());
+            .add_service(self.provisioning.consent())
+            .add_service(self.tokens.service());
         self.provisioning_at = server.serve(self.provisioning_at).await.unwrap();
         self.provisioning_shell = Some(shell);
     }

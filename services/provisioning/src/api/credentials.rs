@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use contract::{
-    CredentialId, CredentialName, Page, PageSize, VersionRef, Violations, duration, time,
+    Checked, CredentialId, CredentialName, Fault, Page, PageSize, RequestId, VersionRef,
+    Violations, duration, time,
 };
+use jiff::Timestamp;
 use proto::provisioning::v1::{
     AppCredential, CreateAppCredentialRequest, CreateAppCredentialResponse,
     ListAppCredentialsRequest, ListAppCredentialsResponse, RevokeAppCredentialRequest,
     RevokeAppCredentialResponse, RotateAppCredentialRequest, RotateAppCredentialResponse,
     credential_service_server::CredentialService,
 };
-use secrecy::ExposeSecret as _;
+use tokens::Secret;
 use tonic::{Request, Response, Status};
 
 use super::{Api, own};
-use crate::credentials::{self, Credential, OVERLAP, OVERLAP_MAX};
+use crate::credentials::{self, Credential, NewPair, OVERLAP, OVERLAP_MAX, VALID_MAX};
 
 #[tonic::async_trait]
 impl CredentialService for Api {
@@ -23,11 +25,25 @@ impl CredentialService for Api {
         &self,
         request: Request<CreateAppCredentialRequest>,
     ) -> Result<Response<CreateAppCredentialResponse>, Status> {
-        let version: VersionRef = own(&request, "parent", &request.get_ref().parent)?;
-        let (credential, secret) = credentials::issue(&self.service, &version).await?;
+        let CreateAppCredentialRequest {
+            parent,
+            request_id,
+            expire_time,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let version = v.parse::<VersionRef>("parent", &parent);
+        let request_id = v.optional::<RequestId>("request_id", &request_id);
+        let expires_at = expiry(&mut v, expire_time, self.service.now());
+        let (version, request_id, expires_at) = v.all((version, request_id, expires_at))?;
+        let asked = NewPair {
+            version,
+            request_id,
+            expires_at,
+        };
+        let (credential, secret) = credentials::issue(&self.service, &asked).await?;
         Ok(Response::new(CreateAppCredentialResponse {
             credential: Some(render(&credential)),
-            client_secret: secret.expose_secret().to_owned(),
+            client_secret: secret.map(Secret::reveal).unwrap_or_default(),
         }))
     }
 
@@ -59,16 +75,23 @@ impl CredentialService for Api {
         &self,
         request: Request<RotateAppCredentialRequest>,
     ) -> Result<Response<RotateAppCredentialResponse>, Status> {
-        let RotateAppCredentialRequest { name, overlap } = request.into_inner();
+        let RotateAppCredentialRequest {
+            name,
+            overlap,
+            request_id,
+        } = request.into_inner();
         let mut v = Violations::new();
         let name = v.parse::<CredentialName>("name", &name);
+        let request_id = v.optional::<RequestId>("request_id", &request_id);
         let bounds = Duration::ZERO..=OVERLAP_MAX;
         let overlap = duration::field(&mut v, "overlap", overlap, bounds, OVERLAP);
-        let (name, overlap) = v.all((name, overlap))?;
-        let (credential, secret) = credentials::rotate(&self.service, &name, overlap).await?;
+        let (name, overlap, request_id) = v.all((name, overlap, request_id))?;
+        let request = request_id.as_ref();
+        let (credential, secret) =
+            credentials::rotate(&self.service, &name, overlap, request).await?;
         Ok(Response::new(RotateAppCredentialResponse {
             credential: Some(render(&credential)),
-            client_secret: secret.expose_secret().to_owned(),
+            client_secret: secret.reveal(),
         }))
     }
 
@@ -84,6 +107,28 @@ impl CredentialService for Api {
     }
 }
 
+/// Reads from when on a pair is worthless, as databases keep it.
+fn expiry(
+    v: &mut Violations,
+    given: Option<prost_types::Timestamp>,
+    now: Timestamp,
+) -> Checked<Option<Timestamp>> {
+    if given.is_none() {
+        return Checked::right(None);
+    }
+    let time = time::field(v, "expire_time", given);
+    if let Some(end) = time.value() {
+        let latest = now.saturating_add(VALID_MAX).unwrap_or(Timestamp::MAX);
+        v.check(
+            *end > now && *end <= latest,
+            "expire_time",
+            Fault::OutOfRange,
+            "must be in the future, within ten years",
+        );
+    }
+    time.map(|end| Timestamp::from_microsecond(end.as_microsecond()).ok())
+}
+
 fn render(credential: &Credential) -> AppCredential {
     AppCredential {
         name: credential.name.to_string(),
@@ -95,5 +140,7 @@ fn render(credential: &Credential) -> AppCredential {
             .as_ref()
             .map(|previous| time::write(previous.expires_at)),
         revoke_time: credential.revoked_at.map(time::write),
+        last_used_time: credential.last_used_at.map(time::write),
+        expire_time: credential.expires_at.map(time::write),
     }
 }

@@ -1,7 +1,9 @@
 //! The tenants' side of a switch, as the catalog drives it.
 
+use std::time::Duration;
+
 use contract::{
-    ApplicationRef, Checked, Fault, Line, SwitchName, TenantRef, VersionName, Violations,
+    ApplicationRef, Checked, Fault, Line, SwitchName, TenantRef, VersionName, Violations, duration,
 };
 use proto::provisioning::v1::{
     CloseConsentRequest, CloseConsentResponse, MoveFailure, MoveTenantsRequest,
@@ -19,6 +21,8 @@ use crate::{
 
 /// Tenants that one call may ask for.
 const WATCHED_MAX: usize = 100;
+/// How long pairs of a version that was left may get tokens.
+const GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[tonic::async_trait]
 impl SwitchConsentService for Api {
@@ -106,11 +110,20 @@ impl SwitchConsentService for Api {
         &self,
         request: Request<SettleConsentRequest>,
     ) -> Result<Response<SettleConsentResponse>, Status> {
-        let SettleConsentRequest { switch, outcome } = request.into_inner();
+        let SettleConsentRequest {
+            switch,
+            outcome,
+            credential_grace,
+        } = request.into_inner();
         let mut v = Violations::new();
         let switch = v.parse::<SwitchName>("switch", &switch);
+        let bounds = Duration::ZERO..=GRACE_MAX;
+        let none = Duration::ZERO;
+        let grace = duration::field(&mut v, "credential_grace", credential_grace, bounds, none);
         let outcome = match SwitchOutcome::try_from(outcome) {
-            Ok(SwitchOutcome::Committed) => Checked::right(Outcome::Committed),
+            Ok(SwitchOutcome::Committed) => {
+                grace.map(|credential_grace| Outcome::Committed { credential_grace })
+            }
             Ok(SwitchOutcome::GivenUp) => Checked::right(Outcome::GivenUp),
             Ok(SwitchOutcome::Unspecified) => {
                 v.wrong("outcome", Fault::Missing, "must be COMMITTED or GIVEN_UP")

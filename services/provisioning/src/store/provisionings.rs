@@ -380,6 +380,28 @@ pub(crate) async fn under(
     all(rows)
 }
 
+/// Returns up to `limit` tenants that may use a version, those after `after`.
+pub(crate) async fn provisioned(
+    tx: &mut Tx,
+    application: &ApplicationName,
+    version: &VersionName,
+    after: Option<&TenantId>,
+    limit: i64,
+) -> Result<Vec<TenantId>, Error> {
+    const SQL: &str = "select tenant from provisionings where application = $1 and version = $2 \
+        and tenant > $3 and state = 'provisioned' order by tenant limit $4";
+    let rows: Vec<(String,)> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(application.as_str())
+        .bind(version.as_str())
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    rows.into_iter()
+        .map(|(tenant,)| Column(TABLE, "tenant").text(&tenant))
+        .collect()
+}
+
 /// The revision of a provisioning that is written for the first time.
 pub(crate) fn first() -> Revision {
     Revision::ZERO.next()

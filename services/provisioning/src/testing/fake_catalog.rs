@@ -15,6 +15,8 @@ pub(crate) struct FakeCatalog(Arc<Mutex<Known>>);
 struct Known {
     /// Whether each version needs app credentials.
     versions: BTreeMap<String, bool>,
+    /// How often a version was asked for.
+    asked: u32,
     gateways: BTreeSet<String>,
     down: bool,
 }
@@ -30,6 +32,11 @@ impl FakeCatalog {
     pub(crate) fn add_version(&self, application: &str, version: &str, credentials: bool) {
         let name = format!("applications/{application}/versions/{version}");
         self.known().versions.insert(name, credentials);
+    }
+
+    /// Returns how often a version was asked for.
+    pub(crate) fn asked(&self) -> u32 {
+        self.known().asked
     }
 
     pub(crate) fn join(&self, gateway: &str) {
@@ -79,13 +86,16 @@ macro_rules! unplayed {
                 request: Request<catalog::GetVersionRequest>,
             ) -> Result<Response<catalog::GetVersionResponse>, Status> {
                 let name = request.into_inner().name;
-                let known = self.up()?;
+                let mut known = self.up()?;
+                known.asked += 1;
                 let Some(needs) = known.versions.get(&name) else {
                     return Err(Problem::not_found(name).into());
                 };
                 let version = catalog::Version {
                     name,
-                    app_credentials: needs.then(catalog::AppCredentialsNeed::default),
+                    app_credentials: needs.then(|| catalog::AppCredentialsNeed {
+                        scopes: vec!["read".to_owned(), "write".to_owned()],
+                    }),
                     ..Default::default()
                 };
                 Ok(Response::new(catalog::GetVersionResponse { version: Some(version) }))

@@ -30,6 +30,7 @@ store::on_both!(
         let mut client = CredentialServiceClient::new(world.operator());
         let create = |version: &str| CreateAppCredentialRequest {
             parent: format!("applications/crm/versions/{version}"),
+            ..CreateAppCredentialRequest::default()
         };
         let refused = client
             .create_app_credential(create("plain"))
@@ -52,6 +53,7 @@ store::on_both!(
         let rotate_within = |overlap| RotateAppCredentialRequest {
             name: credential.name.clone(),
             overlap,
+            request_id: String::new(),
         };
         let span = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
         let rotate =
@@ -141,6 +143,7 @@ store::on_both!(
             world.minutes(1);
             let request = CreateAppCredentialRequest {
                 parent: format!("applications/crm/versions/{version}"),
+                ..CreateAppCredentialRequest::default()
             };
             made.push(
                 client

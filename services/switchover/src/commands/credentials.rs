@@ -1,6 +1,7 @@
 //! `switchover credentials …`
 
 use clap::Subcommand;
+use jiff::Timestamp;
 use proto::provisioning::v1::{
     CreateAppCredentialRequest, ListAppCredentialsRequest, RevokeAppCredentialRequest,
     RotateAppCredentialRequest,
@@ -18,7 +19,14 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Issues client id and secret; the secret is shown once
-    Create(VersionArgs),
+    Create {
+        /// For which one.
+        #[command(flatten)]
+        version: VersionArgs,
+        /// From when on the pair is worthless, such as 2027-12-31T23:00:00Z [default: it has no end]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
+    },
     /// Lists a version's pairs, without their secrets
     #[command(visible_alias = "ls")]
     List {
@@ -29,7 +37,7 @@ pub enum Command {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Makes a new secret; the one before works for the overlap
+    /// Makes a new secret; the one before works for the overlap, and none before that
     Rotate {
         /// The pair's resource name, as list shows it
         credential: CredentialArg,
@@ -47,9 +55,12 @@ pub enum Command {
 impl Verb for Command {
     async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
         match self {
-            Self::Create(version) => {
-                let parent = version.name()?.to_string();
-                let request = CreateAppCredentialRequest { parent };
+            Self::Create { version, expires } => {
+                let request = CreateAppCredentialRequest {
+                    parent: version.name()?.to_string(),
+                    request_id: session.request_id().to_string(),
+                    expire_time: expires.map(contract::time::write),
+                };
                 let call = async { session.credentials().create_app_credential(request).await };
                 let answer = session.ask(Provisioning, call).await?;
                 let credential = present(session, answer.credential.clone())?;
@@ -79,6 +90,7 @@ impl Verb for Command {
                 let request = RotateAppCredentialRequest {
                     name: name.to_string(),
                     overlap: overlap.map(Time::wire),
+                    request_id: session.request_id().to_string(),
                 };
                 let call = async { session.credentials().rotate_app_credential(request).await };
                 let answer = session.ask(Provisioning, call).await?;

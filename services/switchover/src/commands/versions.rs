@@ -47,7 +47,8 @@ pub enum Command {
         #[arg(long, default_value = "", hide_default_value = true)]
         etag: String,
     },
-    /// Makes a version reachable for testers, and for nobody else
+    /// Makes a version reachable for testers, and for nobody else; shows its token and its client
+    /// secret once
     RegisterToTest {
         /// Which one.
         #[command(flatten)]
@@ -242,6 +243,9 @@ impl Verb for Command {
                     .ask(Catalog, session.switches().register_to_test(request))
                     .await?;
                 if token_only {
+                    if let Some(said) = catalog::pair_not_shown(&answer, &screen.view()) {
+                        screen.aside(&said)?;
+                    }
                     return screen.text(&format!("{}\n", answer.tester_token));
                 }
                 screen.answer(&answer, |view| catalog::registered(&answer, view))

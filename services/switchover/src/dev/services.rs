@@ -81,12 +81,17 @@ pub(crate) async fn start(
         ("operator-name", people.clone()),
         ("edge-url", edge_url.clone()),
     ])?;
+    // The operator's own tenant has the operator's name, if that can be a tenant's.
+    let own = operator.parse::<contract::TenantId>();
+    let own = own.map_or_else(|_| "own".to_owned(), |own| own.to_string());
     let provisioning: provisioning::Config = told(&[
         ("listen", places.provisioning.to_string()),
         ("database", database("provisioning.db")),
         ("seal-key", folder.file("provisioning.key")),
         ("catalog", at(places.catalog)),
         ("notification", at(places.notification)),
+        ("own-tenant", own),
+        ("edge-url", edge_url.clone()),
     ])?;
     let catalog: catalog::Config = told(&[
         ("listen", places.catalog.to_string()),

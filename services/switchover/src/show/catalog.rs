@@ -50,6 +50,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ("overlap", policy.overlap().said()),
             ("overlap timeout", within(policy.overlap_timeout)),
             ("watched after", bake(policy.bake.as_ref())),
+            ("credential grace", within(policy.credential_grace)),
             ("if a tenant fails", policy.tenant_failures().said()),
             ("notice to tenants", within(policy.minimum_notice)),
             ("denials that stop", denials(policy.denials.as_ref())),
@@ -240,22 +241,43 @@ pub fn registered(answer: &RegisterToTestResponse, view: &View) -> String {
         part(&version.name, "applications"),
         id(&version.name)
     );
+    let mut facts = vec![
+        ("test address", strong(&answer.test_address)),
+        ("tester token", strong(&answer.tester_token)),
+    ];
+    let mut shown_once = "The token is";
+    if let Some(pair) = &answer.app_credential {
+        facts.extend([
+            ("client id", strong(&pair.client_id)),
+            ("client secret", strong(&pair.client_secret)),
+            ("credential", dim(&pair.name)),
+        ]);
+        shown_once = "Token and secret are";
+    }
     Paper::new(view)
         .line([
             strong(&short),
             "is in test: testers reach it, and nobody else.".into(),
         ])
-        .facts([
-            ("test address", strong(&answer.test_address)),
-            ("tester token", strong(&answer.tester_token)),
-        ])
-        .line([dim("The token is shown this once. In a browser, the test address asks for it; programs send it:")])
+        .facts(facts)
+        .line([dim(format!("{shown_once} shown this once. In a browser, the test address asks for the token; programs send it:"))])
         .line([format!(
             "  curl -H 'switchover-tester-token: {}' {}",
             answer.tester_token, answer.test_address
         )])
         .next(&format!("switchover versions confirm-update {short} --wait"))
         .finish()
+}
+
+/// What is said beside a tester token that is asked for alone: client id and secret were issued, too.
+pub fn pair_not_shown(answer: &RegisterToTestResponse, view: &View) -> Option<String> {
+    let pair = answer.app_credential.as_ref()?;
+    let said = format!(
+        "Client id {} was issued, too. Its secret is shown nowhere else: have it replaced.",
+        pair.client_id
+    );
+    let command = format!("switchover credentials rotate {} --overlap 0s", pair.name);
+    Some(Paper::new(view).line([said]).next(&command).finish())
 }
 
 /// A new tester token.

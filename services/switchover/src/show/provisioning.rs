@@ -8,7 +8,7 @@ use proto::provisioning::v1::{
 use super::{
     View,
     paper::{Paper, Word, bad, dim, dim as quiet, good, nothing, or_nothing, strong},
-    words::{Said as _, dim_time, id, part, time},
+    words::{Said as _, dim_time, id, instant, part, time},
 };
 
 /// One tenant with all its facts.
@@ -174,20 +174,37 @@ pub fn decided(answer: &DecideProvisioningResponse, view: &View) -> String {
     paper.finish()
 }
 
-/// Client id and secret, this once.
+/// Client id and secret, this once. Of a request that was answered before the secret is gone.
 pub fn secret(credential: &AppCredential, secret: &str, view: &View) -> String {
-    Paper::new(view)
-        .facts([
-            ("client id", strong(&credential.client_id)),
-            ("client secret", strong(secret)),
-            ("name", dim(&credential.name)),
-            (
-                "old secret works until",
-                time(credential.previous_secret_expire_time, view),
-            ),
-        ])
-        .line([dim("The secret is shown this once.")])
-        .finish()
+    let gone = secret.is_empty();
+    let paper = Paper::new(view).facts([
+        ("client id", strong(&credential.client_id)),
+        (
+            "client secret",
+            if gone {
+                bad("was shown before")
+            } else {
+                strong(secret)
+            },
+        ),
+        ("name", dim(&credential.name)),
+        (
+            "old secret works until",
+            time(credential.previous_secret_expire_time, view),
+        ),
+        (
+            "pair works until",
+            match credential.expire_time {
+                None => dim("it is revoked"),
+                end => time(end, view),
+            },
+        ),
+    ]);
+    if gone {
+        let command = format!("switchover credentials rotate {}", credential.name);
+        return paper.next(&command).finish();
+    }
+    paper.line([dim("The secret is shown this once.")]).finish()
 }
 
 /// A page of credentials.
@@ -195,22 +212,36 @@ pub fn credentials(credentials: &[AppCredential], view: &View) -> String {
     let rows = credentials
         .iter()
         .map(|credential| {
+            let expired = instant(credential.expire_time).is_some_and(|end| end <= view.now);
             let state = match credential.revoke_time {
-                None => good("valid"),
                 Some(_) => bad("revoked"),
+                None if expired => bad("expired"),
+                None => good("valid"),
             };
             vec![
                 strong(&credential.client_id),
                 state,
                 dim_time(credential.create_time, view),
                 dim_time(credential.rotate_time, view),
+                dim_time(credential.previous_secret_expire_time, view),
+                dim_time(credential.last_used_time, view),
+                dim_time(credential.expire_time, view),
                 dim(&credential.name),
             ]
         })
         .collect();
     Paper::new(view)
         .table(
-            &["CLIENT ID", "STATE", "ISSUED", "ROTATED", "NAME"],
+            &[
+                "CLIENT ID",
+                "STATE",
+                "ISSUED",
+                "ROTATED",
+                "OLD SECRET UNTIL",
+                "LAST USED",
+                "EXPIRES",
+                "NAME",
+            ],
             rows,
             "None has been issued: switchover credentials create",
         )

@@ -2,7 +2,7 @@ use contract::{Fault, FieldViolation, Problem, reason};
 use proto::{
     catalog::v1::{
         AppCredentialsNeed, Gateway, GatewayStanding, GetRecoveryResponse, HealthCheck,
-        HistoryAction, HistoryEntry, LongLivedConnections, PreviewSwitchResponse,
+        HistoryAction, HistoryEntry, IssuedCredential, LongLivedConnections, PreviewSwitchResponse,
         RecoveringApplication, Refused, RegisterToTestResponse, Role, RoleChange, RoutePosition,
         StatusRange, SwitchKind, TenantConnections, TenantImpact, Version, VersionState,
     },
@@ -12,8 +12,9 @@ use proto::{
     },
     notification::v1::{Delivery, DeliveryState, DeliveryTry, Event, Inbox, Tab, TabCount},
     provisioning::v1::{
-        ConsentBasis, Contact, DecideProvisioningResponse, OfferStatus, Provisioning,
-        ProvisioningState, Tenant,
+        AccessToken, AppCredential, ConsentBasis, Contact, DecideProvisioningResponse,
+        IssueTokenResponse, OfferStatus, Provisioning, ProvisioningState, Tenant, TokenAnswer,
+        TokenRefusal, token_answer,
     },
 };
 
@@ -119,11 +120,95 @@ fn applications_and_versions_read_well() {
         version: Some(versions[0].clone()),
         test_address: "http://shop-acme.test.localhost:8080".to_owned(),
         tester_token: "c2VjcmV0".to_owned(),
+        app_credential: None,
     };
     insta::assert_snapshot!(
         "registered",
         plain(&catalog::registered(&registered, &view))
     );
+    assert_eq!(catalog::pair_not_shown(&registered, &view), None);
+    let with_pair = RegisterToTestResponse {
+        app_credential: Some(IssuedCredential {
+            name: CREDENTIAL.to_owned(),
+            client_id: "b3VyIGNsaWVudA".to_owned(),
+            client_secret: "aGFyZCB0byBndWVzcw".to_owned(),
+        }),
+        ..registered
+    };
+    insta::assert_snapshot!(
+        "registered_with_pair",
+        plain(&catalog::registered(&with_pair, &view))
+    );
+    let said = plain(&catalog::pair_not_shown(&with_pair, &view).unwrap());
+    assert!(
+        said.contains("credentials rotate") && !said.contains("aGFyZ"),
+        "{said}"
+    );
+}
+
+const CREDENTIAL: &str =
+    "applications/shop/versions/2.0/credentials/01999999-0000-7000-8000-000000000001";
+
+#[test]
+fn app_credentials_and_tokens_read_well() {
+    let view = view();
+    let valid = AppCredential {
+        name: CREDENTIAL.to_owned(),
+        client_id: "b3VyIGNsaWVudA".to_owned(),
+        create_time: at(-3_600_000),
+        last_used_time: at(-60_000),
+        ..AppCredential::default()
+    };
+    let expired = AppCredential {
+        expire_time: at(-10_000),
+        last_used_time: None,
+        ..valid.clone()
+    };
+    let revoked = AppCredential {
+        revoke_time: at(-5_000),
+        ..expired.clone()
+    };
+    let all = [valid.clone(), expired, revoked];
+    insta::assert_snapshot!(
+        "credentials",
+        plain(&provisioning::credentials(&all, &view))
+    );
+    let shown = provisioning::secret(&valid, "aGFyZCB0byBndWVzcw", &view);
+    insta::assert_snapshot!("secret", plain(&shown));
+    let again = provisioning::secret(&valid, "", &view);
+    insta::assert_snapshot!("secret_again", plain(&again));
+
+    let answer = |tenant: &str, result| TokenAnswer {
+        tenant: format!("tenants/{tenant}"),
+        result: Some(result),
+    };
+    let token = AccessToken {
+        access_token: "eyJ.eyJ.sig".to_owned(),
+        lifetime: span(1_800_000_000),
+        scopes: vec!["orders.read".to_owned()],
+    };
+    let refusal = TokenRefusal {
+        reason: "TENANT_DENIED".to_owned(),
+        message: "the tenant has denied this version".to_owned(),
+    };
+    let issued = IssueTokenResponse {
+        answers: vec![
+            answer("anna", token_answer::Result::Token(token)),
+            answer("bert", token_answer::Result::Refusal(refusal)),
+        ],
+    };
+    insta::assert_snapshot!("tokens", plain(&tokens::issued(&issued, &view)));
+    assert_eq!(tokens::only(&issued), None);
+    let request = "r-1".parse().unwrap();
+    let error = tokens::all_issued(&issued, &request).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Refused);
+    let alone = |index: usize| IssueTokenResponse {
+        answers: vec![issued.answers[index].clone()],
+    };
+    assert_eq!(tokens::only(&alone(0)), Some("eyJ.eyJ.sig"));
+    assert!(tokens::all_issued(&alone(0), &request).is_ok());
+    let error = tokens::all_issued(&alone(1), &request).unwrap_err();
+    insta::assert_snapshot!("token_refused", plain(&problem::people(&error)));
 }
 
 #[test]

@@ -276,6 +276,7 @@ fn policy(v: &mut Violations, policy: Option<wire::SwitchPolicy>) -> Checked<Pol
                     overlap_timeout: life.overlap_timeout,
                     drain_rate: life.drain_rate,
                     bake: life.bake,
+                    credential_grace: life.credential_grace,
                     minimum_notice,
                     denials,
                     scope_growth,

@@ -52,6 +52,7 @@ pub(in crate::api) fn application(
             }
             .into(),
             denials: (policy.denials != Denials::default()).then(|| denials(&policy.denials)),
+            credential_grace: Some(duration::write(policy.credential_grace)),
         }),
         active_version: application
             .serving

@@ -7,7 +7,7 @@ use proto::catalog::v1::{Bake, Overlap, SwitchPolicy};
 
 use crate::args::Time;
 
-/// What is said of overlap, drain and watch.
+/// What is said of overlap, drain, watch and app credentials.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Life {
     /// Whether two versions may have requests under way at once
@@ -24,6 +24,10 @@ pub(super) struct Life {
     /// checks in a row; 0 leaves a rule out), or off
     #[arg(long, value_name = "RULES")]
     bake: Option<Baking>,
+    /// How long app credentials of the version that was left still get tokens once its drain has
+    /// ended
+    #[arg(long, value_name = "TIME")]
+    credential_grace: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -83,6 +87,7 @@ impl Life {
             || self.overlap_timeout.is_some()
             || self.drain_rate.is_some()
             || self.bake.is_some()
+            || self.credential_grace.is_some()
     }
 
     /// Puts what is said onto a policy.
@@ -105,6 +110,9 @@ impl Life {
             Some(Baking::Off) => policy.bake = None,
             Some(Baking::On(bake)) => policy.bake = Some(bake),
             None => {}
+        }
+        if let Some(time) = self.credential_grace {
+            policy.credential_grace = Some(time.wire());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What an operator says of how versions follow each other: overlap, drain and watch.
+//! What an operator says of how versions follow each other: overlap, drain, watch, and how long app
+//! credentials outlive their version.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ const DRAIN_RATE_MAX: u32 = 100_000;
 const PERMILLE_MAX: u32 = 999;
 const REQUESTS_MAX: u64 = 1_000_000;
 const HEALTH_FAILURES_MAX: u32 = 100;
+const CREDENTIAL_GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// That part of a policy.
 pub(super) struct Life {
@@ -18,6 +20,7 @@ pub(super) struct Life {
     pub(super) overlap_timeout: Duration,
     pub(super) drain_rate: u32,
     pub(super) bake: Option<Bake>,
+    pub(super) credential_grace: Duration,
 }
 
 pub(super) fn read(
@@ -46,13 +49,22 @@ pub(super) fn read(
     let rate = optional(v, "drain_rate", policy.drain_rate, DRAIN_RATE_MAX)
         .map(|rate| rate.unwrap_or(default.drain_rate));
     let bake = bake(v, policy.bake.as_ref());
-    v.join((overlap, timeout, rate, bake))
-        .map(|(overlap, overlap_timeout, drain_rate, bake)| Life {
+    let grace = duration::field(
+        v,
+        "credential_grace",
+        policy.credential_grace,
+        Duration::ZERO..=CREDENTIAL_GRACE_MAX,
+        default.credential_grace,
+    );
+    v.join((overlap, timeout, rate, bake, grace)).map(
+        |(overlap, overlap_timeout, drain_rate, bake, credential_grace)| Life {
             overlap,
             overlap_timeout,
             drain_rate,
             bake,
-        })
+            credential_grace,
+        },
+    )
 }
 
 fn bake(v: &mut Violations, bake: Option<&wire::Bake>) -> Checked<Option<Bake>> {
@@ -163,6 +175,7 @@ mod tests {
                 requests_min: 1_000_001,
                 health_failures_max: 101,
             }),
+            credential_grace: seconds(30 * 24 * 3600 + 1),
             ..Default::default()
         };
         assert_eq!(
@@ -175,6 +188,7 @@ mod tests {
                 "bake.error_permille_max",
                 "bake.requests_min",
                 "bake.health_failures_max",
+                "credential_grace",
             ]
         );
     }
