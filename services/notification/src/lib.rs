@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 mod api;
 mod config;
 mod delivery;
+mod dkim;
 mod error;
 mod event;
 mod message;
@@ -27,6 +28,10 @@ mod smtp;
 mod store;
 
 pub use config::{Config, EdgeUrl, LISTEN, MailFrom, SmtpArgs};
+pub use dkim::{
+    Key as DkimKey, KeyFile as DkimKeyFile, KeyFileError as DkimKeyFileError, Record as DkimRecord,
+    Selector as DkimSelector,
+};
 pub use notice::DisplayName;
 pub use smtp::{InvalidSmtpUrl, SmtpUrl};
 
@@ -41,6 +46,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let settings = config.smtp.settings()?;
     let relay = Arc::new(smtp::Relay::new(settings)?);
     let seal_path = config.seal_path()?;
+    let signer = config.signer()?;
     if config.operator_mail.is_empty() {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
     }
@@ -55,6 +61,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         seal: Arc::clone(&seal),
         renderer: Arc::new(render::Renderer::new(config.operator_name, config.edge_url)),
         from: config.mail_from.clone(),
+        signer: Arc::new(signer),
         operator: config.operator_mail,
     };
     let sender = sender::Sender {
@@ -64,6 +71,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         relay,
         from: config.mail_from.address,
         gate: Arc::new(Semaphore::new(config.sends_in_flight.into())),
+        domains: sender::Domains::new(config.sends_to_domain.into()),
         ledger: sender::Ledger::new(db.clone(), shell.clock()),
     };
     shell.spawn("mails", sender.run(shell.stopping()));

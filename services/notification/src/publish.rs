@@ -10,6 +10,7 @@ use store::{Db, Error, Tx};
 use crate::{
     config::MailFrom,
     delivery::{Progress, Words},
+    dkim::Signer,
     event::{self, Audience, Kind, Tab, Told},
     message,
     notice::{Mailbox, Notice, Recipient},
@@ -41,6 +42,8 @@ pub(crate) struct Publisher {
     pub(crate) renderer: Arc<Renderer>,
     /// Whom mails come from.
     pub(crate) from: MailFrom,
+    /// Signs mails.
+    pub(crate) signer: Arc<Signer>,
     /// Where mails to the operator go.
     pub(crate) operator: Vec<EmailAddress>,
 }
@@ -251,7 +254,7 @@ impl Publisher {
             Ok(mail) => {
                 let bytes = message::write(id, &self.from, to, &mail, now);
                 let sealed = bytes
-                    .map(|bytes| self.seal.seal(PURPOSE, &bytes))
+                    .map(|bytes| self.seal.seal(PURPOSE, &self.signer.sign(bytes)))
                     .map_err(|why| unwritten(&why));
                 (mail.subject, sealed)
             }

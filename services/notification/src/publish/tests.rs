@@ -19,6 +19,7 @@ pub(crate) fn publisher(db: &Db, clock: &Clock, seal: &Arc<Seal>) -> Publisher {
             "https://edge.example.com".parse().unwrap(),
         )),
         from: "Example Ops <ops@example.com>".parse().unwrap(),
+        signer: Arc::new(Signer::new("example.com", vec![])),
         operator: vec![
             "boss@example.com".parse().unwrap(),
             "Boss@EXAMPLE.com".parse().unwrap(),

@@ -6,7 +6,10 @@ use store::{Error, Tx, on};
 use uuid::Uuid;
 
 use super::{parsed, time, tries};
-use crate::delivery::{Claim, Happening, Jitter, Progress, State, Step, Wait, Words};
+use crate::{
+    delivery::{Claim, Happening, Jitter, Progress, State, Step, Wait, Words},
+    sender::ClaimedDomains,
+};
 
 /// A delivery that is to be queued.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ pub(crate) struct Claimed {
     pub(crate) delivery: Stored,
     /// Names this attempt.
     pub(crate) claim: Claim,
+    /// To which domain it goes, in lower case.
+    pub(crate) domain: Box<str>,
     /// Its mail, sealed.
     pub(crate) mail: Option<String>,
 }
@@ -133,7 +138,7 @@ macro_rules! columns {
             "select id, kind, recipient, subject, message_id, ",
             $mail,
             ", state, due_at, waits_for, claim, reason, sent_at, \
-             try_count, failures, tried_until, created_at, request_id from deliveries ",
+             try_count, failures, tried_until, created_at, request_id, domain from deliveries ",
             $rest
         )
     };
@@ -158,6 +163,7 @@ struct Row {
     tried_until: i64,
     created_at: i64,
     request_id: String,
+    domain: String,
 }
 
 fn damaged(column: &'static str) -> Error {
@@ -279,8 +285,8 @@ impl Columns {
 /// Queues a delivery, unless the event has one to the same address. Returns whether it is new.
 pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
     const SQL: &str = "insert into deliveries (id, event, inbox, kind, recipient, recipient_key, subject, message_id, mail, \
-        state, due_at, waits_for, claim, reason, sent_at, try_count, failures, tried_until, created_at, request_id) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $17, $18, $19) \
+        state, due_at, waits_for, claim, reason, sent_at, try_count, failures, tried_until, created_at, request_id, domain) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $17, $18, $19, $20) \
         on conflict (event, recipient_key) do nothing";
     let columns = Columns::of(&new.progress.state);
     let inserted = on!(tx, |conn| sqlx::query(SQL)
@@ -303,6 +309,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
         .bind(new.progress.tried_until.as_microsecond())
         .bind(new.created.as_microsecond())
         .bind(new.request_id.map_or("", RequestId::as_str))
+        .bind(domain_of(new.recipient))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -327,23 +334,57 @@ pub(crate) async fn count_since(
     Ok(count)
 }
 
-/// Claims up to `limit` deliveries that are due, each under a claim of its own. A row that cannot be
-/// read is parked, so that it does not stand in the way of the others.
+/// Returns the domain of an address, in lower case.
+fn domain_of(recipient: &str) -> String {
+    let (_, domain) = recipient.rsplit_once('@').unwrap_or_default();
+    domain.to_lowercase()
+}
+
+/// Claims up to `limit` deliveries that are due, each under a claim of its own, and of each domain no
+/// more than `domains` has room for. A row that cannot be read is parked, so that it does not stand in
+/// the way of the others.
 pub(crate) async fn claim(
     tx: &mut Tx,
     now: Timestamp,
-    limit: i64,
+    limit: usize,
+    domains: &mut ClaimedDomains,
     mut fresh: impl FnMut() -> Claim,
 ) -> Result<Vec<Claimed>, Error> {
-    const DUE: &str = columns!("mail", "where due_at <= $1 order by due_at, id limit $2");
+    let mut claimed = Vec::new();
+    loop {
+        let full = domains.full();
+        let due = due(tx, now, limit - claimed.len(), &full).await?;
+        claim_some(tx, now, due, domains, &mut fresh, &mut claimed).await?;
+        // What was passed over for its domain may hide others behind it; that domain is full now.
+        if claimed.len() >= limit || domains.full() == full {
+            return Ok(claimed);
+        }
+    }
+}
+
+async fn due(tx: &mut Tx, now: Timestamp, limit: usize, full: &str) -> Result<Vec<Row>, Error> {
+    const DUE: &str = columns!(
+        "mail",
+        "where due_at <= $1 and replace($3, ',' || domain || ',', '') = $3 order by due_at, id limit $2"
+    );
     let sql = store::claim(tx, DUE);
-    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(sql)
+    on!(tx, |conn| sqlx::query_as(sql)
         .bind(now.as_microsecond())
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(full)
         .fetch_all(conn)
-        .await)?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in rows {
+        .await)
+}
+
+async fn claim_some(
+    tx: &mut Tx,
+    now: Timestamp,
+    due: Vec<Row>,
+    domains: &mut ClaimedDomains,
+    fresh: &mut impl FnMut() -> Claim,
+    claimed: &mut Vec<Claimed>,
+) -> Result<(), Error> {
+    for row in due {
         let mut delivery = match Stored::try_from(&row) {
             Ok(delivery) => delivery,
             Err(error) => {
@@ -352,6 +393,9 @@ pub(crate) async fn claim(
                 continue;
             }
         };
+        if !domains.has_room(&row.domain) {
+            continue;
+        }
         let claim = fresh();
         let Step::Changed(next) =
             delivery
@@ -369,14 +413,16 @@ pub(crate) async fn claim(
         delivery.try_count += 1;
         if save(tx, &delivery, &before).await? {
             tries::begin(tx, delivery.id, delivery.try_count, now).await?;
+            domains.take(&row.domain);
             claimed.push(Claimed {
                 delivery,
                 claim,
+                domain: row.domain.into(),
                 mail: row.mail,
             });
         }
     }
-    Ok(claimed)
+    Ok(())
 }
 
 /// Lets a claim hold longer. Returns whether it still counts: if not, nothing has changed.
@@ -450,10 +496,14 @@ pub(crate) async fn wake_waiting(tx: &mut Tx, now: Timestamp) -> Result<u64, Err
     Ok(woken)
 }
 
-/// Returns when the next delivery is due, if any ever is.
-pub(crate) async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
-    const SQL: &str = "select min(due_at) from deliveries where due_at is not null";
-    let (due,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await)?;
+/// Returns when the next delivery is due, if any ever is, those to the domains in `full` left out.
+pub(crate) async fn next_due(tx: &mut Tx, full: &str) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str = "select min(due_at) from deliveries \
+        where due_at is not null and replace($1, ',' || domain || ',', '') = $1";
+    let (due,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(full)
+        .fetch_one(conn)
+        .await)?;
     due.map(|due| time("deliveries", "due_at", due)).transpose()
 }
 

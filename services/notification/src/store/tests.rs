@@ -17,6 +17,7 @@ use crate::{
     delivery::{Claim, Progress, State, Wait, Words},
     event::{self, Kind, Tab},
     samples,
+    sender::Domains,
 };
 
 const EVERYTHING: Filter = Filter {
@@ -79,10 +80,11 @@ async fn queue(db: &Db, clock: &Clock, event: EventId, recipient: &str) -> Optio
         .then_some(id)
 }
 
-async fn claim(db: &Db, clock: &Clock, limit: i64) -> Vec<deliveries::Claimed> {
+async fn claim(db: &Db, clock: &Clock, limit: usize) -> Vec<deliveries::Claimed> {
     let now = clock.now();
     store::write!(db, |tx| {
-        deliveries::claim(tx, now, limit, || Claim(Uuid::new_v4())).await
+        let mut domains = Domains::new(50).claimed(std::iter::empty());
+        deliveries::claim(tx, now, limit, &mut domains, || Claim(Uuid::new_v4())).await
     })
     .unwrap()
 }
@@ -338,7 +340,7 @@ store::on_both!(
                 let mut mine = Vec::new();
                 loop {
                     let claimed = claim(&db, &clock, 3).await;
-                    let due = store::read!(db, |tx| deliveries::next_due(tx).await).unwrap();
+                    let due = store::read!(db, |tx| deliveries::next_due(tx, ",").await).unwrap();
                     mine.extend(claimed.into_iter().map(|claimed| claimed.delivery.id));
                     if due.is_none_or(|due| due > clock.now()) {
                         return mine;

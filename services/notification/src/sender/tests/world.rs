@@ -10,7 +10,7 @@ use runtime::{CancellationToken, Clock, Seal, Shell};
 use store::Db;
 use tokio::sync::Semaphore;
 
-use super::super::{Ledger, Sender};
+use super::super::{ClaimedDomains, Domains, Ledger, Sender};
 use crate::{
     delivery::State,
     notice::Recipient,
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) publisher: Publisher,
     pub(super) stub: Stub,
     pub(super) shell: Shell,
+    /// Mails to one domain at once; as many as in all unless said.
+    pub(super) to_domain: Option<usize>,
     /// Gone once nothing is left of the sender that was started last.
     sending: Weak<Relay>,
 }
@@ -53,6 +55,7 @@ impl World {
             publisher,
             stub: Stub::start(script).await,
             shell,
+            to_domain: None,
             sending: Weak::new(),
         }
     }
@@ -74,6 +77,7 @@ impl World {
             relay: Arc::new(Relay::new(self.stub.settings()).unwrap()),
             from: self.publisher.from.address.clone(),
             gate: Arc::new(Semaphore::new(in_flight)),
+            domains: Domains::new(self.to_domain.unwrap_or(in_flight)),
             ledger: Ledger::new(self.db.clone(), self.clock.clone()),
         }
     }
@@ -175,6 +179,11 @@ impl World {
     pub(super) fn advance(&self, by: SignedDuration) {
         self.clock.advance(by.unsigned_abs());
     }
+}
+
+/// Nothing is claimed yet, and as much may be as there is.
+pub(super) fn domains() -> ClaimedDomains {
+    Domains::new(1000).claimed(std::iter::empty())
 }
 
 pub(super) fn is(delivery: &Stored, word: Word) -> bool {
