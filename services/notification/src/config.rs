@@ -10,6 +10,7 @@ use store::DatabaseUrl;
 
 use crate::{
     dkim::{Key as DkimKey, KeyFile as DkimKeyFile, Signer},
+    look::LookArgs,
     notice::{DisplayName, Token},
     smtp::{Login, Settings, SmtpUrl},
 };
@@ -58,6 +59,9 @@ pub struct Config {
     /// What the operator is called in mails; at most 100 characters.
     #[arg(long, env = "SWITCHOVER_OPERATOR_NAME", value_name = "NAME")]
     pub operator_name: DisplayName,
+    /// How mails look.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Where links in mails lead: the gateways' edge as people reach it.
     #[arg(long, env = "SWITCHOVER_EDGE_URL", value_name = "URL")]
     pub edge_url: EdgeUrl,

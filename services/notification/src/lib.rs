@@ -17,22 +17,26 @@ mod delivery;
 mod dkim;
 mod error;
 mod event;
+mod look;
 mod message;
 mod notice;
+mod preview;
 mod publish;
 mod render;
-#[cfg(test)]
 mod samples;
 mod sender;
 mod smtp;
 mod store;
+mod texts;
 
 pub use config::{Config, EdgeUrl, LISTEN, MailFrom, SmtpArgs};
 pub use dkim::{
     Key as DkimKey, KeyFile as DkimKeyFile, KeyFileError as DkimKeyFileError, Record as DkimRecord,
     Selector as DkimSelector,
 };
+pub use look::{Colour, Language, LogoArg, LookArgs};
 pub use notice::DisplayName;
+pub use preview::{Preview, previews};
 pub use smtp::{InvalidSmtpUrl, SmtpUrl};
 
 /// Serves notices, inboxes and deliveries, and sends mails, until `shell` stops; returns the address once
@@ -47,6 +51,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let relay = Arc::new(smtp::Relay::new(settings)?);
     let seal_path = config.seal_path()?;
     let signer = config.signer()?;
+    let look = config.look.look()?;
     if config.operator_mail.is_empty() {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
     }
@@ -59,7 +64,11 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         db: db.clone(),
         clock: shell.clock(),
         seal: Arc::clone(&seal),
-        renderer: Arc::new(render::Renderer::new(config.operator_name, config.edge_url)),
+        renderer: Arc::new(render::Renderer::new(
+            config.operator_name,
+            config.edge_url,
+            look,
+        )),
         from: config.mail_from.clone(),
         signer: Arc::new(signer),
         operator: config.operator_mail,

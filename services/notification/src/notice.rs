@@ -248,6 +248,21 @@ impl Body {
         }
     }
 
+    /// Returns the application that it is about, if any.
+    pub(crate) fn application(&self) -> Option<&Application> {
+        match self {
+            Self::DenyOffered { application, .. }
+            | Self::AcceptOffered { application, .. }
+            | Self::VersionDenied { application, .. }
+            | Self::VersionAccepted { application, .. }
+            | Self::SwitchSucceeded { application, .. }
+            | Self::SwitchGivenUp { application, .. }
+            | Self::VersionInTest { application, .. }
+            | Self::AccessRemoved { application, .. } => Some(application),
+            Self::CatalogInRecovery { .. } => None,
+        }
+    }
+
     /// Returns the tenant that it is about, if any.
     pub(crate) fn tenant(&self) -> Option<&Tenant> {
         match self {

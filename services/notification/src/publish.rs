@@ -14,7 +14,7 @@ use crate::{
     event::{self, Audience, Kind, Tab, Told},
     message,
     notice::{Mailbox, Notice, Recipient},
-    render::{Letter, Renderer},
+    render::{Letter, Reader, Renderer},
     store::{deliveries, events},
 };
 
@@ -246,10 +246,11 @@ impl Publisher {
         let id: DeliveryId = self.clock.new_id();
         let unwritten =
             |why: &dyn std::fmt::Display| Words::new(&format!("It cannot be written: {why}."));
-        let (subject, mail) = match self
-            .renderer
-            .render(letter, notice, to.display_name.as_ref())
-        {
+        let reader = Reader {
+            name: to.display_name.as_ref(),
+            unsubscribe: None,
+        };
+        let (subject, mail) = match self.renderer.render(letter, notice, reader) {
             Err(why) => (told.title.clone(), Err(unwritten(&why))),
             Ok(mail) => {
                 let bytes = message::write(id, &self.from, to, &mail, now);

@@ -10,7 +10,7 @@ use proto::notification::v1::{
 use runtime::{Client, Clock, Credentials, Endpoint, ServiceArgs, Shell, connect_lazy};
 use tonic::{Status, Streaming};
 
-use crate::{Config, SmtpArgs, samples, smtp::stub::Stub, start};
+use crate::{Config, LookArgs, SmtpArgs, samples, smtp::stub::Stub, start};
 
 struct Service {
     endpoint: Endpoint,
@@ -40,6 +40,7 @@ impl Service {
             dkim_key: vec![],
             operator_mail: vec!["boss@example.com".parse().unwrap()],
             operator_name: samples::line("Example Ops"),
+            look: LookArgs::default(),
             edge_url: "https://edge.example.com".parse().unwrap(),
             seal_key: None,
             sends_in_flight: 4,
@@ -505,6 +506,7 @@ async fn a_configuration_that_cannot_work_is_refused_before_anything_is_opened()
         dkim_key: vec![],
         operator_mail: vec![],
         operator_name: samples::line("Example Ops"),
+        look: LookArgs::default(),
         edge_url: "https://edge.example.com".parse().unwrap(),
         seal_key: None,
         sends_in_flight: 4,

@@ -44,6 +44,13 @@ pub fn run(cli: Cli) -> ExitCode {
             };
             end(verb.run(&screen), &screen)
         }
+        Command::Mail(verb) => {
+            let screen = match verb.form() {
+                Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),
+                Form::People => screen(&before),
+            };
+            end(verb.run(&screen), &screen)
+        }
         Command::VerifyHistory(verify) => {
             let screen = match verify.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),

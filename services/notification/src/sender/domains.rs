@@ -117,19 +117,19 @@ mod tests {
     async fn turns_are_for_one_domain_and_come_back() {
         let domains = Domains::new(1);
         let held = domains.turn("a.example").await;
-        domains.turn("b.example").await.unwrap();
+        drop(domains.turn("b.example").await.unwrap());
         let waiting = domains.turn("a.example");
         tokio::pin!(waiting);
         assert!(futures::poll!(&mut waiting).is_pending());
         drop(held);
-        waiting.await.unwrap();
+        assert!(waiting.await.is_some());
     }
 
     #[tokio::test]
     async fn domains_that_nobody_sends_to_are_forgotten() {
         let domains = Domains::new(1);
         for number in 0..3 * REMEMBERED {
-            domains.turn(&format!("{number}.example")).await.unwrap();
+            drop(domains.turn(&format!("{number}.example")).await.unwrap());
         }
         assert!(domains.turns.lock().unwrap().len() <= REMEMBERED);
     }
