@@ -12,6 +12,7 @@ use crate::{
     dkim::{Key as DkimKey, KeyFile as DkimKeyFile, Signer},
     look::LookArgs,
     notice::{DisplayName, Token},
+    retention::RetentionArgs,
     smtp::{Login, Settings, SmtpUrl},
 };
 
@@ -69,6 +70,9 @@ pub struct Config {
     /// said, which only SQLite has a place for.
     #[arg(long, env = "SWITCHOVER_SEAL_KEY", value_name = "PATH")]
     pub seal_key: Option<PathBuf>,
+    /// For how long what is kept.
+    #[command(flatten)]
+    pub keep: RetentionArgs,
     /// Mails that are sent at the same time.
     #[arg(long, env = "SWITCHOVER_SENDS_IN_FLIGHT", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub sends_in_flight: u8,
@@ -253,6 +257,11 @@ impl EdgeUrl {
     #[cfg(test)]
     pub(crate) fn lengthen(&mut self, bytes: usize) {
         self.0 = format!("{}/{}", self.0, "x".repeat(bytes)).into();
+    }
+
+    /// Returns the address at which the reader of a mail wants no more like it.
+    pub(crate) fn unsubscribe(&self, token: &str) -> String {
+        format!("{}/unsubscribe/{token}", self.0)
     }
 
     /// Returns the address of the consent page for a token.

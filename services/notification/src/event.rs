@@ -4,6 +4,7 @@ use contract::{ApplicationName, SwitchName, TenantId, VersionName};
 use jiff::Timestamp;
 
 use crate::{
+    category::Category,
     notice::{Application, Body, Counts, Notice, Recipient},
     render::Letter,
 };
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     MailFailed,
     /// A mail was tried for days in vain.
     MailDead,
+    /// A mail was sent and came back.
+    MailBounced,
 }
 
 /// Where an event shows when it is not archived.
@@ -86,13 +89,14 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
         (K::AccessRemoved,   Tenant,   Events,        Some(L::AccessRemoved)),
         (K::MailFailed,      Operator, Events,        None),
         (K::MailDead,        Operator, Events,        None),
+        (K::MailBounced,     Operator, Events,        None),
     ]
 };
 
 impl Kind {
     /// Every kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DenyOffered,
         Self::AcceptOffered,
         Self::VersionDenied,
@@ -104,6 +108,7 @@ impl Kind {
         Self::AccessRemoved,
         Self::MailFailed,
         Self::MailDead,
+        Self::MailBounced,
     ];
 
     /// Returns the stable word for it.
@@ -120,6 +125,22 @@ impl Kind {
             Self::AccessRemoved => "access_removed",
             Self::MailFailed => "mail_failed",
             Self::MailDead => "mail_dead",
+            Self::MailBounced => "mail_bounced",
+        }
+    }
+
+    /// Returns what it is about, as far as one may want to be told of it or not.
+    pub(crate) fn category(self, audience: Audience) -> Category {
+        match (self, audience) {
+            (Self::DenyOffered | Self::AcceptOffered, _) => Category::Consent,
+            (Self::VersionDenied, Audience::Operator) => Category::Denials,
+            (Self::VersionAccepted, Audience::Operator) => Category::Acceptances,
+            (Self::VersionDenied | Self::VersionAccepted, Audience::Tenant) => Category::Consent,
+            (Self::SwitchSucceeded | Self::SwitchGivenUp, _) => Category::Switches,
+            (Self::VersionInTest, _) => Category::Tests,
+            (Self::CatalogInRecovery, _) => Category::Recovery,
+            (Self::AccessRemoved, _) => Category::Access,
+            (Self::MailFailed | Self::MailDead | Self::MailBounced, _) => Category::Mails,
         }
     }
 
@@ -354,11 +375,19 @@ pub(crate) fn denials(tenants: u32) -> String {
 
 /// Words what became of a mail, for the operator. Says where to look it up, not to whom it went.
 pub(crate) fn tell_of_mail(kind: Kind, delivery: &str, subject: &str, reason: &str) -> Told {
+    // Servers end their words with a full stop or without.
+    let reason = format!("{}.", reason.trim_end_matches('.'));
     let (title, text) = match kind {
         Kind::MailDead => (
             format!("A mail was given up: {subject}"),
             format!(
                 "It was tried for five days. The last try met: {reason} It is kept as {delivery} and can be tried again."
+            ),
+        ),
+        Kind::MailBounced => (
+            format!("A mail came back: {subject}"),
+            format!(
+                "{reason} It is kept as {delivery}, without its text. Correct the contact's address; what it asked can be asked again: switchover provisionings ask-again"
             ),
         ),
         _ => (
@@ -472,7 +501,7 @@ mod tests {
                 told.text
             );
         }
-        for kind in [Kind::MailFailed, Kind::MailDead] {
+        for kind in [Kind::MailFailed, Kind::MailDead, Kind::MailBounced] {
             let told = tell_of_mail(
                 kind,
                 "deliveries/1",

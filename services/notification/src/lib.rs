@@ -7,11 +7,14 @@ use ::store::Db;
 use proto::notification::v1::{
     delivery_service_server::DeliveryServiceServer, inbox_service_server::InboxServiceServer,
     notice_service_server::NoticeServiceServer,
+    subscription_service_server::SubscriptionServiceServer,
 };
 use runtime::{Error, Seal, Server, Shell, serve::MESSAGE_BYTES_MAX};
 use tokio::sync::Semaphore;
 
 mod api;
+mod bounce;
+mod category;
 mod config;
 mod delivery;
 mod dkim;
@@ -23,12 +26,15 @@ mod notice;
 mod preview;
 mod publish;
 mod render;
+mod retention;
 mod samples;
 mod sender;
 mod smtp;
 mod store;
 mod texts;
+mod unsubscribe;
 
+pub use bounce::{Bounce, MessageId, NoBounce, NoMessageId, read_bounce};
 pub use config::{Config, EdgeUrl, LISTEN, MailFrom, SmtpArgs};
 pub use dkim::{
     Key as DkimKey, KeyFile as DkimKeyFile, KeyFileError as DkimKeyFileError, Record as DkimRecord,
@@ -37,6 +43,7 @@ pub use dkim::{
 pub use look::{Colour, Language, LogoArg, LookArgs};
 pub use notice::DisplayName;
 pub use preview::{Preview, previews};
+pub use retention::RetentionArgs;
 pub use smtp::{InvalidSmtpUrl, SmtpUrl};
 
 /// Serves notices, inboxes and deliveries, and sends mails, until `shell` stops; returns the address once
@@ -73,6 +80,15 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         signer: Arc::new(signer),
         operator: config.operator_mail,
     };
+    shell.spawn(
+        "retention",
+        retention::run(db.clone(), shell.clock(), config.keep, shell.stopping()),
+    );
+    let subscriptions = SubscriptionServiceServer::new(api::subscriptions::Subscriptions {
+        db: db.clone(),
+        clock: shell.clock(),
+        seal: Arc::clone(&seal),
+    });
     let sender = sender::Sender {
         db: db.clone(),
         clock: shell.clock(),
@@ -95,6 +111,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         .reflection(config.service.reflection)
         .add_service(notices.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(inboxes.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(subscriptions.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(deliveries.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .serve(listen)
         .await

@@ -8,7 +8,10 @@ use contract::{
 };
 use jiff::Timestamp;
 
-use crate::event::{Audience, Kind, Placing};
+use crate::{
+    category::Category,
+    event::{Audience, Kind, Placing},
+};
 
 /// What people call an application, a tenant or themselves.
 pub type DisplayName = Line<100>;
@@ -216,6 +219,15 @@ impl Notice {
             body,
             placing,
         })
+    }
+
+    /// Returns what it is about, as far as its recipient may want to be told of it or not.
+    pub(crate) fn category(&self) -> Category {
+        let audience = match self.recipient {
+            Recipient::Operator => Audience::Operator,
+            Recipient::Tenant { .. } => Audience::Tenant,
+        };
+        self.body.kind().category(audience)
     }
 
     /// Returns what is made of it.

@@ -8,6 +8,7 @@ use runtime::{Clock, Seal};
 use store::{Db, Error, Tx};
 
 use crate::{
+    category::Channel,
     config::MailFrom,
     delivery::{Progress, Words},
     dkim::Signer,
@@ -15,7 +16,8 @@ use crate::{
     message,
     notice::{Mailbox, Notice, Recipient},
     render::{Letter, Reader, Renderer},
-    store::{deliveries, events},
+    store::{deliveries, events, subscriptions},
+    unsubscribe::Wish,
 };
 
 /// What mails are sealed for.
@@ -112,6 +114,8 @@ impl Publisher {
 
     async fn make(&self, tx: &mut Tx, prepared: &Prepared<'_>) -> Result<bool, Error> {
         let Prepared { notice, now, .. } = prepared;
+        let (inbox, category) = (&prepared.inbox, notice.category());
+        let shows = subscriptions::is_on(tx, inbox, category, Channel::Inbox).await?;
         let new = events::New {
             id: prepared.event,
             inbox: &prepared.inbox,
@@ -121,14 +125,23 @@ impl Publisher {
             told: &prepared.told,
             time: notice.time,
             request_id: notice.request_id.as_ref(),
+            put_away: !shows,
         };
         if !events::publish(tx, &new).await? {
             return Ok(false);
         }
-        let allowed = self.allowed(tx, &new, *now).await?;
-        for (n, draft) in prepared.drafts.iter().enumerate() {
-            let within = i64::try_from(n).is_ok_and(|n| n < allowed);
-            self.queue(tx, draft, &new, within, *now).await?;
+        if prepared.drafts.is_empty()
+            || !subscriptions::is_on(tx, inbox, category, Channel::Mail).await?
+        {
+            return Ok(true);
+        }
+        let mut allowed = self.allowed(tx, &new, *now).await?;
+        for draft in &prepared.drafts {
+            let to = &draft.recipient;
+            if !subscriptions::is_unsubscribed(tx, inbox, category, to).await? {
+                self.queue(tx, draft, &new, allowed > 0, *now).await?;
+                allowed -= 1;
+            }
         }
         Ok(true)
     }
@@ -246,9 +259,16 @@ impl Publisher {
         let id: DeliveryId = self.clock.new_id();
         let unwritten =
             |why: &dyn std::fmt::Display| Words::new(&format!("It cannot be written: {why}."));
+        let wish = Wish {
+            inbox: notice.inbox(),
+            category: notice.category(),
+            address: to.address.clone(),
+        };
+        let token = wish.token(&self.seal);
+        let unsubscribe = token.map(|token| self.renderer.unsubscribe(&token));
         let reader = Reader {
             name: to.display_name.as_ref(),
-            unsubscribe: None,
+            unsubscribe: unsubscribe.as_deref(),
         };
         let (subject, mail) = match self.renderer.render(letter, notice, reader) {
             Err(why) => (told.title.clone(), Err(unwritten(&why))),
@@ -307,19 +327,23 @@ async fn tell_operator(
     request_id: Option<&RequestId>,
 ) -> Result<(), Error> {
     let id: EventId = clock.new_id();
+    let category = kind.category(Audience::Operator);
+    let inbox = &InboxName::Operator;
+    let shows = subscriptions::is_on(tx, inbox, category, Channel::Inbox).await?;
     let tab = kind
         .placing(Audience::Operator)
         .map_or(Tab::Events, |placing| placing.tab);
     let time = clock.now();
     let new = events::New {
         id,
-        inbox: &InboxName::Operator,
+        inbox,
         cause,
         kind,
         tab,
         told,
         time,
         request_id,
+        put_away: !shows,
     };
     events::publish(tx, &new).await.map(drop)
 }

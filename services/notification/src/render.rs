@@ -121,6 +121,11 @@ impl Renderer {
         }
     }
 
+    /// Returns the address at which a reader wants no more such mails.
+    pub(crate) fn unsubscribe(&self, token: &str) -> String {
+        self.edge.unsubscribe(token)
+    }
+
     /// Renders the letter for a notice.
     ///
     /// # Errors

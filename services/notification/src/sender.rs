@@ -422,7 +422,7 @@ pub(crate) async fn retry_now(
         let before = delivery.progress.clone();
         match before.step(&Happening::Retried, clock.now(), Jitter(0)) {
             Step::Sent => return Err(Error::Sent(name)),
-            Step::Unchanged => {}
+            Step::Unchanged | Step::NotSent => {}
             Step::Changed(next) => {
                 delivery.progress = next;
                 deliveries::save(tx, &delivery, &before).await?;

@@ -10,7 +10,9 @@ use proto::notification::v1::{
 use runtime::{Client, Clock, Credentials, Endpoint, ServiceArgs, Shell, connect_lazy};
 use tonic::{Status, Streaming};
 
-use crate::{Config, LookArgs, SmtpArgs, samples, smtp::stub::Stub, start};
+use crate::{Config, LookArgs, RetentionArgs, SmtpArgs, samples, smtp::stub::Stub, start};
+
+mod wishes;
 
 struct Service {
     endpoint: Endpoint,
@@ -41,6 +43,7 @@ impl Service {
             operator_mail: vec!["boss@example.com".parse().unwrap()],
             operator_name: samples::line("Example Ops"),
             look: LookArgs::default(),
+            keep: RetentionArgs::default(),
             edge_url: "https://edge.example.com".parse().unwrap(),
             seal_key: None,
             sends_in_flight: 4,
@@ -507,6 +510,7 @@ async fn a_configuration_that_cannot_work_is_refused_before_anything_is_opened()
         operator_mail: vec![],
         operator_name: samples::line("Example Ops"),
         look: LookArgs::default(),
+        keep: RetentionArgs::default(),
         edge_url: "https://edge.example.com".parse().unwrap(),
         seal_key: None,
         sends_in_flight: 4,

@@ -118,7 +118,7 @@ fn compiled(source: &str) -> Texts {
 
 /// Reads a source.
 fn read(source: &str) -> Result<Texts, SourceError> {
-    let mut sections: Vec<(usize, &str, Vec<(usize, &str)>)> = Vec::new();
+    let mut sections: Vec<(usize, &str, Vec<Line<'_>>)> = Vec::new();
     for (number, line) in source.lines().enumerate() {
         let number = number + 1;
         if line.starts_with(';') {
@@ -167,9 +167,11 @@ fn read(source: &str) -> Result<Texts, SourceError> {
 }
 
 type Head = BTreeMap<Box<str>, Phrase>;
+/// A line and its number.
+type Line<'s> = (usize, &'s str);
 
 /// Reads the head fields of a section, then its blocks.
-fn section(lines: &[(usize, &str)]) -> Result<(Head, Vec<Block>), SourceError> {
+fn section(lines: &[Line<'_>]) -> Result<(Head, Vec<Block>), SourceError> {
     let mut parts = lines
         .split(|(_, line)| line.is_empty())
         .filter(|part| !part.is_empty());
@@ -184,7 +186,7 @@ fn section(lines: &[(usize, &str)]) -> Result<(Head, Vec<Block>), SourceError> {
     Ok((head, blocks))
 }
 
-fn block(lines: &[(usize, &str)]) -> Result<Block, SourceError> {
+fn block(lines: &[Line<'_>]) -> Result<Block, SourceError> {
     let number = lines.first().map_or(0, |(number, _)| *number);
     let lines: Vec<_> = lines.iter().map(|(_, line)| *line).collect();
     let text = lines.join(" ");

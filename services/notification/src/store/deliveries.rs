@@ -83,6 +83,8 @@ pub(crate) enum Word {
     Sending,
     /// The server took it.
     Sent,
+    /// It came back.
+    Bounced,
     /// Refused for good.
     Failed,
     /// Given up.
@@ -91,10 +93,11 @@ pub(crate) enum Word {
 
 impl Word {
     /// Every word.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Queued,
         Self::Sending,
         Self::Sent,
+        Self::Bounced,
         Self::Failed,
         Self::Dead,
     ];
@@ -105,6 +108,7 @@ impl Word {
             State::Queued { .. } => Self::Queued,
             State::Sending { .. } => Self::Sending,
             State::Sent { .. } => Self::Sent,
+            State::Bounced { .. } => Self::Bounced,
             State::Failed { .. } => Self::Failed,
             State::Dead { .. } => Self::Dead,
         }
@@ -116,6 +120,7 @@ impl Word {
             Self::Queued => "queued",
             Self::Sending => "sending",
             Self::Sent => "sent",
+            Self::Bounced => "bounced",
             Self::Failed => "failed",
             Self::Dead => "dead",
         }
@@ -137,7 +142,8 @@ macro_rules! columns {
         concat!(
             "select id, kind, recipient, subject, message_id, ",
             $mail,
-            ", state, due_at, waits_for, claim, reason, sent_at, \
+            ", case when bounced_at is null then state else 'bounced' end as state, \
+             due_at, waits_for, claim, reason, sent_at, bounced_at, bounce, \
              try_count, failures, tried_until, created_at, request_id, domain from deliveries ",
             $rest
         )
@@ -158,6 +164,8 @@ struct Row {
     claim: Option<String>,
     reason: Option<String>,
     sent_at: Option<i64>,
+    bounced_at: Option<i64>,
+    bounce: Option<String>,
     try_count: i64,
     failures: i64,
     tried_until: i64,
@@ -207,6 +215,15 @@ impl Row {
             Word::Sent => State::Sent {
                 at: at("sent_at", self.sent_at)?,
             },
+            Word::Bounced => State::Bounced {
+                sent: at("sent_at", self.sent_at)?,
+                at: at("bounced_at", self.bounced_at)?,
+                reason: self
+                    .bounce
+                    .as_deref()
+                    .map(Words::new)
+                    .ok_or_else(|| damaged("bounce"))?,
+            },
             Word::Failed => State::Failed { reason: reason()? },
             Word::Dead => State::Dead { reason: reason()? },
         })
@@ -244,6 +261,8 @@ struct Columns {
     claim: Option<String>,
     reason: Option<String>,
     sent_at: Option<i64>,
+    bounced_at: Option<i64>,
+    bounce: Option<String>,
 }
 
 impl Columns {
@@ -255,6 +274,8 @@ impl Columns {
             claim: None,
             reason: None,
             sent_at: None,
+            bounced_at: None,
+            bounce: None,
         };
         match state {
             State::Queued { next, wait } => Self {
@@ -272,6 +293,14 @@ impl Columns {
             },
             State::Sent { at } => Self {
                 sent_at: Some(at.as_microsecond()),
+                ..empty
+            },
+            // What came back was sent, for the columns that were there first.
+            State::Bounced { sent, at, reason } => Self {
+                state: Word::Sent.as_str(),
+                sent_at: Some(sent.as_microsecond()),
+                bounced_at: Some(at.as_microsecond()),
+                bounce: Some(reason.to_string()),
                 ..empty
             },
             State::Failed { reason } | State::Dead { reason } => Self {
@@ -458,8 +487,8 @@ async fn park_damaged(tx: &mut Tx, id: &str, error: &Error) -> Result<(), Error>
 /// Saves how far a delivery has come, if it still is where `before` says. What was sent loses its mail.
 pub(crate) async fn save(tx: &mut Tx, delivery: &Stored, before: &Progress) -> Result<bool, Error> {
     const SQL: &str = "update deliveries set state = $2, due_at = $3, waits_for = $4, claim = $5, reason = $6, sent_at = $7, \
-        try_count = $8, failures = $9, tried_until = $10, mail = case when $2 = 'sent' then null else mail end \
-        where id = $1 and state = $11 and coalesce(claim, '') = $12";
+        try_count = $8, failures = $9, tried_until = $10, mail = case when $2 = 'sent' then null else mail end, \
+        bounced_at = $13, bounce = $14 where id = $1 and state = $11 and coalesce(claim, '') = $12";
     let (columns, seen) = (
         Columns::of(&delivery.progress.state),
         Columns::of(&before.state),
@@ -477,6 +506,8 @@ pub(crate) async fn save(tx: &mut Tx, delivery: &Stored, before: &Progress) -> R
         .bind(delivery.progress.tried_until.as_microsecond())
         .bind(seen.state)
         .bind(seen.claim.as_deref().unwrap_or(""))
+        .bind(columns.bounced_at)
+        .bind(&columns.bounce)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -517,6 +548,19 @@ pub(crate) async fn find(tx: &mut Tx, id: DeliveryId) -> Result<Option<Stored>, 
     row.as_ref().map(Stored::try_from).transpose()
 }
 
+/// Returns the delivery with a Message-ID, in its angle brackets.
+pub(crate) async fn find_by_message_id(
+    tx: &mut Tx,
+    message_id: &str,
+) -> Result<Option<Stored>, Error> {
+    const SQL: &str = columns!("where message_id = $1");
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(message_id)
+        .fetch_optional(conn)
+        .await)?;
+    row.as_ref().map(Stored::try_from).transpose()
+}
+
 /// Returns up to `limit` deliveries made before `before`, newest first.
 pub(crate) async fn list(
     tx: &mut Tx,
@@ -525,8 +569,9 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Stored>, Error> {
     // Ids are hex digits and hyphens: `g` comes after them all.
-    const SQL: &str =
-        columns!("where ($1 = '' or state = $1) and id < $2 order by id desc limit $3");
+    const SQL: &str = columns!(
+        "where ($1 = '' or $1 = case when bounced_at is null then state else 'bounced' end) and id < $2 order by id desc limit $3"
+    );
     let before = before.map_or("g".to_owned(), |id| id.to_string());
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(state.map_or("", Word::as_str))

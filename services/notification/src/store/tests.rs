@@ -52,6 +52,7 @@ async fn publish(
         told: &told,
         time,
         request_id: None,
+        put_away: false,
     };
     (
         id,
@@ -142,6 +143,7 @@ store::on_both!(
             told: &told,
             time: clock.now(),
             request_id: notice.request_id.as_ref(),
+            put_away: false,
         };
         store::write!(db, |tx| events::publish(tx, &new).await).unwrap();
         let stored = list(&db, EVERYTHING).await.remove(0);
@@ -384,8 +386,15 @@ store::on_both!(
             State::Failed {
                 reason: reason.clone(),
             },
-            State::Dead { reason },
+            State::Dead {
+                reason: reason.clone(),
+            },
             State::Sent { at: now },
+            State::Bounced {
+                sent: now,
+                at: now,
+                reason,
+            },
         ] {
             let mut stored = store::read!(db, |tx| deliveries::find(tx, id).await)
                 .unwrap()

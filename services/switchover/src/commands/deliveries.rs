@@ -51,6 +51,8 @@ pub enum State {
     Failed,
     /// Tried in vain for five days
     Dead,
+    /// Sent, and came back
+    Bounced,
 }
 
 impl From<State> for DeliveryState {
@@ -61,6 +63,7 @@ impl From<State> for DeliveryState {
             State::Sent => Self::Sent,
             State::Failed => Self::Failed,
             State::Dead => Self::Dead,
+            State::Bounced => Self::Bounced,
         }
     }
 }

@@ -1,18 +1,30 @@
 //! `switchover mail …`
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::PathBuf,
+};
 
 use clap::{Args, Subcommand};
 use contract::EmailAddress;
 use notification::{DisplayName, DkimKey, DkimKeyFile, LookArgs};
+use proto::notification::v1::ReportBounceRequest;
 
+use super::{Verb, present};
 use crate::{
+    connect::{Options, Service::Notification, Session},
     error::Error,
     show::{
-        Form, Screen,
+        self, Form, Screen,
         mail::{Previewed, Recorded, Written},
     },
 };
+
+/// Bytes of a report that are read: one more than is taken, to tell.
+const REPORT_MAX: u64 = 1024 * 1024 + 1;
+/// Characters of a server's words that are sent on; fewer are kept.
+const DIAGNOSTIC_CHARS_MAX: usize = 4000;
 
 /// What to do with mails.
 #[derive(Debug, Subcommand)]
@@ -21,6 +33,62 @@ pub enum Command {
     Preview(Preview),
     /// Says what to write into DNS so that others can check the signatures of mails
     DkimRecord(DkimRecord),
+    /// Notes that a mail came back: reads a mail server's report (RFC 3464) from standard input
+    Bounce(Box<Bounce>),
+}
+
+/// Which mail came back.
+#[derive(Debug, Args)]
+pub struct Bounce {
+    /// Options that stand behind the verb.
+    #[command(flatten)]
+    pub options: Options,
+    /// The mail's Message-ID, where somebody else has read the report
+    #[arg(long, value_name = "ID", requires = "reason")]
+    message_id: Option<notification::MessageId>,
+    /// What the other server said, together with --message-id
+    #[arg(long, value_name = "TEXT", requires = "message_id")]
+    reason: Option<String>,
+}
+
+impl Verb for Bounce {
+    async fn run(self, session: &Session, screen: &Screen) -> Result<(), Error> {
+        let (message_id, diagnostic) = match (self.message_id, self.reason) {
+            (Some(message_id), Some(reason)) => (message_id, reason),
+            (None, None) | (Some(_), None) | (None, Some(_)) => {
+                let mut report = Vec::new();
+                io::stdin()
+                    .lock()
+                    .take(REPORT_MAX)
+                    .read_to_end(&mut report)?;
+                let bounce = notification::read_bounce(&report).map_err(|error| {
+                    let hint = "Give the whole mail as it is in the mailbox, or --message-id and --reason.";
+                    Error::usage(error, Some(hint.to_owned()))
+                })?;
+                (bounce.message_id, bounce.diagnostic)
+            }
+        };
+        let request = ReportBounceRequest {
+            message_id: message_id.to_string(),
+            diagnostic: plain(&diagnostic),
+        };
+        let answer = session
+            .ask(Notification, session.deliveries().report_bounce(request))
+            .await?;
+        let delivery = present(session, answer.delivery.clone())?;
+        screen.answer(&answer, |view| {
+            show::notification::delivery(&delivery, view)
+        })
+    }
+}
+
+/// Returns foreign words as the service takes them: on one line, and not endless.
+fn plain(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars()
+        .map(visible)
+        .take(DIAGNOSTIC_CHARS_MAX)
+        .collect()
 }
 
 /// Which mails, and how they look.
@@ -73,15 +141,17 @@ impl Command {
         match self {
             Self::Preview(Preview { json: true, .. })
             | Self::DkimRecord(DkimRecord { json: true, .. }) => Form::Json,
+            Self::Bounce(bounce) => bounce.options.form(),
             Self::Preview(_) | Self::DkimRecord(_) => Form::People,
         }
     }
 
-    /// Does it.
-    pub fn run(self, screen: &Screen) -> Result<(), Error> {
+    /// Does what asks no service; returns what does.
+    pub fn run(self, screen: &Screen) -> Result<Option<Box<Bounce>>, Error> {
         match self {
-            Self::Preview(preview) => preview.run(screen),
-            Self::DkimRecord(record) => record.run(screen),
+            Self::Preview(preview) => preview.run(screen).map(|()| None),
+            Self::DkimRecord(record) => record.run(screen).map(|()| None),
+            Self::Bounce(bounce) => Ok(Some(bounce)),
         }
     }
 }

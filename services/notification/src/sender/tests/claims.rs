@@ -9,9 +9,11 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 fn held(delivery: &Stored) -> Option<(Claim, Timestamp)> {
     match delivery.progress.state {
         State::Sending { claim, until } => Some((claim, until)),
-        State::Queued { .. } | State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => {
-            None
-        }
+        State::Queued { .. }
+        | State::Sent { .. }
+        | State::Bounced { .. }
+        | State::Failed { .. }
+        | State::Dead { .. } => None,
     }
 }
 

@@ -163,7 +163,10 @@ impl World {
             all.iter().all(|delivery| match &delivery.progress.state {
                 State::Queued { next, .. } => *next > now,
                 State::Sending { .. } => false,
-                State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => true,
+                State::Sent { .. }
+                | State::Bounced { .. }
+                | State::Failed { .. }
+                | State::Dead { .. } => true,
             })
         })
         .await;
@@ -193,8 +196,10 @@ pub(super) fn is(delivery: &Stored, word: Word) -> bool {
 pub(super) fn due(delivery: &Stored) -> Option<Timestamp> {
     match &delivery.progress.state {
         State::Queued { next, .. } => Some(*next),
-        State::Sending { .. } | State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => {
-            None
-        }
+        State::Sending { .. }
+        | State::Sent { .. }
+        | State::Bounced { .. }
+        | State::Failed { .. }
+        | State::Dead { .. } => None,
     }
 }
