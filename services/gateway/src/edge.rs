@@ -16,7 +16,10 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use minijinja::context;
-use proto::provisioning::v1::consent_service_client::ConsentServiceClient;
+use proto::{
+    notification::v1::subscription_service_client::SubscriptionServiceClient,
+    provisioning::v1::consent_service_client::ConsentServiceClient,
+};
 use runtime::{Client, Clock};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -27,6 +30,7 @@ mod deny_page;
 mod limit;
 mod page;
 mod serve;
+mod unsubscribe_page;
 
 use deny_page::Visit;
 use limit::Limiter;
@@ -39,6 +43,7 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 /// What the edge answers with.
 pub(crate) struct Edge {
     consent: ConsentServiceClient<Client>,
+    subscriptions: SubscriptionServiceClient<Client>,
     status: watch::Receiver<Arc<Status>>,
     pages: Pages,
     limiter: Limiter,
@@ -55,12 +60,14 @@ impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
+        notification: Client,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
     ) -> Self {
         Self {
             consent: ConsentServiceClient::new(provisioning),
+            subscriptions: SubscriptionServiceClient::new(notification),
             status,
             pages: Pages::new(settings.operator, settings.support),
             limiter: Limiter::new(clock.clone()),
@@ -79,6 +86,10 @@ impl Edge {
             .route(
                 "/consent/{token}",
                 MethodRouter::new().get(show).post(decide),
+            )
+            .route(
+                "/unsubscribe/{token}",
+                MethodRouter::new().get(show_unsubscribe).post(unsubscribe),
             )
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_way)
@@ -164,6 +175,34 @@ fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
     let token = path.strip_prefix("/consent/").unwrap_or_default();
     let address: IpAddr = peer.ip().to_canonical();
     Visit::new(edge, token, address, request.headers().clone())
+}
+
+async fn show_unsubscribe(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    wish(edge, peer, &request).show().await
+}
+
+async fn unsubscribe(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let wish = wish(edge, peer, &request);
+    let body = axum::body::to_bytes(request.into_body(), unsubscribe_page::BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_MAX, body).await {
+        Ok(Ok(body)) => wish.unsubscribe(body).await,
+        Ok(Err(_)) | Err(_) => wish.too_large(),
+    }
+}
+
+fn wish(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> unsubscribe_page::Visit {
+    let path = request.uri().path();
+    let token = path.strip_prefix("/unsubscribe/").unwrap_or_default();
+    let address: IpAddr = peer.ip().to_canonical();
+    unsubscribe_page::Visit::new(edge, token, address, request.headers().clone())
 }
 
 async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {

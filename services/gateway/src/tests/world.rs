@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{
     catalog::Catalog,
     http::{Answer, send},
+    notification::Notification,
     provisioning::Provisioning,
 };
 use crate::{Addresses, Config, control::route_tests as routes, start};
@@ -33,6 +34,8 @@ pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) provisioning: Provisioning,
+    /// Served where provisioning is.
+    pub(crate) notification: Notification,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) clock: Clock,
     versions: Vec<SocketAddr>,
@@ -97,6 +100,7 @@ impl World {
         let mut world = Self {
             catalog: Catalog::default(),
             provisioning: Provisioning::default(),
+            notification: Notification::default(),
             gateway: None,
             clock: Clock::real(),
             versions,
@@ -128,7 +132,8 @@ impl World {
         let shell = Shell::for_tests();
         let server = Server::builder(&shell, Access::Open)
             .add_service(self.provisioning.grants())
-            .add_service(self.provisioning.consent());
+            .add_service(self.provisioning.consent())
+            .add_service(self.notification.service());
         self.provisioning_at = server.serve(self.provisioning_at).await.unwrap();
         self.provisioning_shell = Some(shell);
     }
@@ -163,6 +168,7 @@ impl World {
             edge_listen: ANYWHERE,
             catalog: vec![Endpoint::from(self.catalog_at)],
             provisioning: Endpoint::from(self.provisioning_at),
+            notification: Endpoint::from(self.provisioning_at),
             operator: "ops".parse().unwrap(),
             operator_name: Some("Example Operations".parse().unwrap()),
             support: "support@example.com".parse().unwrap(),
