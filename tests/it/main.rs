@@ -15,6 +15,7 @@ mod refusing;
 mod removing;
 mod running;
 mod scanning;
+mod signing;
 mod stopping;
 mod switching;
 mod tidy;
