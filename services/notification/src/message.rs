@@ -16,9 +16,9 @@ use lettre::{
 
 use crate::{config::MailFrom, look::Picture, notice::Mailbox, render::Mail};
 
-/// The most bytes of a mail: far more than the longest names make of the longest template, and less
-/// than what can be sealed.
-pub(crate) const MAIL_BYTES_MAX: usize = 60 * 1024;
+/// The most bytes of a mail: more than the longest texts and the largest logo make, and less than what
+/// can be sealed once it is signed.
+pub(crate) const MAIL_BYTES_MAX: usize = 120 * 1024;
 
 /// A mail that cannot be written, and never will be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

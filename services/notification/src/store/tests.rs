@@ -20,6 +20,8 @@ use crate::{
     sender::Domains,
 };
 
+mod migrating;
+
 const EVERYTHING: Filter = Filter {
     shown: Shown::All,
     unread_only: false,
