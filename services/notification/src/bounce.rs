@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     publish::tell_of_mail,
     store::deliveries::{self, Stored},
+    texts::Texts,
 };
 
 mod dsn;
@@ -62,6 +63,7 @@ impl fmt::Display for MessageId {
 pub(crate) async fn report(
     db: &Db,
     clock: &Clock,
+    texts: &Texts,
     message_id: &MessageId,
     words: Words,
 ) -> Result<Stored, Error> {
@@ -90,6 +92,7 @@ pub(crate) async fn report(
                     tell_of_mail(
                         tx,
                         clock,
+                        texts,
                         id,
                         number,
                         kind,

@@ -59,6 +59,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let seal_path = config.seal_path()?;
     let signer = config.signer()?;
     let look = config.look.look()?;
+    let texts = texts::Texts::of(look.language);
     if config.operator_mail.is_empty() {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
     }
@@ -97,7 +98,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         from: config.mail_from.address,
         gate: Arc::new(Semaphore::new(config.sends_in_flight.into())),
         domains: sender::Domains::new(config.sends_to_domain.into()),
-        ledger: sender::Ledger::new(db.clone(), shell.clock()),
+        ledger: sender::Ledger::new(db.clone(), shell.clock(), texts),
     };
     shell.spawn("mails", sender.run(shell.stopping()));
 
@@ -106,6 +107,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let deliveries = DeliveryServiceServer::new(api::deliveries::Deliveries {
         db,
         clock: shell.clock(),
+        texts,
     });
     Server::builder(&shell, access)
         .reflection(config.service.reflection)

@@ -1,4 +1,4 @@
-//! How an operator's mails look: language, colour, logo.
+//! How an operator's mails look, and the language of mails and inboxes.
 
 use std::{fmt, fs, path::PathBuf, str::FromStr};
 
@@ -8,7 +8,7 @@ use runtime::Error;
 /// How an operator's mails look, as it is told.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LookArgs {
-    /// Language of mails: en or de
+    /// Language of mails and inboxes: en or de
     #[arg(
         long = "mail-language",
         visible_alias = "language",

@@ -193,6 +193,15 @@ pub(crate) enum Counts {
     FromCommit,
 }
 
+impl Recipient {
+    fn audience(&self) -> Audience {
+        match self {
+            Self::Operator => Audience::Operator,
+            Self::Tenant { .. } => Audience::Tenant,
+        }
+    }
+}
+
 impl Notice {
     /// Makes a notice.
     ///
@@ -205,12 +214,8 @@ impl Notice {
         recipient: Recipient,
         body: Body,
     ) -> Result<Self, NotForThem> {
-        let audience = match recipient {
-            Recipient::Operator => Audience::Operator,
-            Recipient::Tenant { .. } => Audience::Tenant,
-        };
         let kind = body.kind();
-        let placing = kind.placing(audience).ok_or(NotForThem(kind))?;
+        let placing = kind.placing(recipient.audience()).ok_or(NotForThem(kind))?;
         Ok(Self {
             cause,
             request_id,
@@ -223,11 +228,12 @@ impl Notice {
 
     /// Returns what it is about, as far as its recipient may want to be told of it or not.
     pub(crate) fn category(&self) -> Category {
-        let audience = match self.recipient {
-            Recipient::Operator => Audience::Operator,
-            Recipient::Tenant { .. } => Audience::Tenant,
-        };
-        self.body.kind().category(audience)
+        self.body.kind().category(self.audience())
+    }
+
+    /// Returns for whom it is.
+    pub(crate) fn audience(&self) -> Audience {
+        self.recipient.audience()
     }
 
     /// Returns what is made of it.

@@ -5,6 +5,7 @@
 
 use crate::{
     config::EdgeUrl,
+    event::{self, Told},
     look::{Language, Logo, Look, Picture},
     notice::{Body, Counts, DisplayName, Notice},
     texts::{Missing, Style, Texts, Values},
@@ -126,6 +127,19 @@ impl Renderer {
         self.edge.unsubscribe(token)
     }
 
+    /// Returns what mails and events say.
+    pub(crate) fn texts(&self) -> &'static Texts {
+        Texts::of(self.look.language)
+    }
+
+    /// Words a notice for its recipient's inbox. Mails say the same at more length.
+    pub(crate) fn tell(&self, notice: &Notice) -> Told {
+        let texts = self.texts();
+        let values = self.values(texts, &notice.body).unwrap_or_default();
+        let name = notice.body.kind().words(notice.audience());
+        event::worded(texts, name, &values, event::about(&notice.body))
+    }
+
     /// Renders the letter for a notice.
     ///
     /// # Errors
@@ -146,7 +160,7 @@ impl Renderer {
         notice: &Notice,
         reader: Reader<'_>,
     ) -> Result<Mail, Missing> {
-        let texts = Texts::of(self.look.language);
+        let texts = self.texts();
         let mut values = self.values(texts, &notice.body)?;
         values.name("operator", self.operator.as_str());
         values.name("reader", reader.name.map_or("", DisplayName::as_str));

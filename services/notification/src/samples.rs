@@ -168,3 +168,14 @@ pub(crate) fn notices() -> Vec<Notice> {
     }
     all
 }
+
+/// Renders as the operator of the samples does.
+#[cfg(test)]
+pub(crate) fn renderer(language: crate::look::Language) -> crate::render::Renderer {
+    let edge = "https://edge.example.com:8081".parse().expect(RIGHT);
+    let look = crate::look::Look {
+        language,
+        ..crate::look::Look::default()
+    };
+    crate::render::Renderer::new(line("Example Ops"), edge, look)
+}

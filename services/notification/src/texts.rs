@@ -1,5 +1,5 @@
-//! The texts of mails: one file a language under `texts/`, from which both plain text and HTML are
-//! made. They are taken apart before any value is put in, so that no value is ever read as a sign.
+//! The texts of mails and events: one file a language under `texts/`, from which plain text and HTML are
+//! made alike. They are taken apart before any value is put in, so that no value is ever read as a sign.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -11,12 +11,20 @@ mod piece;
 
 pub(crate) use piece::{Missing, Phrase, Style, Values, escape};
 
-/// Everything that mails say in one language.
+/// Everything that mails and events say in one language.
 #[derive(Debug)]
 pub(crate) struct Texts {
     common: BTreeMap<Box<str>, Phrase>,
     months: Vec<Box<str>>,
     letters: BTreeMap<Box<str>, Letter>,
+    events: BTreeMap<Box<str>, Event>,
+}
+
+/// What one event says.
+#[derive(Debug)]
+struct Event {
+    title: Phrase,
+    blocks: Vec<Block>,
 }
 
 /// What one mail says.
@@ -86,6 +94,19 @@ impl Texts {
         }
     }
 
+    /// Returns the title and the sentences of the event of this name.
+    pub(crate) fn event(&self, name: &str, values: &Values) -> Result<(String, String), Missing> {
+        let event = self.events.get(name).ok_or(Missing(name.into()))?;
+        let mut sentences = Vec::new();
+        for block in &event.blocks {
+            if block.is_there(values)? {
+                sentences.push(block.phrase.render(values, Style::Line)?);
+            }
+        }
+        let title = event.title.render(values, Style::Line)?;
+        Ok((title, sentences.join(" ")))
+    }
+
     /// Returns what the letter of this name says.
     pub(crate) fn letter(&self, name: &'static str) -> Result<&Letter, Missing> {
         self.letters.get(name).ok_or(Missing(name.into()))
@@ -135,10 +156,16 @@ fn read(source: &str) -> Result<Texts, SourceError> {
     }
     let mut common = BTreeMap::new();
     let mut letters = BTreeMap::new();
+    let mut events = BTreeMap::new();
     for (number, name, lines) in sections {
         let (mut head, blocks) = section(&lines)?;
         if name == "common" {
             common.append(&mut head);
+            continue;
+        }
+        if let Some(name) = name.strip_prefix("event ") {
+            let title = head.remove("title").ok_or(wrong(number, "lacks a title"))?;
+            events.insert(name.into(), Event { title, blocks });
             continue;
         }
         let mut take = |field| {
@@ -163,6 +190,7 @@ fn read(source: &str) -> Result<Texts, SourceError> {
         common,
         months,
         letters,
+        events,
     })
 }
 
@@ -255,20 +283,30 @@ mod tests {
             english.letters.keys().collect::<Vec<_>>(),
             german.letters.keys().collect::<Vec<_>>()
         );
-        for (name, letter) in &english.letters {
-            let form = |letter: &Letter| {
-                let blocks = letter.blocks.iter();
-                blocks
-                    .map(|block| (block.when.clone(), block.form))
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(form(letter), form(&german.letters[name]), "{name}");
-            let values = |letter: &Letter| {
-                let phrases = letter.blocks.iter().map(|block| &block.phrase);
-                let names = phrases.flat_map(Phrase::values).map(str::to_owned);
-                names.collect::<std::collections::BTreeSet<_>>()
-            };
-            assert_eq!(values(letter), values(&german.letters[name]), "{name}");
+        assert_eq!(
+            english.events.keys().collect::<Vec<_>>(),
+            german.events.keys().collect::<Vec<_>>()
+        );
+        let form = |blocks: &[Block]| {
+            let form = |block: &Block| (block.when.clone(), block.form);
+            blocks.iter().map(form).collect::<Vec<_>>()
+        };
+        let values = |blocks: &[Block]| {
+            let phrases = blocks.iter().map(|block| &block.phrase);
+            let names = phrases.flat_map(Phrase::values).map(str::to_owned);
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let letters = english.letters.iter().map(|(name, letter)| {
+            let other = &german.letters[name].blocks;
+            (name, &letter.blocks, other)
+        });
+        let events = english.events.iter().map(|(name, event)| {
+            let other = &german.events[name].blocks;
+            (name, &event.blocks, other)
+        });
+        for (name, one, other) in letters.chain(events) {
+            assert_eq!(form(one), form(other), "{name}");
+            assert_eq!(values(one), values(other), "{name}");
         }
     }
 

@@ -5,20 +5,8 @@ use crate::samples::{
     self, TOKEN, application, contact, deny_offered, line, notice, tenant, to_tenant,
 };
 
-fn renderer_in(language: Language) -> Renderer {
-    let look = Look {
-        language,
-        ..Look::default()
-    };
-    Renderer::new(
-        line("Example Ops"),
-        "https://edge.example.com:8081".parse().unwrap(),
-        look,
-    )
-}
-
 fn renderer() -> Renderer {
-    renderer_in(Language::English)
+    samples::renderer(Language::English)
 }
 
 fn rendered(notice: &Notice) -> Option<Mail> {
@@ -60,7 +48,7 @@ fn every_mail_reads_well() {
 fn every_mail_reads_well_in_german() {
     let mut all = String::new();
     for notice in samples::notices() {
-        if let Some(mail) = rendered_by(&renderer_in(Language::German), &notice) {
+        if let Some(mail) = rendered_by(&samples::renderer(Language::German), &notice) {
             all += &format!("Subject: {}\n\n{}\n======\n\n", mail.subject, mail.text);
         }
     }
@@ -71,7 +59,7 @@ fn every_mail_reads_well_in_german() {
 fn both_parts_of_a_mail_say_the_same() {
     for language in [Language::English, Language::German] {
         for notice in samples::notices() {
-            let Some(mail) = rendered_by(&renderer_in(language), &notice) else {
+            let Some(mail) = rendered_by(&samples::renderer(language), &notice) else {
                 continue;
             };
             let (_, body) = mail.html.split_once("</h1>").unwrap();

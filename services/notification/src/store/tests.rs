@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     delivery::{Claim, Progress, State, Wait, Words},
-    event::{self, Kind, Tab},
+    event::{Kind, Tab},
+    look::Language,
     samples,
     sender::Domains,
 };
@@ -42,7 +43,11 @@ async fn publish(
     cause: &str,
     tab: Tab,
 ) -> (EventId, bool) {
-    let told = event::tell(&samples::deny_offered("1", "CRM", samples::to_tenant()));
+    let told = samples::renderer(Language::English).tell(&samples::deny_offered(
+        "1",
+        "CRM",
+        samples::to_tenant(),
+    ));
     let id = clock.new_id();
     let time = clock.now();
     let new = events::New {
@@ -135,7 +140,7 @@ store::on_both!(
             .into_iter()
             .find(|notice| notice.body.kind() == Kind::SwitchSucceeded)
             .unwrap();
-        let told = event::tell(&notice);
+        let told = samples::renderer(Language::English).tell(&notice);
         let new = events::New {
             id: clock.new_id(),
             inbox: &acme(),
