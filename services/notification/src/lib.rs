@@ -64,6 +64,12 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
     }
 
+    if config.sends_to_domain >= config.sends_in_flight {
+        tracing::warn!(
+            "--sends-to-domain is not less than --sends-in-flight: one slow domain can delay all mails"
+        );
+    }
+
     let db = Db::open(&config.database, &store::MIGRATIONS)
         .await
         .map_err(|error| Error::unavailable(config.database.to_string(), error))?;
