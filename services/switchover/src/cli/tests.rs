@@ -72,6 +72,8 @@ fn every_command_parses_as_people_type_it() {
         "inbox unsubscribe switches --channel mail --address olga@example.com",
         "inbox subscribe switches --channel inbox",
         "deliveries list --state bounced",
+        "deliveries retry 0199a000-0000-7000-8000-000000000001",
+        "deliveries retry --all dead",
         "mail preview deny_offered --mail-language de --mail-colour #aa0000 --out previews",
         "mail dkim-record --dkim-key 2026=dkim.pem --mail-from ops@example.com --json",
         "gateways list",
@@ -125,6 +127,13 @@ fn what_makes_no_sense_is_refused() {
         "apps list --as king",
         "keys create --role king --subject x",
         "inbox list --tab none",
+        "inbox unsubscribe switches",
+        "deliveries retry",
+        "deliveries retry 0199a000-0000-7000-8000-000000000001 --all dead",
+        "deliveries retry --all sent",
+        "mail bounce --reason full",
+        "mail dkim-record --mail-from ops@example.com --dkim-key dkim.pem",
+        "mail preview --mail-language fr",
     ] {
         let error = parsed(line).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}");
