@@ -32,6 +32,7 @@ pub fn previews(operator: DisplayName, look: &LookArgs) -> Result<Vec<Preview>, 
     let edge: EdgeUrl = "https://edge.example.com"
         .parse()
         .expect("an address that is taken");
+    let unsubscribe = edge.unsubscribe("s1.0a1b2c3d.example");
     let renderer = Renderer::new(operator, edge, look.look()?);
     let notices = samples::notices();
     let mut previews = Vec::new();
@@ -46,9 +47,10 @@ pub fn previews(operator: DisplayName, look: &LookArgs) -> Result<Vec<Preview>, 
                     addresses.first().and_then(|to| to.display_name.as_ref())
                 }
             };
+            let wanted = !notice.category().is_required();
             let reader = Reader {
                 name,
-                unsubscribe: None,
+                unsubscribe: wanted.then_some(unsubscribe.as_str()),
             };
             let mail = renderer
                 .render(letter, notice, reader)
@@ -97,6 +99,18 @@ mod tests {
                 .iter()
                 .all(|letter| names.contains(letter.as_str()))
         );
+    }
+
+    #[test]
+    fn previews_show_which_mails_one_can_be_without() {
+        for preview in previews(samples::line("Example Ops"), &LookArgs::default()).unwrap() {
+            let both = [&preview.text, &preview.html];
+            let links = both.map(|part| part.contains("/unsubscribe/"));
+            let expected = ["access_removed", "version_", "switch_"]
+                .iter()
+                .any(|begin| preview.name.starts_with(begin));
+            assert_eq!(links, [expected; 2], "{}", preview.name);
+        }
     }
 
     #[test]
