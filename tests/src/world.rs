@@ -347,6 +347,22 @@ impl World {
         self.service(part).process.signal("CONT").await
     }
 
+    /// Returns what each process has printed so far, by its name.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn logs(&self) -> Result<Vec<(String, String)>> {
+        let mut logs = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "log") {
+                let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+                logs.push((path.display().to_string(), text));
+            }
+        }
+        Ok(logs)
+    }
+
     /// Starts a process anew so that its disk can be filled. It prints nothing from then on, as what
     /// it prints is a file too.
     ///

@@ -106,6 +106,8 @@ reasons! {
     GATEWAYS_MISSING: "Start the gateways that are named, or evict those that cannot come back, then adopt again.",
     VERSION_NEEDED: "Say which version is to be active; register it anew if the catalog does not know it.",
 
+    DELIVERY_NOT_SENT: "Look at the delivery; it can only come back once it was sent.",
+    SUBSCRIPTION_REQUIRED: "Leave it on: it asks for decisions, or tells that none can be made.",
     DELIVERY_SENT: "Nothing is to be done: the mail server has the mail.",
 
     STORE_BUSY: "Try again in a moment.",

@@ -48,7 +48,7 @@ const ID_BYTES: usize = 4;
 /// Texts are `s1.{key id}.{nonce, ciphertext and tag in base64url}`.
 const FORM: &str = "s1";
 /// The most bytes that are sealed at once.
-const PLAIN_BYTES_MAX: usize = 64 * 1024;
+const PLAIN_BYTES_MAX: usize = 128 * 1024;
 const NO_RANDOM: &str = "the system has random bytes";
 
 impl Seal {
@@ -97,7 +97,7 @@ impl Seal {
         }
     }
 
-    /// Seals up to 64 KiB for a purpose, as text for a database column.
+    /// Seals up to 128 KiB for a purpose, as text for a database column.
     ///
     /// # Panics
     /// If there is more than that: callers have limits of their own.
@@ -117,7 +117,7 @@ impl Seal {
                 Aad::from(bound(&key.id, purpose)),
                 &mut sealed,
             )
-            .expect("64 KiB are far below what the cipher takes");
+            .expect("128 KiB are far below what the cipher takes");
         let whole = [nonce.as_slice(), &sealed].concat();
         format!("{FORM}.{}.{}", key.id, URL_SAFE_NO_PAD.encode(whole))
     }

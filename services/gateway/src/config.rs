@@ -54,6 +54,14 @@ pub struct Config {
         default_value = "http://127.0.0.1:7102"
     )]
     pub provisioning: Endpoint,
+    /// Where notification is, for the unsubscribe links of mails.
+    #[arg(
+        long,
+        env = "SWITCHOVER_NOTIFICATION",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7103"
+    )]
+    pub notification: Endpoint,
     /// Whose applications these are, as host names have it.
     #[arg(long, env = "SWITCHOVER_OPERATOR", value_name = "NAME")]
     pub operator: OperatorName,

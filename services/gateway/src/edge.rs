@@ -17,8 +17,11 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use minijinja::context;
-use proto::provisioning::v1::{
-    consent_service_client::ConsentServiceClient, token_service_client::TokenServiceClient,
+use proto::{
+    notification::v1::subscription_service_client::SubscriptionServiceClient,
+    provisioning::v1::{
+        consent_service_client::ConsentServiceClient, token_service_client::TokenServiceClient,
+    },
 };
 use runtime::{Client, Clock};
 use serde::Serialize;
@@ -31,6 +34,7 @@ mod limit;
 mod oauth;
 mod page;
 mod serve;
+mod unsubscribe_page;
 
 use deny_page::Visit;
 use limit::{Limiter, WRONG_MAX};
@@ -45,6 +49,7 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Edge {
     consent: ConsentServiceClient<Client>,
     tokens: TokenServiceClient<Client>,
+    subscriptions: SubscriptionServiceClient<Client>,
     status: watch::Receiver<Arc<Status>>,
     pages: Pages,
     /// Counts wrong tokens of links by network.
@@ -67,6 +72,7 @@ impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
+        notification: Client,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
@@ -74,6 +80,7 @@ impl Edge {
         Self {
             consent: ConsentServiceClient::new(provisioning.clone()),
             tokens: TokenServiceClient::new(provisioning),
+            subscriptions: SubscriptionServiceClient::new(notification),
             status,
             pages: Pages::new(settings.operator, settings.support),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),
@@ -100,6 +107,10 @@ impl Edge {
             .route("/oauth/tenants", get(tenants))
             .route("/.well-known/jwks.json", get(keys))
             .route("/.well-known/oauth-authorization-server", get(metadata))
+            .route(
+                "/unsubscribe/{token}",
+                MethodRouter::new().get(show_unsubscribe).post(unsubscribe),
+            )
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
@@ -216,6 +227,34 @@ fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
     let token = path.strip_prefix("/consent/").unwrap_or_default();
     let address: IpAddr = peer.ip().to_canonical();
     Visit::new(edge, token, address, request.headers().clone())
+}
+
+async fn show_unsubscribe(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    wish(edge, peer, &request).show().await
+}
+
+async fn unsubscribe(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let wish = wish(edge, peer, &request);
+    let body = axum::body::to_bytes(request.into_body(), unsubscribe_page::BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_MAX, body).await {
+        Ok(Ok(body)) => wish.unsubscribe(body).await,
+        Ok(Err(_)) | Err(_) => wish.too_large(),
+    }
+}
+
+fn wish(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> unsubscribe_page::Visit {
+    let path = request.uri().path();
+    let token = path.strip_prefix("/unsubscribe/").unwrap_or_default();
+    let address: IpAddr = peer.ip().to_canonical();
+    unsubscribe_page::Visit::new(edge, token, address, request.headers().clone())
 }
 
 async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {

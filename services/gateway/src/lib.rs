@@ -56,6 +56,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let access = config.service.access(control_listen, &shell.clock())?;
     let credentials = config.service.credentials(Role::Gateway, &subject)?;
     let provisioning = connect_lazy(&config.provisioning, &credentials)?;
+    let notification = connect_lazy(&config.notification, &credentials)?;
     let catalogs = config
         .catalog
         .iter()
@@ -107,6 +108,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     });
     let pages = Edge::new(
         provisioning,
+        notification,
         status.clone(),
         shell.clock(),
         &EdgeSettings {

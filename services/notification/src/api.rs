@@ -3,6 +3,7 @@
 pub(crate) mod deliveries;
 pub(crate) mod inbox;
 pub(crate) mod notices;
+pub(crate) mod subscriptions;
 
 use contract::{Caller, Problem};
 use tonic::{Request, Status};

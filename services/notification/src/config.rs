@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use store::DatabaseUrl;
 
 use crate::{
+    dkim::{Key as DkimKey, KeyFile as DkimKeyFile, Signer},
+    look::LookArgs,
     notice::{DisplayName, Token},
+    retention::RetentionArgs,
     smtp::{Login, Settings, SmtpUrl},
 };
 
@@ -37,6 +40,15 @@ pub struct Config {
     /// Whom mails come from: `Name <address>`, or an address alone.
     #[arg(long, env = "SWITCHOVER_MAIL_FROM", value_name = "MAILBOX")]
     pub mail_from: MailFrom,
+    /// A key that signs mails with DKIM, as SELECTOR=FILE, for the domain that they come from; give it
+    /// again to sign with RSA and Ed25519. `switchover mail dkim-record` says what to write into DNS.
+    #[arg(
+        long,
+        env = "SWITCHOVER_DKIM_KEY",
+        value_name = "SELECTOR=FILE",
+        value_delimiter = ','
+    )]
+    pub dkim_key: Vec<DkimKeyFile>,
     /// Address of the operator's people that are told of denials and switches; give it again for more.
     #[arg(
         long,
@@ -48,6 +60,9 @@ pub struct Config {
     /// What the operator is called in mails; at most 100 characters.
     #[arg(long, env = "SWITCHOVER_OPERATOR_NAME", value_name = "NAME")]
     pub operator_name: DisplayName,
+    /// How mails look.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Where links in mails lead: the gateways' edge as people reach it.
     #[arg(long, env = "SWITCHOVER_EDGE_URL", value_name = "URL")]
     pub edge_url: EdgeUrl,
@@ -55,9 +70,15 @@ pub struct Config {
     /// said, which only SQLite has a place for.
     #[arg(long, env = "SWITCHOVER_SEAL_KEY", value_name = "PATH")]
     pub seal_key: Option<PathBuf>,
+    /// For how long what is kept.
+    #[command(flatten)]
+    pub keep: RetentionArgs,
     /// Mails that are sent at the same time.
-    #[arg(long, env = "SWITCHOVER_SENDS_IN_FLIGHT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, env = "SWITCHOVER_SENDS_IN_FLIGHT", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub sends_in_flight: u8,
+    /// Mails of those that go to one domain; fewer than in all, so that a slow one delays nobody else.
+    #[arg(long, env = "SWITCHOVER_SENDS_TO_DOMAIN", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub sends_to_domain: u8,
 }
 
 /// Which server takes mails, and how it is spoken to.
@@ -89,7 +110,7 @@ pub struct SmtpArgs {
     )]
     pub password_file: Option<PathBuf>,
     /// Idle connections that are kept for the next mail, for a few seconds.
-    #[arg(long = "smtp-connections", env = "SWITCHOVER_SMTP_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=64))]
+    #[arg(long = "smtp-connections", env = "SWITCHOVER_SMTP_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=64))]
     pub connections: u8,
     /// Seconds that the server may take for a command.
     #[arg(long = "smtp-timeout-seconds", env = "SWITCHOVER_SMTP_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=120))]
@@ -109,7 +130,7 @@ impl SmtpArgs {
             ca: None,
             user: None,
             password_file: None,
-            connections: 4,
+            connections: 8,
             timeout_seconds: 60,
             taken_seconds: 600,
         }
@@ -156,6 +177,13 @@ impl SmtpArgs {
 }
 
 impl Config {
+    /// Reads the keys that sign mails.
+    pub(crate) fn signer(&self) -> Result<Signer, Error> {
+        let keys = self.dkim_key.iter().map(DkimKey::load);
+        let keys = keys.collect::<Result<_, _>>()?;
+        Ok(Signer::new(self.mail_from.address.domain(), keys))
+    }
+
     /// Returns where the sealing key is.
     pub(crate) fn seal_path(&self) -> Result<PathBuf, Error> {
         if let Some(path) = &self.seal_key {
@@ -231,6 +259,11 @@ impl EdgeUrl {
         self.0 = format!("{}/{}", self.0, "x".repeat(bytes)).into();
     }
 
+    /// Returns the address at which the reader of a mail wants no more like it.
+    pub(crate) fn unsubscribe(&self, token: &str) -> String {
+        format!("{}/unsubscribe/{token}", self.0)
+    }
+
     /// Returns the address of the consent page for a token.
     pub(crate) fn consent(&self, token: &Token) -> String {
         format!("{}/consent/{}", self.0, token.expose())
@@ -294,7 +327,7 @@ mod tests {
     #[test]
     fn what_need_not_be_said_has_a_value_that_works() {
         let config = parse(&[]).unwrap();
-        assert_eq!(config.sends_in_flight, 4);
+        assert!(config.sends_to_domain < config.sends_in_flight);
         assert_eq!(
             config.smtp.settings().unwrap().taken,
             Duration::from_secs(600)

@@ -44,6 +44,15 @@ pub(crate) enum State {
         /// When.
         at: Timestamp,
     },
+    /// The server took it, and it came back.
+    Bounced {
+        /// When the server took it.
+        sent: Timestamp,
+        /// When it was told that it came back.
+        at: Timestamp,
+        /// Why, in the other server's words.
+        reason: Words,
+    },
     /// The server refused it for good, or it cannot be written as a mail.
     Failed {
         /// Why, in the server's words where there are any.
@@ -155,6 +164,8 @@ pub(crate) enum Happening {
     Answered(Claim, Answer),
     /// The operator wants it tried at once.
     Retried,
+    /// It came back, with these words.
+    Bounced(Words),
 }
 
 /// What comes of a happening.
@@ -166,6 +177,8 @@ pub(crate) enum Step {
     Unchanged,
     /// The server has the mail; it is never sent again.
     Sent,
+    /// The server does not have the mail; it cannot have come back.
+    NotSent,
 }
 
 /// A random part of a wait, from nothing to all of it.
@@ -195,12 +208,13 @@ impl Progress {
 
     /// Decides what comes of a happening.
     ///
-    /// | state \ happening | claimed            | renewed by its claim | answered by its claim        | retried |
-    /// |-------------------|--------------------|----------------------|------------------------------|---------|
-    /// | queued            | if due: sending    | –                    | –                            | queued  |
-    /// | sending           | if lapsed: sending | sending              | sent, queued, failed or dead | –       |
-    /// | sent              | –                  | –                    | –                            | refused |
-    /// | failed, dead      | –                  | –                    | –                            | queued  |
+    /// | state \ happening | claimed            | renewed by its claim | answered by its claim        | retried | bounced |
+    /// |-------------------|--------------------|----------------------|------------------------------|---------|---------|
+    /// | queued            | if due: sending    | –                    | –                            | queued  | refused |
+    /// | sending           | if lapsed: sending | sending              | sent, queued, failed or dead | –       | refused |
+    /// | sent              | –                  | –                    | –                            | refused | bounced |
+    /// | bounced           | –                  | –                    | –                            | refused | –       |
+    /// | failed, dead      | –                  | –                    | –                            | queued  | refused |
     pub(crate) fn step(&self, happening: &Happening, now: Timestamp, jitter: Jitter) -> Step {
         match (&self.state, happening) {
             (
@@ -229,15 +243,32 @@ impl Progress {
             (State::Failed { .. } | State::Dead { .. }, Happening::Retried) => {
                 Step::Changed(Self::queued(now))
             }
-            (State::Sent { .. }, Happening::Retried) => Step::Sent,
+            // Its text is forgotten.
+            (State::Sent { .. } | State::Bounced { .. }, Happening::Retried) => Step::Sent,
+            (State::Sent { at }, Happening::Bounced(reason)) => self.changed(State::Bounced {
+                sent: *at,
+                at: now,
+                reason: reason.clone(),
+            }),
+            (
+                State::Queued { .. }
+                | State::Sending { .. }
+                | State::Failed { .. }
+                | State::Dead { .. },
+                Happening::Bounced(_),
+            ) => Step::NotSent,
 
             (
                 State::Sending { .. },
                 Happening::Renewed(_) | Happening::Answered(..) | Happening::Retried,
             )
             | (State::Queued { .. }, Happening::Renewed(_) | Happening::Answered(..))
+            | (State::Bounced { .. }, Happening::Bounced(_))
             | (
-                State::Sent { .. } | State::Failed { .. } | State::Dead { .. },
+                State::Sent { .. }
+                | State::Bounced { .. }
+                | State::Failed { .. }
+                | State::Dead { .. },
                 Happening::Claimed(_) | Happening::Renewed(_) | Happening::Answered(..),
             ) => Step::Unchanged,
         }
@@ -286,6 +317,7 @@ impl Progress {
         match &self.state {
             State::Failed { reason } => Some((Kind::MailFailed, reason)),
             State::Dead { reason } => Some((Kind::MailDead, reason)),
+            State::Bounced { reason, .. } => Some((Kind::MailBounced, reason)),
             State::Queued { .. } | State::Sending { .. } | State::Sent { .. } => None,
         }
     }

@@ -1,11 +1,12 @@
 //! Kinds of events: for whom each is, in which tab it shows, what is mailed, and how it reads.
 
 use contract::{ApplicationName, SwitchName, TenantId, VersionName};
-use jiff::Timestamp;
 
 use crate::{
-    notice::{Application, Body, Counts, Notice, Recipient},
+    category::Category,
+    notice::Body,
     render::Letter,
+    texts::{Texts, Values},
 };
 
 /// What kind of event it is.
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     MailFailed,
     /// A mail was tried for days in vain.
     MailDead,
+    /// A mail was sent and came back.
+    MailBounced,
 }
 
 /// Where an event shows when it is not archived.
@@ -86,13 +89,14 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
         (K::AccessRemoved,   Tenant,   Events,        Some(L::AccessRemoved)),
         (K::MailFailed,      Operator, Events,        None),
         (K::MailDead,        Operator, Events,        None),
+        (K::MailBounced,     Operator, Events,        None),
     ]
 };
 
 impl Kind {
     /// Every kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DenyOffered,
         Self::AcceptOffered,
         Self::VersionDenied,
@@ -104,6 +108,7 @@ impl Kind {
         Self::AccessRemoved,
         Self::MailFailed,
         Self::MailDead,
+        Self::MailBounced,
     ];
 
     /// Returns the stable word for it.
@@ -120,6 +125,31 @@ impl Kind {
             Self::AccessRemoved => "access_removed",
             Self::MailFailed => "mail_failed",
             Self::MailDead => "mail_dead",
+            Self::MailBounced => "mail_bounced",
+        }
+    }
+
+    /// Returns the name of its words for an audience.
+    pub(crate) fn words(self, audience: Audience) -> &'static str {
+        match (self, audience) {
+            (Self::VersionDenied, Audience::Tenant) => "version_denied to_tenant",
+            (Self::VersionAccepted, Audience::Tenant) => "version_accepted to_tenant",
+            (kind, Audience::Operator | Audience::Tenant) => kind.as_str(),
+        }
+    }
+
+    /// Returns what it is about, as far as one may want to be told of it or not.
+    pub(crate) fn category(self, audience: Audience) -> Category {
+        match (self, audience) {
+            (Self::DenyOffered | Self::AcceptOffered, _) => Category::Consent,
+            (Self::VersionDenied, Audience::Operator) => Category::Denials,
+            (Self::VersionAccepted, Audience::Operator) => Category::Acceptances,
+            (Self::VersionDenied | Self::VersionAccepted, Audience::Tenant) => Category::Consent,
+            (Self::SwitchSucceeded | Self::SwitchGivenUp, _) => Category::Switches,
+            (Self::VersionInTest, _) => Category::Tests,
+            (Self::CatalogInRecovery, _) => Category::Recovery,
+            (Self::AccessRemoved, _) => Category::Access,
+            (Self::MailFailed | Self::MailDead | Self::MailBounced, _) => Category::Mails,
         }
     }
 
@@ -175,256 +205,69 @@ pub(crate) struct Told {
     pub(crate) about: About,
 }
 
-/// Writes a time as people read it, in UTC and to the minute.
-pub(crate) fn day_and_time(time: Timestamp) -> String {
-    time.strftime("%-d %B %Y, %H:%M UTC").to_string()
-}
-
-/// Words a notice for its recipient. Mails say the same at more length.
-pub(crate) fn tell(notice: &Notice) -> Told {
-    let to_tenant = matches!(notice.recipient, Recipient::Tenant { .. });
-    match &notice.body {
-        Body::DenyOffered {
-            application,
-            tenant,
-            source,
-            target,
-            expires,
-            token: _,
-        } => {
-            let app = shown(application);
-            Told {
-                title: format!("{app} moves to version {target}"),
-                text: format!(
-                    "Your users are to be moved from version {source} of {app} to version {target}. Nothing has to be done for that. \
-                     If you deny, your users cannot use {app} as soon as version {target} is in use: there is no falling back to version {source}. \
-                     The link to deny was mailed to your contacts; it works until {}.",
-                    day_and_time(*expires)
-                ),
-                about: about(application, Some(&tenant.name), Some(target)),
-            }
+/// Returns what a notice is about.
+pub(crate) fn about(body: &Body) -> About {
+    let (version, switch) = match body {
+        Body::DenyOffered { target, .. } | Body::AcceptOffered { target, .. } => {
+            (Some(target), None)
         }
-        Body::AcceptOffered {
-            application,
-            tenant,
-            target,
-            expires,
-            token: _,
-        } => {
-            let app = shown(application);
-            Told {
-                title: format!("{app} waits for your consent"),
-                text: format!(
-                    "Your users can use {app}, version {target}, once you have accepted it. \
-                     The link to accept was mailed to your contacts; it works until {}.",
-                    day_and_time(*expires)
-                ),
-                about: about(application, Some(&tenant.name), Some(target)),
-            }
-        }
-        Body::VersionDenied {
-            application,
-            tenant,
-            version,
-            actor,
-            counts,
-        } => {
-            let app = shown(application);
-            let who = if to_tenant {
-                "You have".to_owned()
-            } else {
-                format!("{} has", tenant.display_name)
-            };
-            let whose = if to_tenant { "Your users" } else { "Its users" };
-            let effect = match counts {
-                Counts::Now => format!("{whose} cannot use {app} from now on."),
-                Counts::FromCommit => format!(
-                    "It is recorded. {whose} stay on the version in use until version {version} follows it, and cannot use {app} from then on."
-                ),
-            };
-            Told {
-                title: format!("{who} denied version {version} of {app}"),
-                text: with_actor(&effect, actor.as_ref().map(contract::Line::as_str)),
-                about: about(application, Some(&tenant.name), Some(version)),
-            }
-        }
-        Body::VersionAccepted {
-            application,
-            tenant,
-            version,
-            actor,
-        } => {
-            let app = shown(application);
-            let who = if to_tenant {
-                "You have".to_owned()
-            } else {
-                format!("{} has", tenant.display_name)
-            };
-            let whose = if to_tenant { "Your users" } else { "Its users" };
-            let effect = format!("{whose} may use {app} while version {version} is in use.");
-            Told {
-                title: format!("{who} accepted version {version} of {app}"),
-                text: with_actor(&effect, actor.as_ref().map(contract::Line::as_str)),
-                about: about(application, Some(&tenant.name), Some(version)),
-            }
-        }
-        Body::SwitchSucceeded {
-            application,
-            switch,
-            source,
-            target,
-            denied_tenants,
-        } => {
-            let app = shown(application);
-            let before = match source {
-                Some(source) => format!("Version {target} of {app} has followed version {source}."),
-                None => format!("{app} is in use for the first time, with version {target}."),
-            };
-            Told {
-                title: format!("{app} is on version {target}"),
-                text: format!("{before} {}", denials(*denied_tenants)),
-                about: About {
-                    switch: Some(switch.clone()),
-                    ..about(application, None, Some(target))
-                },
-            }
-        }
-        Body::SwitchGivenUp {
-            application,
-            switch,
-            target,
-            message,
-        } => {
-            let app = shown(application);
-            Told {
-                title: format!("The switch of {app} to version {target} was given up"),
-                text: with_reason("Everything is as before.", message.as_str()),
-                about: About {
-                    switch: Some(switch.clone()),
-                    ..about(application, None, Some(target))
-                },
-            }
-        }
-        Body::VersionInTest {
-            application,
-            version,
-            test_address,
-        } => {
-            let app = shown(application);
-            Told {
-                title: format!("Version {version} of {app} is in test"),
-                text: format!("Testers, and nobody else, reach it under {test_address}."),
-                about: about(application, None, Some(version)),
-            }
-        }
-        Body::CatalogInRecovery { message } => Told {
-            title: "The catalog is in recovery".to_owned(),
-            text: with_reason(
-                "A backup of its database was restored. Users are served as before; no switch begins or goes on until you adopt what is to be true: switchover catalog recovery",
-                message.as_str(),
-            ),
-            about: About::default(),
-        },
-        Body::AccessRemoved {
-            application,
-            tenant,
-            message,
-        } => {
-            let app = shown(application);
-            Told {
-                title: format!("{app} was taken away"),
-                text: with_reason(
-                    &format!("Your users can no longer use {app}."),
-                    message.as_str(),
-                ),
-                about: about(application, Some(&tenant.name), None),
-            }
-        }
+        Body::VersionDenied { version, .. }
+        | Body::VersionAccepted { version, .. }
+        | Body::VersionInTest { version, .. } => (Some(version), None),
+        Body::SwitchSucceeded { target, switch, .. }
+        | Body::SwitchGivenUp { target, switch, .. } => (Some(target), Some(switch)),
+        Body::CatalogInRecovery { .. } | Body::AccessRemoved { .. } => (None, None),
+    };
+    About {
+        application: body
+            .application()
+            .map(|application| application.name.clone()),
+        tenant: body.tenant().map(|tenant| tenant.name.clone()),
+        version: version.cloned(),
+        switch: switch.cloned(),
     }
 }
 
-/// Says how many tenants are left out of a version.
-pub(crate) fn denials(tenants: u32) -> String {
-    match tenants {
-        0 => "No tenant has denied it.".to_owned(),
-        1 => "1 tenant has denied it; its users cannot use the application.".to_owned(),
-        n => format!("{n} tenants have denied it; their users cannot use the application."),
-    }
+/// Words an event. What cannot be worded shows all the same, by its kind and the reason.
+pub(crate) fn worded(texts: &Texts, name: &str, values: &Values, about: About) -> Told {
+    let (title, text) = texts
+        .event(name, values)
+        .unwrap_or_else(|why| (name.to_owned(), why.to_string()));
+    Told { title, text, about }
 }
 
 /// Words what became of a mail, for the operator. Says where to look it up, not to whom it went.
-pub(crate) fn tell_of_mail(kind: Kind, delivery: &str, subject: &str, reason: &str) -> Told {
-    let (title, text) = match kind {
-        Kind::MailDead => (
-            format!("A mail was given up: {subject}"),
-            format!(
-                "It was tried for five days. The last try met: {reason} It is kept as {delivery} and can be tried again."
-            ),
-        ),
-        _ => (
-            format!("A mail could not be sent: {subject}"),
-            format!(
-                "{reason} It is kept as {delivery} and can be tried again once the cause is mended."
-            ),
-        ),
-    };
-    Told {
-        title,
-        text,
-        about: About::default(),
-    }
+pub(crate) fn tell_of_mail(
+    texts: &Texts,
+    kind: Kind,
+    delivery: &str,
+    subject: &str,
+    reason: &str,
+) -> Told {
+    let mut values = Values::default();
+    values.plain("delivery", delivery);
+    values.name("subject", subject);
+    // Servers end their words with a full stop or without.
+    values.name("reason", format!("{}.", reason.trim_end_matches('.')));
+    worded(texts, kind.as_str(), &values, About::default())
 }
 
 /// Words that a tenant's mails of a day have reached their limit.
-pub(crate) fn tell_of_limit(tenant: &TenantId, limit: i64) -> Told {
-    Told {
-        title: format!("No more mails to tenant {tenant} today"),
-        text: format!(
-            "{limit} mails went to its contacts within 24 hours, which is the limit. Further ones are kept unsent; \
-             they can be tried again one by one. Its inbox shows everything."
-        ),
-        about: About {
-            tenant: Some(tenant.clone()),
-            ..About::default()
-        },
-    }
-}
-
-fn shown(application: &Application) -> String {
-    format!("“{}”", application.display_name)
-}
-
-fn about(
-    application: &Application,
-    tenant: Option<&TenantId>,
-    version: Option<&VersionName>,
-) -> About {
-    About {
-        application: Some(application.name.clone()),
-        tenant: tenant.cloned(),
-        version: version.cloned(),
-        switch: None,
-    }
-}
-
-fn with_actor(effect: &str, actor: Option<&str>) -> String {
-    match actor {
-        Some(actor) => format!("{effect} Decided by {actor}."),
-        None => effect.to_owned(),
-    }
-}
-
-fn with_reason(effect: &str, message: &str) -> String {
-    match message.trim() {
-        "" => effect.to_owned(),
-        message => format!("{effect} {message}"),
-    }
+pub(crate) fn tell_of_limit(texts: &Texts, tenant: &TenantId, limit: i64) -> Told {
+    let mut values = Values::default();
+    values.plain("tenant", tenant.as_str());
+    values.plain("limit", limit.to_string());
+    let about = About {
+        tenant: Some(tenant.clone()),
+        ..About::default()
+    };
+    worded(texts, "mail_limit", &values, about)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use crate::{look::Language, samples};
 
     #[test]
     fn every_kind_is_for_somebody_and_listed_once() {
@@ -458,11 +301,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_event_reads_well() {
+    fn all_events(language: Language) -> String {
+        let texts = Texts::of(language);
+        let renderer = samples::renderer(language);
         let mut all = String::new();
         for notice in samples::notices() {
-            let told = tell(&notice);
+            let told = renderer.tell(&notice);
             all += &format!(
                 "{} → {} [{}]\n  {}\n  {}\n\n",
                 notice.body.kind().as_str(),
@@ -472,8 +316,9 @@ mod tests {
                 told.text
             );
         }
-        for kind in [Kind::MailFailed, Kind::MailDead] {
+        for kind in [Kind::MailFailed, Kind::MailDead, Kind::MailBounced] {
             let told = tell_of_mail(
+                texts,
                 kind,
                 "deliveries/1",
                 "“CRM” moves to version 3",
@@ -481,15 +326,24 @@ mod tests {
             );
             all += &format!("{}\n  {}\n  {}\n\n", kind.as_str(), told.title, told.text);
         }
-        let told = tell_of_limit(&"acme".parse().unwrap(), 500);
-        all += &format!("limit\n  {}\n  {}\n", told.title, told.text);
-        insta::assert_snapshot!(all);
+        let told = tell_of_limit(texts, &"acme".parse().unwrap(), 500);
+        all + &format!("limit\n  {}\n  {}\n", told.title, told.text)
+    }
+
+    #[test]
+    fn every_event_reads_well() {
+        insta::assert_snapshot!(all_events(Language::English));
+    }
+
+    #[test]
+    fn every_event_reads_well_in_german() {
+        insta::assert_snapshot!(all_events(Language::German));
     }
 
     #[test]
     fn no_event_shows_a_token() {
         for notice in samples::notices() {
-            let told = tell(&notice);
+            let told = samples::renderer(Language::English).tell(&notice);
             assert!(!format!("{told:?}").contains(samples::TOKEN), "{told:?}");
         }
     }

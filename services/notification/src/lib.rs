@@ -7,27 +7,43 @@ use ::store::Db;
 use proto::notification::v1::{
     delivery_service_server::DeliveryServiceServer, inbox_service_server::InboxServiceServer,
     notice_service_server::NoticeServiceServer,
+    subscription_service_server::SubscriptionServiceServer,
 };
 use runtime::{Error, Seal, Server, Shell, serve::MESSAGE_BYTES_MAX};
 use tokio::sync::Semaphore;
 
 mod api;
+mod bounce;
+mod category;
 mod config;
 mod delivery;
+mod dkim;
 mod error;
 mod event;
+mod look;
 mod message;
 mod notice;
+mod preview;
 mod publish;
 mod render;
-#[cfg(test)]
+mod retention;
 mod samples;
 mod sender;
 mod smtp;
 mod store;
+mod texts;
+mod unsubscribe;
 
+pub use bounce::{Bounce, MessageId, NoBounce, NoMessageId, read_bounce};
 pub use config::{Config, EdgeUrl, LISTEN, MailFrom, SmtpArgs};
+pub use dkim::{
+    Key as DkimKey, KeyFile as DkimKeyFile, KeyFileError as DkimKeyFileError, Record as DkimRecord,
+    Selector as DkimSelector,
+};
+pub use look::{Colour, Language, LogoArg, LookArgs};
 pub use notice::DisplayName;
+pub use preview::{Preview, previews};
+pub use retention::RetentionArgs;
 pub use smtp::{InvalidSmtpUrl, SmtpUrl};
 
 /// Serves notices, inboxes and deliveries, and sends mails, until `shell` stops; returns the address once
@@ -41,8 +57,17 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let settings = config.smtp.settings()?;
     let relay = Arc::new(smtp::Relay::new(settings)?);
     let seal_path = config.seal_path()?;
+    let signer = config.signer()?;
+    let look = config.look.look()?;
+    let texts = texts::Texts::of(look.language);
     if config.operator_mail.is_empty() {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
+    }
+
+    if config.sends_to_domain >= config.sends_in_flight {
+        tracing::warn!(
+            "--sends-to-domain is not less than --sends-in-flight: one slow domain can delay all mails"
+        );
     }
 
     let db = Db::open(&config.database, &store::MIGRATIONS)
@@ -60,10 +85,24 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         db: db.clone(),
         clock: shell.clock(),
         seal: Arc::clone(&seal),
-        renderer: Arc::new(render::Renderer::new(config.operator_name, config.edge_url)),
+        renderer: Arc::new(render::Renderer::new(
+            config.operator_name,
+            config.edge_url,
+            look,
+        )),
         from: config.mail_from.clone(),
+        signer: Arc::new(signer),
         operator: config.operator_mail,
     };
+    shell.spawn(
+        "retention",
+        retention::run(db.clone(), shell.clock(), config.keep, shell.stopping()),
+    );
+    let subscriptions = SubscriptionServiceServer::new(api::subscriptions::Subscriptions {
+        db: db.clone(),
+        clock: shell.clock(),
+        seal: Arc::clone(&seal),
+    });
     let sender = sender::Sender {
         db: db.clone(),
         clock: shell.clock(),
@@ -71,7 +110,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         relay,
         from: config.mail_from.address,
         gate: Arc::new(Semaphore::new(config.sends_in_flight.into())),
-        ledger: sender::Ledger::new(db.clone(), shell.clock()),
+        domains: sender::Domains::new(config.sends_to_domain.into()),
+        ledger: sender::Ledger::new(db.clone(), shell.clock(), texts),
     };
     shell.spawn("mails", sender.run(shell.stopping()));
 
@@ -80,11 +120,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let deliveries = DeliveryServiceServer::new(api::deliveries::Deliveries {
         db,
         clock: shell.clock(),
+        texts,
     });
     Server::builder(&shell, access)
         .reflection(config.service.reflection)
         .add_service(notices.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(inboxes.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(subscriptions.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(deliveries.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .serve(listen)
         .await

@@ -9,16 +9,16 @@ use lettre::{
     Address, Message,
     address::Envelope,
     message::{
-        Mailbox as LettreMailbox, MultiPart, SinglePart,
+        Attachment, Mailbox as LettreMailbox, MultiPart, SinglePart,
         header::{ContentType, HeaderName, HeaderValue},
     },
 };
 
-use crate::{config::MailFrom, notice::Mailbox, render::Mail};
+use crate::{config::MailFrom, look::Picture, notice::Mailbox, render::Mail};
 
-/// The most bytes of a mail: far more than the longest names make of the longest template, and less
-/// than what can be sealed.
-pub(crate) const MAIL_BYTES_MAX: usize = 60 * 1024;
+/// The most bytes of a mail: more than the longest texts and the largest logo make, and less than what
+/// can be sealed once it is signed.
+pub(crate) const MAIL_BYTES_MAX: usize = 120 * 1024;
 
 /// A mail that cannot be written, and never will be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,20 +61,24 @@ pub(crate) fn write(
         "recipient",
     )?;
     let bytes = without_panic(|| {
-        Message::builder()
+        let mut message = Message::builder()
             .from(sender)
             .to(reader)
             .subject(mail.subject.clone())
             .date(date.into())
             .message_id(Some(message_id(id, from)))
             .raw_header(header("Auto-Submitted", "auto-generated"))
-            .raw_header(header("Content-Language", "en"))
-            .multipart(
-                MultiPart::alternative()
-                    .boundary(format!("part-{id}"))
-                    .singlepart(part(ContentType::TEXT_PLAIN, &mail.text))
-                    .singlepart(part(ContentType::TEXT_HTML, &mail.html)),
-            )
+            .raw_header(header("Content-Language", mail.language.tag()));
+        if let Some(link) = &mail.unsubscribe {
+            message = message
+                .raw_header(whole("List-Unsubscribe", &format!("<{link}>")))
+                .raw_header(header(
+                    "List-Unsubscribe-Post",
+                    "List-Unsubscribe=One-Click",
+                ));
+        }
+        message
+            .multipart(parts(id, mail))
             .map(|message| message.formatted())
     })?
     .map_err(|_| Unwritable::Content)?;
@@ -116,6 +120,31 @@ fn mailbox(
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// A field that is an address and nothing else: broken anywhere it would be none.
+fn whole(name: &'static str, value: &str) -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str(name);
+    HeaderValue::dangerous_new_pre_encoded(name, value.to_owned(), value.to_owned())
+}
+
+/// Text and HTML, either of which says all of it; the HTML together with its picture, if it has one.
+fn parts(id: DeliveryId, mail: &Mail) -> MultiPart {
+    let both = MultiPart::alternative()
+        .boundary(format!("part-{id}"))
+        .singlepart(part(ContentType::TEXT_PLAIN, &mail.text));
+    let html = part(ContentType::TEXT_HTML, &mail.html);
+    let Some(picture) = &mail.picture else {
+        return both.singlepart(html);
+    };
+    let kind = ContentType::parse(picture.media_type).expect("one of three types");
+    let picture = Attachment::new_inline(Picture::ID.to_owned()).body(picture.bytes.clone(), kind);
+    both.multipart(
+        MultiPart::related()
+            .boundary(format!("html-{id}"))
+            .singlepart(html)
+            .singlepart(picture),
+    )
 }
 
 fn part(kind: ContentType, text: &str) -> SinglePart {

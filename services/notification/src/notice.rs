@@ -8,7 +8,10 @@ use contract::{
 };
 use jiff::Timestamp;
 
-use crate::event::{Audience, Kind, Placing};
+use crate::{
+    category::Category,
+    event::{Audience, Kind, Placing},
+};
 
 /// What people call an application, a tenant or themselves.
 pub type DisplayName = Line<100>;
@@ -190,6 +193,15 @@ pub(crate) enum Counts {
     FromCommit,
 }
 
+impl Recipient {
+    fn audience(&self) -> Audience {
+        match self {
+            Self::Operator => Audience::Operator,
+            Self::Tenant { .. } => Audience::Tenant,
+        }
+    }
+}
+
 impl Notice {
     /// Makes a notice.
     ///
@@ -202,12 +214,8 @@ impl Notice {
         recipient: Recipient,
         body: Body,
     ) -> Result<Self, NotForThem> {
-        let audience = match recipient {
-            Recipient::Operator => Audience::Operator,
-            Recipient::Tenant { .. } => Audience::Tenant,
-        };
         let kind = body.kind();
-        let placing = kind.placing(audience).ok_or(NotForThem(kind))?;
+        let placing = kind.placing(recipient.audience()).ok_or(NotForThem(kind))?;
         Ok(Self {
             cause,
             request_id,
@@ -216,6 +224,16 @@ impl Notice {
             body,
             placing,
         })
+    }
+
+    /// Returns what it is about, as far as its recipient may want to be told of it or not.
+    pub(crate) fn category(&self) -> Category {
+        self.body.kind().category(self.audience())
+    }
+
+    /// Returns for whom it is.
+    pub(crate) fn audience(&self) -> Audience {
+        self.recipient.audience()
     }
 
     /// Returns what is made of it.
@@ -245,6 +263,21 @@ impl Body {
             Self::VersionInTest { .. } => Kind::VersionInTest,
             Self::CatalogInRecovery { .. } => Kind::CatalogInRecovery,
             Self::AccessRemoved { .. } => Kind::AccessRemoved,
+        }
+    }
+
+    /// Returns the application that it is about, if any.
+    pub(crate) fn application(&self) -> Option<&Application> {
+        match self {
+            Self::DenyOffered { application, .. }
+            | Self::AcceptOffered { application, .. }
+            | Self::VersionDenied { application, .. }
+            | Self::VersionAccepted { application, .. }
+            | Self::SwitchSucceeded { application, .. }
+            | Self::SwitchGivenUp { application, .. }
+            | Self::VersionInTest { application, .. }
+            | Self::AccessRemoved { application, .. } => Some(application),
+            Self::CatalogInRecovery { .. } => None,
         }
     }
 

@@ -8,13 +8,17 @@ use runtime::{Clock, Seal};
 use store::{Db, Error, Tx};
 
 use crate::{
+    category::Channel,
     config::MailFrom,
     delivery::{Progress, Words},
+    dkim::Signer,
     event::{self, Audience, Kind, Tab, Told},
     message,
     notice::{Mailbox, Notice, Recipient},
-    render::{Letter, Renderer},
-    store::{deliveries, events},
+    render::{Letter, Reader, Renderer},
+    store::{deliveries, events, subscriptions},
+    texts::Texts,
+    unsubscribe::Wish,
 };
 
 /// What mails are sealed for.
@@ -41,6 +45,8 @@ pub(crate) struct Publisher {
     pub(crate) renderer: Arc<Renderer>,
     /// Whom mails come from.
     pub(crate) from: MailFrom,
+    /// Signs mails.
+    pub(crate) signer: Arc<Signer>,
     /// Where mails to the operator go.
     pub(crate) operator: Vec<EmailAddress>,
 }
@@ -88,7 +94,7 @@ impl Publisher {
 
     fn prepare<'n>(&self, notice: &'n Notice) -> Prepared<'n> {
         let now = self.clock.now();
-        let told = event::tell(notice);
+        let told = self.renderer.tell(notice);
         let drafts = match notice.placing().mail {
             Some(letter) => self
                 .addressees(notice)
@@ -109,6 +115,8 @@ impl Publisher {
 
     async fn make(&self, tx: &mut Tx, prepared: &Prepared<'_>) -> Result<bool, Error> {
         let Prepared { notice, now, .. } = prepared;
+        let (inbox, category) = (&prepared.inbox, notice.category());
+        let shows = subscriptions::is_on(tx, inbox, category, Channel::Inbox).await?;
         let new = events::New {
             id: prepared.event,
             inbox: &prepared.inbox,
@@ -118,14 +126,23 @@ impl Publisher {
             told: &prepared.told,
             time: notice.time,
             request_id: notice.request_id.as_ref(),
+            put_away: !shows,
         };
         if !events::publish(tx, &new).await? {
             return Ok(false);
         }
-        let allowed = self.allowed(tx, &new, *now).await?;
-        for (n, draft) in prepared.drafts.iter().enumerate() {
-            let within = i64::try_from(n).is_ok_and(|n| n < allowed);
-            self.queue(tx, draft, &new, within, *now).await?;
+        if prepared.drafts.is_empty()
+            || !subscriptions::is_on(tx, inbox, category, Channel::Mail).await?
+        {
+            return Ok(true);
+        }
+        let mut allowed = self.allowed(tx, &new, *now).await?;
+        for draft in &prepared.drafts {
+            let to = &draft.recipient;
+            if !subscriptions::is_unsubscribed(tx, inbox, category, to).await? {
+                self.queue(tx, draft, &new, allowed > 0, *now).await?;
+                allowed -= 1;
+            }
         }
         Ok(true)
     }
@@ -184,7 +201,7 @@ impl Publisher {
             (Ok(_), false, InboxName::Tenant(tenant)) => {
                 // One a day and tenant, however many mails there are.
                 let cause = format!("mail limit, tenants/{tenant}, {}", now.strftime("%Y-%m-%d"));
-                let told = event::tell_of_limit(tenant, MAILS_A_DAY_MAX);
+                let told = event::tell_of_limit(self.renderer.texts(), tenant, MAILS_A_DAY_MAX);
                 tell_operator(
                     tx,
                     &self.clock,
@@ -200,6 +217,7 @@ impl Publisher {
                     tell_of_mail(
                         tx,
                         &self.clock,
+                        self.renderer.texts(),
                         draft.id,
                         0,
                         kind,
@@ -243,15 +261,23 @@ impl Publisher {
         let id: DeliveryId = self.clock.new_id();
         let unwritten =
             |why: &dyn std::fmt::Display| Words::new(&format!("It cannot be written: {why}."));
-        let (subject, mail) = match self
-            .renderer
-            .render(letter, notice, to.display_name.as_ref())
-        {
+        let wish = Wish {
+            inbox: notice.inbox(),
+            category: notice.category(),
+            address: to.address.clone(),
+        };
+        let token = wish.token(&self.seal);
+        let unsubscribe = token.map(|token| self.renderer.unsubscribe(&token));
+        let reader = Reader {
+            name: to.display_name.as_ref(),
+            unsubscribe: unsubscribe.as_deref(),
+        };
+        let (subject, mail) = match self.renderer.render(letter, notice, reader) {
             Err(why) => (told.title.clone(), Err(unwritten(&why))),
             Ok(mail) => {
                 let bytes = message::write(id, &self.from, to, &mail, now);
                 let sealed = bytes
-                    .map(|bytes| self.seal.seal(PURPOSE, &bytes))
+                    .map(|bytes| self.seal.seal(PURPOSE, &self.signer.sign(bytes)))
                     .map_err(|why| unwritten(&why));
                 (mail.subject, sealed)
             }
@@ -274,6 +300,7 @@ impl Publisher {
 pub(crate) async fn tell_of_mail(
     tx: &mut Tx,
     clock: &Clock,
+    texts: &Texts,
     delivery: DeliveryId,
     number: i64,
     kind: Kind,
@@ -282,7 +309,7 @@ pub(crate) async fn tell_of_mail(
     request_id: Option<&RequestId>,
 ) -> Result<(), Error> {
     let name = DeliveryName { delivery }.to_string();
-    let told = event::tell_of_mail(kind, &name, subject, why.as_str());
+    let told = event::tell_of_mail(texts, kind, &name, subject, why.as_str());
     tell_operator(
         tx,
         clock,
@@ -303,19 +330,23 @@ async fn tell_operator(
     request_id: Option<&RequestId>,
 ) -> Result<(), Error> {
     let id: EventId = clock.new_id();
+    let category = kind.category(Audience::Operator);
+    let inbox = &InboxName::Operator;
+    let shows = subscriptions::is_on(tx, inbox, category, Channel::Inbox).await?;
     let tab = kind
         .placing(Audience::Operator)
         .map_or(Tab::Events, |placing| placing.tab);
     let time = clock.now();
     let new = events::New {
         id,
-        inbox: &InboxName::Operator,
+        inbox,
         cause,
         kind,
         tab,
         told,
         time,
         request_id,
+        put_away: !shows,
     };
     events::publish(tx, &new).await.map(drop)
 }

@@ -1,17 +1,20 @@
-//! A notice as a mail: subject, plain text and HTML, from templates that are compiled in.
+//! A notice as a mail: subject, plain text and HTML, both from the same texts in the operator's language.
 //!
-//! HTML escapes by itself, but for links: those are made of checked parts alone. Links lead to the configured address and nowhere else; names are shown such
-//! that no mail program makes a link of them. A value that is missing is an error, never a gap.
-
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+//! Links lead to the configured address and nowhere else; names are shown such that no mail program
+//! makes a link of them. A value that is missing is an error, never a gap.
 
 use crate::{
     config::EdgeUrl,
-    event::{day_and_time, denials},
+    event::{self, Told},
+    look::{Language, Logo, Look, Picture},
     notice::{Body, Counts, DisplayName, Notice},
+    texts::{Missing, Style, Texts, Values},
 };
 
-/// The mails that there are; each has a folder under `templates/`.
+mod html;
+mod plain;
+
+/// The mails that there are; each has a section in every file under `texts/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Letter {
     /// To a tenant: it is moved, and may deny.
@@ -36,50 +39,36 @@ pub(crate) enum Letter {
     AccessRemoved,
 }
 
-/// The three templates of one letter, by the names that they are found under.
-struct Parts {
-    subject: &'static str,
-    text: &'static str,
-    html: &'static str,
-}
+impl Letter {
+    /// Every letter, in the order in which they are previewed.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::DenyOffered,
+        Self::AcceptOffered,
+        Self::VersionDenied,
+        Self::DenialConfirmed,
+        Self::VersionAccepted,
+        Self::AcceptanceConfirmed,
+        Self::SwitchSucceeded,
+        Self::SwitchGivenUp,
+        Self::CatalogInRecovery,
+        Self::AccessRemoved,
+    ];
 
-macro_rules! letters {
-    ($($letter:ident: $folder:literal,)+) => {
-        const SOURCES: &[(&str, &str)] = &[
-            ("layout.txt", include_str!("../templates/layout.txt")),
-            ("layout.html", include_str!("../templates/layout.html")),
-            $(
-                (concat!($folder, "/subject.txt"), include_str!(concat!("../templates/", $folder, "/subject.txt"))),
-                (concat!($folder, "/body.txt"), include_str!(concat!("../templates/", $folder, "/body.txt"))),
-                (concat!($folder, "/body.html"), include_str!(concat!("../templates/", $folder, "/body.html"))),
-            )+
-        ];
-
-        impl Letter {
-            fn parts(self) -> Parts {
-                match self {
-                    $(Self::$letter => Parts {
-                        subject: concat!($folder, "/subject.txt"),
-                        text: concat!($folder, "/body.txt"),
-                        html: concat!($folder, "/body.html"),
-                    },)+
-                }
-            }
+    /// Returns its name, as the texts have it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::DenyOffered => "deny_offered",
+            Self::AcceptOffered => "accept_offered",
+            Self::VersionDenied => "version_denied",
+            Self::DenialConfirmed => "denial_confirmed",
+            Self::VersionAccepted => "version_accepted",
+            Self::AcceptanceConfirmed => "acceptance_confirmed",
+            Self::SwitchSucceeded => "switch_succeeded",
+            Self::SwitchGivenUp => "switch_given_up",
+            Self::CatalogInRecovery => "catalog_in_recovery",
+            Self::AccessRemoved => "access_removed",
         }
-    };
-}
-
-letters! {
-    DenyOffered: "deny_offered",
-    AcceptOffered: "accept_offered",
-    VersionDenied: "version_denied",
-    DenialConfirmed: "denial_confirmed",
-    VersionAccepted: "version_accepted",
-    AcceptanceConfirmed: "acceptance_confirmed",
-    SwitchSucceeded: "switch_succeeded",
-    SwitchGivenUp: "switch_given_up",
-    CatalogInRecovery: "catalog_in_recovery",
-    AccessRemoved: "access_removed",
+    }
 }
 
 /// What a mail says.
@@ -91,205 +80,192 @@ pub(crate) struct Mail {
     pub(crate) text: String,
     /// The same with headings and a button.
     pub(crate) html: String,
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// The picture that the HTML shows, if it goes along.
+    pub(crate) picture: Option<Picture>,
+    /// The address at which its reader wants no more mails like it, where that may be wanted.
+    pub(crate) unsubscribe: Option<String>,
 }
 
-/// A mail that could not be rendered. Its text names the template, never what was to go into it.
+/// A mail that could not be rendered. Its text names the letter, never what was to go into it.
 #[derive(Debug, thiserror::Error)]
-#[error("the template {template} could not be filled ({kind})")]
+#[error("the letter {} could not be written: {why}", .letter.as_str())]
 pub(crate) struct RenderError {
-    template: &'static str,
-    kind: minijinja::ErrorKind,
+    letter: Letter,
+    why: Missing,
 }
 
-/// Fills the templates.
+/// Who reads a mail.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reader<'a> {
+    /// For the salutation.
+    pub(crate) name: Option<&'a DisplayName>,
+    /// The address at which they want no more such mails, where that may be wanted.
+    pub(crate) unsubscribe: Option<&'a str>,
+}
+
+/// Writes mails.
 pub(crate) struct Renderer {
-    environment: Environment<'static>,
     operator: DisplayName,
     edge: EdgeUrl,
+    look: Look,
 }
 
 impl Renderer {
-    /// Reads the templates. Mails speak for `operator`, their links lead to `edge`.
-    pub(crate) fn new(operator: DisplayName, edge: EdgeUrl) -> Self {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") {
-                AutoEscape::Html
-            } else {
-                AutoEscape::None
-            }
-        });
-        // Debug information would carry values into errors.
-        environment.set_debug(false);
-        environment.add_filter("name", unlinked);
-        for (name, source) in SOURCES {
-            environment
-                .add_template(name, source)
-                .expect("a test renders every template that is compiled in");
-        }
+    /// Mails speak for `operator` and look as its mails do; their links lead to `edge`.
+    pub(crate) fn new(operator: DisplayName, edge: EdgeUrl, look: Look) -> Self {
         Self {
-            environment,
             operator,
             edge,
+            look,
         }
     }
 
-    /// Renders the letter for a notice. `reader` is who reads it, for the salutation.
+    /// Returns the address at which a reader wants no more such mails.
+    pub(crate) fn unsubscribe(&self, token: &str) -> String {
+        self.edge.unsubscribe(token)
+    }
+
+    /// Returns what mails and events say.
+    pub(crate) fn texts(&self) -> &'static Texts {
+        Texts::of(self.look.language)
+    }
+
+    /// Words a notice for its recipient's inbox. Mails say the same at more length.
+    pub(crate) fn tell(&self, notice: &Notice) -> Told {
+        let texts = self.texts();
+        let values = self.values(texts, &notice.body).unwrap_or_default();
+        let name = notice.body.kind().words(notice.audience());
+        event::worded(texts, name, &values, event::about(&notice.body))
+    }
+
+    /// Renders the letter for a notice.
     ///
     /// # Errors
-    /// If a template wants what the notice does not have.
+    /// If a text wants what the notice does not have.
     pub(crate) fn render(
         &self,
         letter: Letter,
         notice: &Notice,
-        reader: Option<&DisplayName>,
+        reader: Reader<'_>,
     ) -> Result<Mail, RenderError> {
-        let parts = letter.parts();
-        let values = context! {
-            operator => self.operator.as_str(),
-            reader => reader.map(DisplayName::as_str),
-            time => day_and_time(notice.time),
-            ..self.values(&notice.body)
-        };
-        let fill = |template: &'static str| {
-            self.environment
-                .get_template(template)
-                .and_then(|found| found.render(&values))
-                .map_err(|error| RenderError {
-                    template,
-                    kind: error.kind(),
-                })
-        };
+        self.try_render(letter, notice, reader)
+            .map_err(|why| RenderError { letter, why })
+    }
+
+    fn try_render(
+        &self,
+        letter: Letter,
+        notice: &Notice,
+        reader: Reader<'_>,
+    ) -> Result<Mail, Missing> {
+        let texts = self.texts();
+        let mut values = self.values(texts, &notice.body)?;
+        values.name("operator", self.operator.as_str());
+        values.name("reader", reader.name.map_or("", DisplayName::as_str));
+        values.plain("time", texts.time(notice.time)?);
+        values.plain("unsubscribe", reader.unsubscribe.unwrap_or_default());
+        let said = texts.letter(letter.as_str())?;
+        let subject = said.subject.render(&values, Style::Line)?;
         Ok(Mail {
-            subject: fill(parts.subject)?
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-            text: fill(parts.text)?,
-            html: fill(parts.html)?,
+            subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
+            text: plain::mail(texts, said, &values)?,
+            html: html::mail(texts, said, &values, &self.look)?,
+            language: self.look.language,
+            picture: match &self.look.logo {
+                Some(Logo::Embedded(picture)) => Some(picture.clone()),
+                Some(Logo::Url(_)) | None => None,
+            },
+            unsubscribe: reader.unsubscribe.map(str::to_owned),
         })
     }
 
-    fn values(&self, body: &Body) -> Value {
+    fn values(&self, texts: &Texts, body: &Body) -> Result<Values, Missing> {
+        let mut values = Values::default();
+        if let Some(application) = body.application() {
+            values.name("application", application.display_name.as_str());
+        }
+        if let Some(tenant) = body.tenant() {
+            values.name("tenant", tenant.display_name.as_str());
+        }
         match body {
             Body::DenyOffered {
-                application,
-                tenant,
                 source,
                 target,
                 token,
                 expires,
-            } => context! {
-                application => application.display_name.as_str(),
-                tenant => tenant.display_name.as_str(),
-                source => source.as_str(),
-                target => target.as_str(),
-                link => self.edge.consent(token),
-                expires => day_and_time(*expires),
-            },
+                ..
+            } => {
+                values.name("source", source.as_str());
+                values.name("target", target.as_str());
+                values.plain("link", self.edge.consent(token));
+                values.plain("expires", texts.time(*expires)?);
+            }
             Body::AcceptOffered {
-                application,
-                tenant,
                 target,
                 token,
                 expires,
-            } => context! {
-                application => application.display_name.as_str(),
-                tenant => tenant.display_name.as_str(),
-                target => target.as_str(),
-                link => self.edge.consent(token),
-                expires => day_and_time(*expires),
-            },
+                ..
+            } => {
+                values.name("target", target.as_str());
+                values.plain("link", self.edge.consent(token));
+                values.plain("expires", texts.time(*expires)?);
+            }
             Body::VersionDenied {
-                application,
-                tenant,
                 version,
                 actor,
                 counts,
-            } => context! {
-                application => application.display_name.as_str(),
-                tenant => tenant.display_name.as_str(),
-                version => version.as_str(),
-                actor => actor.as_ref().map(contract::Line::as_str),
-                in_force => *counts == Counts::Now,
-            },
-            Body::VersionAccepted {
-                application,
-                tenant,
-                version,
-                actor,
-            } => context! {
-                application => application.display_name.as_str(),
-                tenant => tenant.display_name.as_str(),
-                version => version.as_str(),
-                actor => actor.as_ref().map(contract::Line::as_str),
-            },
+                ..
+            } => {
+                values.name("version", version.as_str());
+                values.name("actor", actor.as_ref().map_or("", contract::Line::as_str));
+                values.flag("in_force", *counts == Counts::Now);
+            }
+            Body::VersionAccepted { version, actor, .. } => {
+                values.name("version", version.as_str());
+                values.name("actor", actor.as_ref().map_or("", contract::Line::as_str));
+            }
             Body::SwitchSucceeded {
-                application,
                 switch,
                 source,
                 target,
                 denied_tenants,
-            } => context! {
-                application => application.display_name.as_str(),
-                switch => switch.to_string(),
-                source => source.as_ref().map(contract::VersionName::as_str),
-                target => target.as_str(),
-                denials => denials(*denied_tenants),
-            },
+                ..
+            } => {
+                values.plain("switch", switch.to_string());
+                let source = source.as_ref().map(contract::VersionName::as_str);
+                values.name("source", source.unwrap_or_default());
+                values.name("target", target.as_str());
+                values.plain("denied", denied_tenants.to_string());
+                values.flag("no_denials", *denied_tenants == 0);
+                values.flag("one_denial", *denied_tenants == 1);
+                values.flag("several_denials", *denied_tenants > 1);
+            }
             Body::SwitchGivenUp {
-                application,
                 switch,
                 target,
                 message,
-            } => context! {
-                application => application.display_name.as_str(),
-                switch => switch.to_string(),
-                target => target.as_str(),
-                message => message.as_str().trim(),
-            },
+                ..
+            } => {
+                values.plain("switch", switch.to_string());
+                values.name("target", target.as_str());
+                values.name("message", message.as_str().trim());
+            }
             Body::VersionInTest {
-                application,
                 version,
                 test_address,
-            } => context! {
-                application => application.display_name.as_str(),
-                version => version.as_str(),
-                test_address => test_address.as_str(),
-            },
-            Body::CatalogInRecovery { message } => context! {
-                message => message.as_str().trim(),
-            },
-            Body::AccessRemoved {
-                application,
-                tenant,
-                message,
-            } => context! {
-                application => application.display_name.as_str(),
-                tenant => tenant.display_name.as_str(),
-                message => message.as_str().trim(),
-            },
+                ..
+            } => {
+                values.name("version", version.as_str());
+                values.name("test_address", test_address.as_str());
+            }
+            Body::CatalogInRecovery { message } | Body::AccessRemoved { message, .. } => {
+                values.name("message", message.as_str().trim());
+            }
         }
+        Ok(values)
     }
-}
-
-/// Joins what mail programs look for in texts, so that `evil.example` as a name stays a name: a word
-/// joiner takes no space and stands in no address.
-fn unlinked(name: &str) -> String {
-    let mut shown = String::with_capacity(name.len());
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
-        shown.push(c);
-        let inside = chars.peek().is_some_and(|next| !next.is_whitespace());
-        if inside && matches!(c, '.' | ':' | '/' | '@' | '#') {
-            shown.push('\u{2060}');
-        }
-    }
-    // `www` is looked for even without what follows it.
-    shown
-        .replace("www", "w\u{2060}ww")
-        .replace("WWW", "W\u{2060}WW")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One notice of each kind for each audience, for the tests of this crate.
+//! One notice of each kind for each audience: what is previewed, and what tests look at.
 
 use contract::{Line, TenantId};
 use jiff::Timestamp;
@@ -10,39 +10,40 @@ pub(crate) const TOKEN: &str = "dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4tdG9";
 /// The tenant's contact in the samples.
 pub(crate) const CONTACT: &str = "anna@acme.example";
 
+const RIGHT: &str = "samples are what is taken";
 const SWITCH: &str = "applications/crm/switches/0193a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
 
 pub(crate) fn now() -> Timestamp {
-    "2026-11-23T20:00:00Z".parse().unwrap()
+    "2026-11-23T20:00:00Z".parse().expect(RIGHT)
 }
 
 pub(crate) fn line<const MAX: usize>(text: &str) -> Line<MAX> {
-    text.parse().unwrap()
+    text.parse().expect(RIGHT)
 }
 
 pub(crate) fn application(display_name: &str) -> Application {
     Called {
-        name: "crm".parse().unwrap(),
+        name: "crm".parse().expect(RIGHT),
         display_name: line(display_name),
     }
 }
 
 pub(crate) fn tenant(display_name: &str) -> Tenant {
     Called {
-        name: "acme".parse().unwrap(),
+        name: "acme".parse().expect(RIGHT),
         display_name: line(display_name),
     }
 }
 
 pub(crate) fn contact(address: &str, display_name: Option<&str>) -> Mailbox {
     Mailbox {
-        address: address.parse().unwrap(),
+        address: address.parse().expect(RIGHT),
         display_name: display_name.map(line),
     }
 }
 
 pub(crate) fn to_tenant() -> Recipient {
-    let tenant: TenantId = "acme".parse().unwrap();
+    let tenant: TenantId = "acme".parse().expect(RIGHT);
     Recipient::Tenant {
         tenant,
         addresses: vec![contact(CONTACT, Some("Anna Example"))],
@@ -50,18 +51,25 @@ pub(crate) fn to_tenant() -> Recipient {
 }
 
 pub(crate) fn notice(cause: &str, recipient: Recipient, body: Body) -> Notice {
-    let request_id = Some("request-1".parse().unwrap());
-    Notice::new(cause.parse().unwrap(), request_id, now(), recipient, body).unwrap()
+    let request_id = Some("request-1".parse().expect(RIGHT));
+    Notice::new(
+        cause.parse().expect(RIGHT),
+        request_id,
+        now(),
+        recipient,
+        body,
+    )
+    .expect(RIGHT)
 }
 
 pub(crate) fn deny_offered(cause: &str, application_shown: &str, recipient: Recipient) -> Notice {
     let body = Body::DenyOffered {
         application: application(application_shown),
         tenant: tenant("Acme Ltd"),
-        source: "2".parse().unwrap(),
-        target: "3".parse().unwrap(),
-        token: TOKEN.parse().unwrap(),
-        expires: "2026-12-07T20:00:00Z".parse().unwrap(),
+        source: "2".parse().expect(RIGHT),
+        target: "3".parse().expect(RIGHT),
+        token: TOKEN.parse().expect(RIGHT),
+        expires: "2026-12-07T20:00:00Z".parse().expect(RIGHT),
     };
     notice(cause, recipient, body)
 }
@@ -69,7 +77,7 @@ pub(crate) fn deny_offered(cause: &str, application_shown: &str, recipient: Reci
 pub(crate) fn notices() -> Vec<Notice> {
     let crm = || application("CRM");
     let acme = || tenant("Acme Ltd");
-    let version = || "3".parse().unwrap();
+    let version = || "3".parse().expect(RIGHT);
     let denied = |counts| Body::VersionDenied {
         application: crm(),
         tenant: acme(),
@@ -85,7 +93,7 @@ pub(crate) fn notices() -> Vec<Notice> {
     };
     let succeeded = |source, denied_tenants| Body::SwitchSucceeded {
         application: crm(),
-        switch: SWITCH.parse().unwrap(),
+        switch: SWITCH.parse().expect(RIGHT),
         source,
         target: version(),
         denied_tenants,
@@ -93,7 +101,7 @@ pub(crate) fn notices() -> Vec<Notice> {
     let removed = |message: &str| Body::AccessRemoved {
         application: crm(),
         tenant: acme(),
-        message: message.parse().unwrap(),
+        message: message.parse().expect(RIGHT),
     };
     let mut all = vec![deny_offered("1", "CRM", to_tenant())];
     for (recipient, body) in [
@@ -103,8 +111,8 @@ pub(crate) fn notices() -> Vec<Notice> {
                 application: crm(),
                 tenant: acme(),
                 target: version(),
-                token: TOKEN.parse().unwrap(),
-                expires: "2026-12-07T20:00:00Z".parse().unwrap(),
+                token: TOKEN.parse().expect(RIGHT),
+                expires: "2026-12-07T20:00:00Z".parse().expect(RIGHT),
             },
         ),
         (Recipient::Operator, denied(Counts::FromCommit)),
@@ -115,20 +123,22 @@ pub(crate) fn notices() -> Vec<Notice> {
         (to_tenant(), accepted()),
         (
             Recipient::Operator,
-            succeeded(Some("2".parse().unwrap()), 2),
+            succeeded(Some("2".parse().expect(RIGHT)), 2),
         ),
         (
             Recipient::Operator,
-            succeeded(Some("2".parse().unwrap()), 1),
+            succeeded(Some("2".parse().expect(RIGHT)), 1),
         ),
         (Recipient::Operator, succeeded(None, 0)),
         (
             Recipient::Operator,
             Body::SwitchGivenUp {
                 application: crm(),
-                switch: SWITCH.parse().unwrap(),
+                switch: SWITCH.parse().expect(RIGHT),
                 target: version(),
-                message: "Gateway g-2 did not answer within 2 s.".parse().unwrap(),
+                message: "Gateway g-2 did not answer within 2 s."
+                    .parse()
+                    .expect(RIGHT),
             },
         ),
         (
@@ -144,7 +154,7 @@ pub(crate) fn notices() -> Vec<Notice> {
             Body::CatalogInRecovery {
                 message: "gateways/g-2 knows more of applications/crm than the catalog."
                     .parse()
-                    .unwrap(),
+                    .expect(RIGHT),
             },
         ),
         (
@@ -157,4 +167,15 @@ pub(crate) fn notices() -> Vec<Notice> {
         all.push(notice(&cause, recipient, body));
     }
     all
+}
+
+/// Renders as the operator of the samples does.
+#[cfg(test)]
+pub(crate) fn renderer(language: crate::look::Language) -> crate::render::Renderer {
+    let edge = "https://edge.example.com:8081".parse().expect(RIGHT);
+    let look = crate::look::Look {
+        language,
+        ..crate::look::Look::default()
+    };
+    crate::render::Renderer::new(line("Example Ops"), edge, look)
 }

@@ -36,16 +36,18 @@ use crate::{
     },
 };
 
+mod domains;
 mod ledger;
 
+pub(crate) use domains::{Claimed as ClaimedDomains, Domains};
 pub(crate) use ledger::Ledger;
 use ledger::Note;
 
 /// A lost wake-up costs at most this.
 const POLL: Duration = Duration::from_secs(5);
 /// Mails that are claimed at most beyond those that are handed over: they wait for their turn, or for
-/// the disk to know of them.
-const AHEAD: usize = 32;
+/// the disk to know of them. Several times what one domain may claim.
+const AHEAD: usize = 96;
 /// Mails are claimed in blocks of at least this many while others are under way: a claim waits for the
 /// disk too.
 const BLOCK: usize = 16;
@@ -67,6 +69,8 @@ pub(crate) struct Sender {
     pub(crate) from: EmailAddress,
     /// Mails that are handed over at the same time.
     pub(crate) gate: Arc<Semaphore>,
+    /// Mails of one domain among them.
+    pub(crate) domains: Domains,
     /// Where it is written down what came of them.
     pub(crate) ledger: Ledger,
 }
@@ -78,10 +82,12 @@ type Attempt = (DeliveryId, Claim);
 struct Flights {
     /// Each yields nothing: it has written down itself what came of it.
     tasks: JoinSet<()>,
-    /// Whose they are: a task that panicked cannot say.
-    attempts: HashMap<Id, Attempt>,
+    /// Whose they are, and to which domain: a task that panicked cannot say.
+    attempts: HashMap<Id, (Attempt, Box<str>)>,
     /// When it was last looked for what is due.
     looked: Timestamp,
+    /// Domains of which there were enough then: more may be due.
+    full: String,
 }
 
 impl Flights {
@@ -90,7 +96,18 @@ impl Flights {
             tasks: JoinSet::new(),
             attempts: HashMap::new(),
             looked: now,
+            full: String::new(),
         }
+    }
+
+    /// Counts what is claimed of each domain.
+    fn claimed(&self, domains: &Domains) -> ClaimedDomains {
+        domains.claimed(self.attempts.values().map(|(_, domain)| &**domain))
+    }
+
+    /// Tells whether a domain that there was enough of has become worth looking at.
+    fn has_drained(&self, domain: &str, domains: &Domains) -> bool {
+        self.full.contains(&format!(",{domain},")) && self.claimed(domains).is_low(domain)
     }
 
     /// Returns how many more are worth claiming, if so many may be under way.
@@ -143,7 +160,9 @@ impl Sender {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(ended) = flights.tasks.join_next_with_id() => self.landed(&ended, &mut flights, &down),
+                Some(ended) = flights.tasks.join_next_with_id() => {
+                    look |= self.landed(&ended, &mut flights, &down);
+                }
                 () = due => look = true,
                 () = wakes.changed_or(POLL) => {
                     look = true;
@@ -152,7 +171,7 @@ impl Sender {
             }
         }
         while let Some(ended) = flights.tasks.join_next_with_id().await {
-            self.landed(&ended, &mut flights, &down);
+            let _no_more = self.landed(&ended, &mut flights, &down);
         }
         self.relay.close().await;
         Ok(())
@@ -161,17 +180,17 @@ impl Sender {
     /// Claims what is due as far as there is room, and sends it.
     async fn start(
         &self,
-        free: usize,
+        limit: usize,
         flights: &mut Flights,
         down: &Arc<AtomicBool>,
     ) -> Result<Next, store::Error> {
-        let limit = i64::try_from(free).unwrap_or(i64::MAX);
         let now = self.clock.now();
         // The database was away, or this machine stood still: our claims may have lapsed while our sends
         // go on, and they are not to be sent a second time by ourselves.
         let missed = now.duration_since(flights.looked) >= RENEWAL;
-        let (claimed, next) = store::write!(self.db, |tx| {
-            for (id, claim) in flights.attempts.values().filter(|_| missed) {
+        let (claimed, next, full) = store::write!(self.db, |tx| {
+            let mut domains = flights.claimed(&self.domains);
+            for ((id, claim), _) in flights.attempts.values().filter(|_| missed) {
                 match deliveries::renew(tx, *id, *claim, now).await {
                     // One that cannot be read is parked when it is claimed.
                     Ok(_) | Err(store::Error::Damaged { .. }) => {}
@@ -180,20 +199,24 @@ impl Sender {
             }
             let fresh = || Claim(uuid::Builder::from_random_bytes(self.clock.random()).into_uuid());
             let claimed = if limit > 0 {
-                deliveries::claim(tx, now, limit, fresh).await?
+                deliveries::claim(tx, now, limit, &mut domains, fresh).await?
             } else {
                 Vec::new()
             };
-            Ok::<_, store::Error>((claimed, deliveries::next_due(tx).await?))
+            let full = domains.full();
+            let next = deliveries::next_due(tx, &full).await?;
+            Ok::<_, store::Error>((claimed, next, full))
         })?;
         flights.looked = now;
+        flights.full = full;
         for claimed in claimed {
             let attempt = (claimed.delivery.id, claimed.claim);
+            let domain = claimed.domain.clone();
             let (sender, down) = (self.clone(), Arc::clone(down));
             let task = flights
                 .tasks
                 .spawn(async move { sender.fly(claimed, &down).await });
-            flights.attempts.insert(task.id(), attempt);
+            flights.attempts.insert(task.id(), (attempt, domain));
         }
         Ok(match next {
             None => Next::Never,
@@ -202,19 +225,20 @@ impl Sender {
         })
     }
 
-    /// Notes that a send has ended. One that panicked is refused for good: the next one is not stopped by it.
+    /// Notes that a send has ended, and tells whether it is worth looking for more to its domain. One
+    /// that panicked is refused for good: the next one is not stopped by it.
     fn landed(
         &self,
         ended: &Result<(Id, ()), JoinError>,
         flights: &mut Flights,
         down: &Arc<AtomicBool>,
-    ) {
+    ) -> bool {
         let (id, panicked) = match ended {
             Ok((id, ())) => (*id, false),
             Err(error) => (error.id(), error.is_panic()),
         };
-        let Some(attempt) = flights.attempts.remove(&id) else {
-            return;
+        let Some((attempt, domain)) = flights.attempts.remove(&id) else {
+            return false;
         };
         if panicked {
             tracing::error!(delivery.id = %attempt.0, "sending a delivery panicked");
@@ -227,8 +251,10 @@ impl Sender {
                     .held(attempt, Box::pin(sender.settle(attempt, &answer, &down)))
                     .await
             });
-            flights.attempts.insert(task.id(), attempt);
+            flights.attempts.insert(task.id(), (attempt, domain));
+            return false;
         }
+        flights.has_drained(&domain, &self.domains)
     }
 
     /// Works on an attempt, and renews its claim meanwhile.
@@ -313,7 +339,9 @@ impl Sender {
         };
         match message::envelope(&self.from, &claimed.delivery.recipient) {
             Ok(envelope) => {
-                // Nobody closes the gate: without a turn nothing would be sent.
+                // The domain's turn first: who waits for it keeps nobody else from the gate. Nobody
+                // closes either: without a turn nothing would be sent.
+                let _of_domain = self.domains.turn(&claimed.domain).await;
                 let _turn = self.gate.acquire().await;
                 self.relay.hand_over(&envelope, mail.expose_secret()).await
             }
@@ -394,7 +422,7 @@ pub(crate) async fn retry_now(
         let before = delivery.progress.clone();
         match before.step(&Happening::Retried, clock.now(), Jitter(0)) {
             Step::Sent => return Err(Error::Sent(name)),
-            Step::Unchanged => {}
+            Step::Unchanged | Step::NotSent => {}
             Step::Changed(next) => {
                 delivery.progress = next;
                 deliveries::save(tx, &delivery, &before).await?;

@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::delivery::{Answer, Wait, Words};
 
+mod connect;
 #[cfg(test)]
 pub(crate) mod stub;
 mod url;
@@ -89,6 +90,7 @@ struct Stopped {
 
 enum Why {
     Late,
+    Socket(std::io::Error),
     Smtp(Error),
 }
 
@@ -215,10 +217,15 @@ impl Relay {
             Protection::Tls => self.tls.clone(),
             Protection::StartTls | Protection::Clear => None,
         };
-        let server = (url.host(), url.port());
-        let connect =
-            AsyncSmtpConnection::connect_tokio1(server, Some(*limit), &hello, wrapped, None);
-        let mut connection = within(*limit * 2, Stage::Connect, connect).await?;
+        let connect = connect::open(&self.settings, wrapped, &hello);
+        let mut connection = match timeout(*limit * 2, connect).await {
+            Ok(opened) => opened,
+            Err(_late) => Err(Why::Late),
+        }
+        .map_err(|why| Stopped {
+            stage: Stage::Connect,
+            why,
+        })?;
         if let (Protection::StartTls, Some(tls)) = (url.protection(), &self.tls) {
             within(
                 *limit * 2,
@@ -344,6 +351,10 @@ impl Stopped {
                     "The server did not answer within {} s {stage}.",
                     limit.as_secs()
                 )),
+            ),
+            Why::Socket(error) => Answer::Later(
+                Wait::Server,
+                Words::new(&format!("No answer {stage}: {}.", innermost(&error))),
             ),
             Why::Smtp(error) => {
                 let Some(code) = error.status().map(|code| code.to_string()) else {

@@ -7,6 +7,8 @@ use store::Error;
 pub(crate) mod deliveries;
 pub(crate) mod events;
 pub(crate) mod inboxes;
+pub(crate) mod retention;
+pub(crate) mod subscriptions;
 pub(crate) mod tries;
 
 /// The tables.

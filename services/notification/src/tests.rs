@@ -10,7 +10,9 @@ use proto::notification::v1::{
 use runtime::{Client, Clock, Credentials, Endpoint, ServiceArgs, Shell, connect_lazy};
 use tonic::{Status, Streaming};
 
-use crate::{Config, SmtpArgs, samples, smtp::stub::Stub, start};
+use crate::{Config, LookArgs, RetentionArgs, SmtpArgs, samples, smtp::stub::Stub, start};
+
+mod wishes;
 
 struct Service {
     endpoint: Endpoint,
@@ -37,11 +39,15 @@ impl Service {
             database: DatabaseUrl::sqlite(folder.path().join("notification.db")),
             smtp: SmtpArgs::to(format!("smtp://{}", stub.address).parse().unwrap()),
             mail_from: "Example Ops <ops@example.com>".parse().unwrap(),
+            dkim_key: vec![],
             operator_mail: vec!["boss@example.com".parse().unwrap()],
             operator_name: samples::line("Example Ops"),
+            look: LookArgs::default(),
+            keep: RetentionArgs::default(),
             edge_url: "https://edge.example.com".parse().unwrap(),
             seal_key: None,
             sends_in_flight: 4,
+            sends_to_domain: 4,
         };
         let address = start(config, shell.clone()).await.unwrap();
         Self {
@@ -500,11 +506,15 @@ async fn a_configuration_that_cannot_work_is_refused_before_anything_is_opened()
         database: DatabaseUrl::sqlite(&database),
         smtp: SmtpArgs::to("smtp://mail.example.com".parse().unwrap()),
         mail_from: "ops@example.com".parse().unwrap(),
+        dkim_key: vec![],
         operator_mail: vec![],
         operator_name: samples::line("Example Ops"),
+        look: LookArgs::default(),
+        keep: RetentionArgs::default(),
         edge_url: "https://edge.example.com".parse().unwrap(),
         seal_key: None,
         sends_in_flight: 4,
+        sends_to_domain: 4,
     };
     let refused = start(config, Shell::for_tests()).await.unwrap_err();
     assert_eq!(refused.exit_code(), runtime::exit::USAGE);

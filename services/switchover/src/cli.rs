@@ -11,8 +11,8 @@ use runtime::Clock;
 
 use crate::{
     commands::{
-        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, provisionings,
-        switches, tenants, tokens, verify_history, versions,
+        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
+        provisionings, switches, tenants, tokens, verify_history, versions,
     },
     connect::Options,
     dev,
@@ -121,6 +121,9 @@ pub enum Command {
     /// Mails on their way
     #[command(visible_alias = "delivery")]
     Deliveries(Client<deliveries::Command>),
+    /// Mails themselves: what they say, how they are signed
+    #[command(subcommand)]
+    Mail(Box<mail::Command>),
     /// Gateways of the installation
     #[command(visible_alias = "gateway")]
     Gateways(Client<gateways::Command>),

@@ -10,6 +10,7 @@ pub mod follow;
 pub mod gateways;
 pub mod inbox;
 pub mod keys;
+pub mod mail;
 pub mod provisionings;
 pub mod switches;
 pub mod tenants;

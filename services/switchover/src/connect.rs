@@ -12,6 +12,7 @@ use proto::{
     gateway::v1::gateway_service_client::GatewayServiceClient,
     notification::v1::{
         delivery_service_client::DeliveryServiceClient, inbox_service_client::InboxServiceClient,
+        subscription_service_client::SubscriptionServiceClient,
     },
     provisioning::v1::{
         consent_service_client::ConsentServiceClient,
@@ -275,6 +276,8 @@ impl Session {
         tokens: TokenServiceClient at provisioning;
         /// Inboxes.
         inbox: InboxServiceClient at notification;
+        /// What owners of inboxes are told of.
+        subscriptions: SubscriptionServiceClient at notification;
         /// Mails on their way.
         deliveries: DeliveryServiceClient at notification;
         /// One gateway from inside.

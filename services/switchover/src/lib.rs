@@ -45,6 +45,20 @@ pub fn run(cli: Cli) -> ExitCode {
             };
             end(verb.run(&screen), &screen)
         }
+        Command::Mail(verb) => {
+            let screen = match verb.form() {
+                Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),
+                Form::People => screen(&before),
+            };
+            match verb.run(&screen) {
+                Ok(None) => Exit::Ok.into(),
+                Ok(Some(bounce)) => {
+                    let options = bounce.options.clone().or(before);
+                    ask_with(*bounce, &options)
+                }
+                Err(error) => end(Err(error), &screen),
+            }
+        }
         Command::VerifyHistory(verify) => {
             let screen = match verify.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),
@@ -72,15 +86,19 @@ fn screen(options: &Options) -> Screen {
 
 fn ask<V: clap::Subcommand + Verb>(noun: Client<V>, before: Options) -> ExitCode {
     let options = noun.options.or(before);
-    let screen = screen(&options);
+    ask_with(noun.verb, &options)
+}
+
+fn ask_with(verb: impl Verb, options: &Options) -> ExitCode {
+    let screen = screen(options);
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::from)
         .and_then(|runtime| {
             runtime.block_on(async {
-                let session = Session::new(&options, &Clock::real())?;
-                noun.verb.run(&session, &screen).await
+                let session = Session::new(options, &Clock::real())?;
+                verb.run(&session, &screen).await
             })
         });
     end(result, &screen)

@@ -8,6 +8,7 @@ pub mod history;
 pub mod json;
 pub mod key;
 pub mod live;
+pub mod mail;
 pub mod notification;
 pub mod paper;
 pub mod preview;
@@ -26,6 +27,7 @@ use anstream::{AutoStream, ColorChoice};
 use jiff::{Timestamp, tz::TimeZone};
 use prost::{Message, Name};
 use runtime::Clock;
+use serde_json::Value;
 
 use crate::error::Error;
 
@@ -56,6 +58,15 @@ pub struct View {
     pub zone: TimeZone,
     /// Columns of the terminal; none where lines may be as long as they like.
     pub width: Option<u16>,
+}
+
+/// What is made here and is no answer of a service.
+pub trait Shows {
+    /// Words it for people.
+    fn people(&self, view: &View) -> String;
+
+    /// Words it for programs: one object a line.
+    fn json(&self) -> Vec<Value>;
 }
 
 /// Where output goes.
@@ -113,6 +124,17 @@ impl Screen {
         match self.form {
             Form::People => self.text(&people(&self.view())),
             Form::Json => self.text(&format!("{}\n", json::mapping(answer)?)),
+        }
+    }
+
+    /// Shows what was made here.
+    pub fn made(&self, made: &impl Shows) -> Result<(), Error> {
+        match self.form {
+            Form::People => self.text(&made.people(&self.view())),
+            Form::Json => {
+                let lines: String = made.json().iter().map(|one| format!("{one}\n")).collect();
+                self.text(&lines)
+            }
         }
     }
 

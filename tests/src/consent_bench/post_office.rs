@@ -56,6 +56,7 @@ impl PostOffice {
             "--edge-url=http://127.0.0.1:1",
             &format!("--seal-key={}", folder.path().join("key").display()),
             &format!("--sends-in-flight={connections}"),
+            &format!("--smtp-connections={connections}"),
         ];
         let words = words.map(str::to_owned).to_vec();
         let mut process = Process::new("notification", built("switchover")?, words, folder.path());

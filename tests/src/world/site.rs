@@ -205,6 +205,7 @@ impl Site {
             ("--edge-listen", &*address(edge)),
             ("--catalog", &*catalogs.join(",")),
             ("--provisioning", &*loopback(provisioning)),
+            ("--notification", &*loopback(self.notification)),
             ("--gateway", &*name),
             ("--operator", OPERATOR),
             ("--operator-name", "Acme"),

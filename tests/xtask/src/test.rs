@@ -26,6 +26,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::nextest()?;
     tools::postgres()?;
     tools::browser()?;
+    tools::dkimpy()?;
     if options.filter.is_none() {
         step("formatting", || cargo(&["fmt", "--check", "--all"]))?;
         step("contracts", contracts)?;

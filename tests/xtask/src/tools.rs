@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::run::{cargo, checked, command, root, step, target};
 
+/// The release of dkimpy that checks the signatures of mails, and what it checks Ed25519 with.
+const DKIMPY: [&str; 2] = ["dkimpy==1.1.8", "pynacl==1.6.2"];
 /// The release of cargo-deny whose checks the workspace passes.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -19,6 +21,7 @@ pub(crate) fn install() -> Result<()> {
     nextest()?;
     postgres()?;
     browser()?;
+    dkimpy()?;
     cargo_deny().map(drop)
 }
 
@@ -84,6 +87,18 @@ pub(crate) fn browser() -> Result<()> {
     }
     step("installing Chromium", || {
         packages(&["chromium"], "Chromium")
+    })
+}
+
+/// Installs dkimpy, which checks the signatures of mails, into the target folder when it is missing.
+pub(crate) fn dkimpy() -> Result<()> {
+    let folder = target().join("tools/dkimpy");
+    if folder.join("dkim").exists() {
+        return Ok(());
+    }
+    step("installing dkimpy", || {
+        let mut pip = command("python3", &["-m", "pip", "install", "--quiet", "--target"]);
+        checked(pip.arg(&folder).args(DKIMPY))
     })
 }
 

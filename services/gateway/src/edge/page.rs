@@ -17,10 +17,14 @@ pub(super) struct Pages {
 }
 
 const STYLE: &str = include_str!("../../templates/page.css");
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("offer.html", include_str!("../../templates/offer.html")),
     ("message.html", include_str!("../../templates/message.html")),
+    (
+        "unsubscribe.html",
+        include_str!("../../templates/unsubscribe.html"),
+    ),
     ("home.html", include_str!("../../templates/home.html")),
 ];
 

@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{
     catalog::Catalog,
     http::{Answer, send},
+    notification::Notification,
     provisioning::Provisioning,
     tokens::Tokens,
 };
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) provisioning: Provisioning,
     pub(crate) tokens: Tokens,
+    /// Served where provisioning is.
+    pub(crate) notification: Notification,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) clock: Clock,
     versions: Vec<SocketAddr>,
@@ -100,6 +103,7 @@ impl World {
             catalog: Catalog::default(),
             provisioning: Provisioning::default(),
             tokens: Tokens::default(),
+            notification: Notification::default(),
             gateway: None,
             clock: Clock::real(),
             versions,
@@ -132,7 +136,8 @@ impl World {
         let server = Server::builder(&shell, Access::Open)
             .add_service(self.provisioning.grants())
             .add_service(self.provisioning.consent())
-            .add_service(self.tokens.service());
+            .add_service(self.tokens.service())
+            .add_service(self.notification.service());
         self.provisioning_at = server.serve(self.provisioning_at).await.unwrap();
         self.provisioning_shell = Some(shell);
     }
@@ -167,6 +172,7 @@ impl World {
             edge_listen: ANYWHERE,
             catalog: vec![Endpoint::from(self.catalog_at)],
             provisioning: Endpoint::from(self.provisioning_at),
+            notification: Endpoint::from(self.provisioning_at),
             operator: "ops".parse().unwrap(),
             operator_name: Some("Example Operations".parse().unwrap()),
             support: "support@example.com".parse().unwrap(),

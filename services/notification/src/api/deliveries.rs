@@ -1,6 +1,6 @@
 //! Shows mails on their way.
 
-use contract::{DeliveryId, DeliveryName, Fault, Page, PageSize, Problem, Violations, time};
+use contract::{DeliveryId, DeliveryName, Fault, Page, PageSize, Problem, Prose, Violations, time};
 use proto::notification::v1 as wire;
 use runtime::Clock;
 use store::Db;
@@ -8,13 +8,15 @@ use tonic::{Request, Response, Status};
 
 use super::refuse;
 use crate::{
-    delivery::State,
+    bounce::{self, MessageId},
+    delivery::{State, Words},
     error::Error,
     sender,
     store::{
         deliveries::{self, Stored, Word},
         tries::{self, Try},
     },
+    texts::Texts,
 };
 
 /// Serves `DeliveryService`.
@@ -23,6 +25,8 @@ pub(crate) struct Deliveries {
     pub(crate) db: Db,
     /// What time it is.
     pub(crate) clock: Clock,
+    /// In which words the operator is told of mails.
+    pub(crate) texts: &'static Texts,
 }
 
 #[tonic::async_trait]
@@ -83,6 +87,28 @@ impl wire::delivery_service_server::DeliveryService for Deliveries {
             delivery: Some(render(&delivery, &tries)),
         }))
     }
+
+    async fn report_bounce(
+        &self,
+        request: Request<wire::ReportBounceRequest>,
+    ) -> Result<Response<wire::ReportBounceResponse>, Status> {
+        let request = request.into_inner();
+        let mut v = Violations::new();
+        let message_id = v.parse::<MessageId>("message_id", &request.message_id);
+        let diagnostic = v.parse::<Prose<4000>>("diagnostic", &request.diagnostic);
+        let said = request.diagnostic.trim().is_empty();
+        v.check(!said, "diagnostic", Fault::Missing, "is needed");
+        let (message_id, diagnostic) = v.all((message_id, diagnostic)).map_err(refuse)?;
+        let words = Words::new(diagnostic.as_str());
+        let delivery =
+            bounce::report(&self.db, &self.clock, self.texts, &message_id, words).await?;
+        let tries = store::read!(self.db, |tx| tries::list(tx, delivery.id)
+            .await
+            .map_err(Error::from))?;
+        Ok(Response::new(wire::ReportBounceResponse {
+            delivery: Some(render(&delivery, &tries)),
+        }))
+    }
 }
 
 impl Deliveries {
@@ -110,14 +136,21 @@ fn from_state(state: wire::DeliveryState) -> Option<Word> {
         wire::DeliveryState::Sent => Some(Word::Sent),
         wire::DeliveryState::Failed => Some(Word::Failed),
         wire::DeliveryState::Dead => Some(Word::Dead),
+        wire::DeliveryState::Bounced => Some(Word::Bounced),
     }
 }
 
 fn render(stored: &Stored, tries: &[Try]) -> wire::Delivery {
+    let reason = stored.progress.told().map(|(_, why)| why.to_string());
+    let mut bounced = None;
     let (state, next, sent) = match &stored.progress.state {
         State::Queued { next, .. } => (wire::DeliveryState::Queued, Some(*next), None),
         State::Sending { .. } => (wire::DeliveryState::Sending, None, None),
         State::Sent { at } => (wire::DeliveryState::Sent, None, Some(*at)),
+        State::Bounced { sent, at, .. } => {
+            bounced = Some(*at);
+            (wire::DeliveryState::Bounced, None, Some(*sent))
+        }
         State::Failed { .. } => (wire::DeliveryState::Failed, None, None),
         State::Dead { .. } => (wire::DeliveryState::Dead, None, None),
     };
@@ -143,5 +176,7 @@ fn render(stored: &Stored, tries: &[Try]) -> wire::Delivery {
         create_time: Some(time::write(stored.created)),
         send_time: sent.map(time::write),
         request_id: stored.request_id.clone(),
+        reason: reason.unwrap_or_default(),
+        bounce_time: bounced.map(time::write),
     }
 }

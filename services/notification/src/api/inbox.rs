@@ -264,7 +264,8 @@ impl Watch {
     }
 }
 
-fn parse_inbox(field: &str, text: &str, caller: &Caller) -> Result<InboxName, Problem> {
+/// Reads the name of an inbox that the caller may see.
+pub(super) fn parse_inbox(field: &str, text: &str, caller: &Caller) -> Result<InboxName, Problem> {
     let mut v = Violations::new();
     let inbox = v.parse::<InboxName>(field, text);
     let inbox = v.all(inbox)?;

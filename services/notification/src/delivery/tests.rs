@@ -28,6 +28,11 @@ fn answers() -> [Answer; 4] {
 fn states() -> Vec<State> {
     let mut states = vec![
         State::Sent { at: at(0) },
+        State::Bounced {
+            sent: at(0),
+            at: at(1),
+            reason: words("550"),
+        },
         State::Failed {
             reason: words("550"),
         },
@@ -62,6 +67,37 @@ fn happenings() -> Vec<Happening> {
 }
 
 #[test]
+fn only_what_was_sent_comes_back_and_only_once() {
+    let bounced = Happening::Bounced(words("550 no such user"));
+    for state in states() {
+        let progress = Progress {
+            state: state.clone(),
+            failures: 0,
+            tried_until: at(0),
+        };
+        let step = progress.step(&bounced, at(5), FULL);
+        match &state {
+            &State::Sent { at: sent } => {
+                let next = State::Bounced {
+                    sent,
+                    at: at(5),
+                    reason: words("550 no such user"),
+                };
+                assert!(
+                    matches!(&step, Step::Changed(p) if p.state == next),
+                    "{step:?}"
+                );
+            }
+            State::Bounced { .. } => assert_eq!(step, Step::Unchanged),
+            State::Queued { .. }
+            | State::Sending { .. }
+            | State::Failed { .. }
+            | State::Dead { .. } => assert_eq!(step, Step::NotSent, "{state:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_was_sent_is_never_sent_again_and_only_the_claim_that_counts_is_renewed_and_heard() {
     for state in states() {
         for happening in happenings() {
@@ -73,7 +109,7 @@ fn what_was_sent_is_never_sent_again_and_only_the_claim_that_counts_is_renewed_a
                 };
                 let step = progress.step(&happening, at(0), FULL);
                 let context = format!("{progress:?} {happening:?} {step:?}");
-                if matches!(state, State::Sent { .. }) {
+                if matches!(state, State::Sent { .. } | State::Bounced { .. }) {
                     let expected = if happening == Happening::Retried {
                         Step::Sent
                     } else {
@@ -120,7 +156,8 @@ fn what_was_sent_is_never_sent_again_and_only_the_claim_that_counts_is_renewed_a
                             "{context}"
                         );
                     }
-                    (_, Step::Unchanged | Step::Sent) => {}
+                    (Happening::Bounced(_), _)
+                    | (_, Step::Unchanged | Step::Sent | Step::NotSent) => {}
                 }
             }
         }
@@ -141,7 +178,7 @@ fn every_state_but_sent_has_a_way_on() {
             .any(|h| matches!(progress.step(h, much_later, FULL), Step::Changed(_)));
         assert_eq!(
             moves,
-            !matches!(progress.state, State::Sent { .. }),
+            !matches!(progress.state, State::Sent { .. } | State::Bounced { .. }),
             "{progress:?}"
         );
     }

@@ -1,7 +1,12 @@
 use contract::TimedId as _;
 
 use super::*;
-use crate::samples;
+use crate::{
+    look::{Language, Logo, Look},
+    notice::Body,
+    render::{Letter, Reader, Renderer},
+    samples,
+};
 
 fn id() -> DeliveryId {
     DeliveryId::new(samples::now().as_microsecond(), [7; 10])
@@ -16,6 +21,9 @@ fn mail(subject: &str, text: &str) -> Mail {
         subject: subject.to_owned(),
         text: text.to_owned(),
         html: format!("<p>{text}</p>"),
+        language: Language::English,
+        picture: None,
+        unsubscribe: None,
     }
 }
 
@@ -140,6 +148,75 @@ fn mails_answer_no_machine_and_carry_no_list_headers() {
         !found.iter().any(|header| header.starts_with("List-")),
         "{found:?}"
     );
+}
+
+#[test]
+fn who_may_unsubscribe_can_do_so_with_one_click_and_no_link_breaks_out_of_its_field() {
+    let to = samples::contact("anna@acme.example", None);
+    let link = format!("https://edge.example.com/unsubscribe/{}", "a".repeat(600));
+    let mail = Mail {
+        unsubscribe: Some(link.clone()),
+        ..mail("x", "y")
+    };
+    let found = headers(&written(&to, &mail));
+    for wanted in [
+        format!("List-Unsubscribe: <{link}>"),
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click".to_owned(),
+    ] {
+        assert!(found.contains(&wanted), "{wanted}: {found:?}");
+    }
+}
+
+#[test]
+fn a_logo_goes_with_the_html_that_shows_it() {
+    let to = samples::contact("anna@acme.example", None);
+    let picture = Picture {
+        media_type: "image/png",
+        bytes: b"\x89PNG\r\n\x1a\nx".to_vec(),
+    };
+    let mail = Mail {
+        picture: Some(picture),
+        language: Language::German,
+        ..mail("x", "y")
+    };
+    let message = written(&to, &mail);
+    assert!(message.contains("Content-Language: de\r\n"), "{message}");
+    assert!(message.contains("Content-ID: <logo>\r\n"), "{message}");
+    assert!(message.contains("Content-Type: image/png\r\n"), "{message}");
+    assert_eq!(message, written(&to, &mail));
+}
+
+#[test]
+fn the_longest_texts_fit_beside_the_largest_logo() {
+    let shown = "\u{1f600}".repeat(100);
+    let body = Body::AccessRemoved {
+        application: samples::application(&shown),
+        tenant: samples::tenant(&shown),
+        message: "\u{1f600}".repeat(2000).parse().unwrap(),
+    };
+    let notice = samples::notice("1", samples::to_tenant(), body);
+    let picture = Picture {
+        media_type: "image/png",
+        bytes: vec![7; Picture::MAX],
+    };
+    let look = Look {
+        logo: Some(Logo::Embedded(picture)),
+        ..Look::default()
+    };
+    let edge = "https://edge.example.com".parse().unwrap();
+    let name = samples::line(&shown);
+    let link = format!("https://edge.example.com/unsubscribe/{}", "a".repeat(900));
+    let reader = Reader {
+        name: Some(&name),
+        unsubscribe: Some(&link),
+    };
+    let mail = Renderer::new(samples::line(&shown), edge, look)
+        .render(Letter::AccessRemoved, &notice, reader)
+        .unwrap();
+    let to = samples::contact("anna@acme.example", Some(&shown));
+    let written = write(id(), &from(), &to, &mail, samples::now()).unwrap();
+    assert!(written.len() > 64 * 1024, "{} bytes", written.len());
+    assert!(written.split(|b| *b == b'\n').all(|line| line.len() <= 998));
 }
 
 #[test]

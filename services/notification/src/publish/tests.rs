@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     delivery::State,
+    look::Look,
     notice::Body,
     samples::{self, CONTACT, contact, deny_offered, line, to_tenant},
     store::{
@@ -17,8 +18,10 @@ pub(crate) fn publisher(db: &Db, clock: &Clock, seal: &Arc<Seal>) -> Publisher {
         renderer: Arc::new(Renderer::new(
             line("Example Ops"),
             "https://edge.example.com".parse().unwrap(),
+            Look::default(),
         )),
         from: "Example Ops <ops@example.com>".parse().unwrap(),
+        signer: Arc::new(Signer::new("example.com", vec![])),
         operator: vec![
             "boss@example.com".parse().unwrap(),
             "Boss@EXAMPLE.com".parse().unwrap(),
@@ -155,7 +158,7 @@ store::on_both!(
         // A link that is longer than a mail may be.
         let mut edge: crate::config::EdgeUrl = "https://edge.example.com".parse().unwrap();
         edge.lengthen(message::MAIL_BYTES_MAX);
-        publisher.renderer = Arc::new(Renderer::new(line("Example Ops"), edge));
+        publisher.renderer = Arc::new(Renderer::new(line("Example Ops"), edge, Look::default()));
         let notice = deny_offered("1", "CRM", to_tenant());
         assert_eq!(publisher.publish(&[notice]).await.unwrap(), 1);
         publisher.renderer = good;

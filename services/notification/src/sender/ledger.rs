@@ -12,6 +12,7 @@ use crate::{
     delivery::{Answer, Claim, Happening, Jitter, Step},
     publish::tell_of_mail,
     store::{deliveries, tries},
+    texts::Texts,
 };
 
 /// What came of one attempt.
@@ -37,15 +38,18 @@ struct Entry {
 pub(crate) struct Ledger {
     db: Db,
     clock: Clock,
+    /// In which words the operator is told of mails.
+    texts: &'static Texts,
     waiting: Arc<Mutex<Vec<Entry>>>,
     pen: Arc<Pen<()>>,
 }
 
 impl Ledger {
-    pub(crate) fn new(db: Db, clock: Clock) -> Self {
+    pub(crate) fn new(db: Db, clock: Clock, texts: &'static Texts) -> Self {
         Self {
             db,
             clock,
+            texts,
             waiting: Arc::default(),
             pen: Arc::default(),
         }
@@ -133,6 +137,7 @@ impl Ledger {
         tell_of_mail(
             tx,
             &self.clock,
+            self.texts,
             *id,
             delivery.try_count,
             kind,

@@ -11,11 +11,12 @@ use crate::{
 };
 
 mod claims;
+mod crowds;
 mod faults;
 mod logs;
 mod world;
 
-use world::{World, due, is};
+use world::{World, domains, due, is};
 
 store::on_both!(
     MIGRATIONS,

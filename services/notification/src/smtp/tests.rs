@@ -198,6 +198,28 @@ async fn every_byte_arrives_dots_and_smuggled_commands_included() {
 
 /// A server that speaks TLS from the first byte; returns its port.
 fn tls_server() -> u16 {
+    serve(Protection::Tls)
+}
+
+/// Speaks in the clear until the client wants TLS.
+fn in_the_clear(mut stream: &std::net::TcpStream) -> std::io::Result<()> {
+    let mut lines = std::io::BufReader::new(stream.try_clone()?);
+    stream.write_all(b"220 stub\r\n")?;
+    loop {
+        let mut line = String::new();
+        if lines.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        match line.split_whitespace().next() {
+            Some("STARTTLS") => return stream.write_all(b"220 go on\r\n"),
+            Some("EHLO") => stream.write_all(b"250-stub\r\n250 STARTTLS\r\n")?,
+            Some(_) | None => stream.write_all(b"530 start TLS first\r\n")?,
+        }
+    }
+}
+
+/// A server with TLS; returns its port.
+fn serve(protection: Protection) -> u16 {
     let certificate = CertificateDer::from_pem_slice(SERVER).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(
@@ -215,18 +237,29 @@ fn tls_server() -> u16 {
         for stream in listener.incoming().flatten() {
             let config = Arc::clone(&config);
             std::thread::spawn(move || {
-                let stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
                 // A client that trusts nobody ends the dialogue.
-                drop(tls_dialogue(stream));
+                drop(encrypted(stream, config, protection));
             });
         }
     });
     port
 }
 
-fn tls_dialogue(stream: StreamOwned<ServerConnection, std::net::TcpStream>) -> std::io::Result<()> {
+fn encrypted(
+    stream: std::net::TcpStream,
+    config: Arc<ServerConfig>,
+    protection: Protection,
+) -> std::io::Result<()> {
+    let greeting: &[u8] = match protection {
+        Protection::Tls | Protection::Clear => b"220 stub\r\n",
+        Protection::StartTls => {
+            in_the_clear(&stream)?;
+            b""
+        }
+    };
+    let stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
     let mut stream = std::io::BufReader::new(stream);
-    stream.get_mut().write_all(b"220 stub\r\n")?;
+    stream.get_mut().write_all(greeting)?;
     let mut text = false;
     loop {
         let mut line = String::new();
@@ -255,21 +288,25 @@ fn tls_dialogue(stream: StreamOwned<ServerConnection, std::net::TcpStream>) -> s
 
 #[tokio::test]
 async fn tls_is_with_whom_it_was_meant_or_not_at_all() {
-    let port = tls_server();
-    for (host, ca, expected) in [
-        ("localhost", Some(CA), Kind::Taken),
-        ("localhost", None, Kind::Server),
-        ("127.0.0.1", Some(CA), Kind::Server),
+    for (scheme, port) in [
+        ("smtps", tls_server()),
+        ("smtp+starttls", serve(Protection::StartTls)),
     ] {
-        let settings = Settings {
-            ca: ca.map(<[u8]>::to_vec),
-            ..settings(&format!("smtps://{host}:{port}"))
-        };
-        let answer = Relay::new(settings)
-            .unwrap()
-            .hand_over(&envelope(), MAIL)
-            .await;
-        assert_eq!(kind(&answer), expected, "{host}: {answer:?}");
+        for (host, ca, expected) in [
+            ("localhost", Some(CA), Kind::Taken),
+            ("localhost", None, Kind::Server),
+            ("127.0.0.1", Some(CA), Kind::Server),
+        ] {
+            let settings = Settings {
+                ca: ca.map(<[u8]>::to_vec),
+                ..settings(&format!("{scheme}://{host}:{port}"))
+            };
+            let answer = Relay::new(settings)
+                .unwrap()
+                .hand_over(&envelope(), MAIL)
+                .await;
+            assert_eq!(kind(&answer), expected, "{scheme} {host}: {answer:?}");
+        }
     }
 }
 

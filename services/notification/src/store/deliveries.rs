@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use store::{Error, Tx, on};
 use uuid::Uuid;
 
-use super::{parsed, time, tries};
-use crate::delivery::{Claim, Happening, Jitter, Progress, State, Step, Wait, Words};
+use super::{parsed, time};
+use crate::delivery::{Claim, Progress, State, Wait, Words};
 
 /// A delivery that is to be queued.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ pub(crate) struct Claimed {
     pub(crate) delivery: Stored,
     /// Names this attempt.
     pub(crate) claim: Claim,
+    /// To which domain it goes, in lower case.
+    pub(crate) domain: Box<str>,
     /// Its mail, sealed.
     pub(crate) mail: Option<String>,
 }
@@ -78,6 +80,8 @@ pub(crate) enum Word {
     Sending,
     /// The server took it.
     Sent,
+    /// It came back.
+    Bounced,
     /// Refused for good.
     Failed,
     /// Given up.
@@ -86,10 +90,11 @@ pub(crate) enum Word {
 
 impl Word {
     /// Every word.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Queued,
         Self::Sending,
         Self::Sent,
+        Self::Bounced,
         Self::Failed,
         Self::Dead,
     ];
@@ -100,6 +105,7 @@ impl Word {
             State::Queued { .. } => Self::Queued,
             State::Sending { .. } => Self::Sending,
             State::Sent { .. } => Self::Sent,
+            State::Bounced { .. } => Self::Bounced,
             State::Failed { .. } => Self::Failed,
             State::Dead { .. } => Self::Dead,
         }
@@ -111,6 +117,7 @@ impl Word {
             Self::Queued => "queued",
             Self::Sending => "sending",
             Self::Sent => "sent",
+            Self::Bounced => "bounced",
             Self::Failed => "failed",
             Self::Dead => "dead",
         }
@@ -132,12 +139,17 @@ macro_rules! columns {
         concat!(
             "select id, kind, recipient, subject, message_id, ",
             $mail,
-            ", state, due_at, waits_for, claim, reason, sent_at, \
-             try_count, failures, tried_until, created_at, request_id from deliveries ",
+            ", case when bounced_at is null then state else 'bounced' end as state, \
+             due_at, waits_for, claim, reason, sent_at, bounced_at, bounce, \
+             try_count, failures, tried_until, created_at, request_id, domain from deliveries ",
             $rest
         )
     };
 }
+
+mod claims;
+
+pub(crate) use claims::{claim, renew};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -153,11 +165,14 @@ struct Row {
     claim: Option<String>,
     reason: Option<String>,
     sent_at: Option<i64>,
+    bounced_at: Option<i64>,
+    bounce: Option<String>,
     try_count: i64,
     failures: i64,
     tried_until: i64,
     created_at: i64,
     request_id: String,
+    domain: String,
 }
 
 fn damaged(column: &'static str) -> Error {
@@ -201,6 +216,15 @@ impl Row {
             Word::Sent => State::Sent {
                 at: at("sent_at", self.sent_at)?,
             },
+            Word::Bounced => State::Bounced {
+                sent: at("sent_at", self.sent_at)?,
+                at: at("bounced_at", self.bounced_at)?,
+                reason: self
+                    .bounce
+                    .as_deref()
+                    .map(Words::new)
+                    .ok_or_else(|| damaged("bounce"))?,
+            },
             Word::Failed => State::Failed { reason: reason()? },
             Word::Dead => State::Dead { reason: reason()? },
         })
@@ -238,6 +262,8 @@ struct Columns {
     claim: Option<String>,
     reason: Option<String>,
     sent_at: Option<i64>,
+    bounced_at: Option<i64>,
+    bounce: Option<String>,
 }
 
 impl Columns {
@@ -249,6 +275,8 @@ impl Columns {
             claim: None,
             reason: None,
             sent_at: None,
+            bounced_at: None,
+            bounce: None,
         };
         match state {
             State::Queued { next, wait } => Self {
@@ -268,6 +296,14 @@ impl Columns {
                 sent_at: Some(at.as_microsecond()),
                 ..empty
             },
+            // What came back was sent, for the columns that were there first.
+            State::Bounced { sent, at, reason } => Self {
+                state: Word::Sent.as_str(),
+                sent_at: Some(sent.as_microsecond()),
+                bounced_at: Some(at.as_microsecond()),
+                bounce: Some(reason.to_string()),
+                ..empty
+            },
             State::Failed { reason } | State::Dead { reason } => Self {
                 reason: Some(reason.to_string()),
                 ..empty
@@ -279,8 +315,8 @@ impl Columns {
 /// Queues a delivery, unless the event has one to the same address. Returns whether it is new.
 pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
     const SQL: &str = "insert into deliveries (id, event, inbox, kind, recipient, recipient_key, subject, message_id, mail, \
-        state, due_at, waits_for, claim, reason, sent_at, try_count, failures, tried_until, created_at, request_id) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $17, $18, $19) \
+        state, due_at, waits_for, claim, reason, sent_at, try_count, failures, tried_until, created_at, request_id, domain) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $17, $18, $19, $20) \
         on conflict (event, recipient_key) do nothing";
     let columns = Columns::of(&new.progress.state);
     let inserted = on!(tx, |conn| sqlx::query(SQL)
@@ -303,6 +339,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
         .bind(new.progress.tried_until.as_microsecond())
         .bind(new.created.as_microsecond())
         .bind(new.request_id.map_or("", RequestId::as_str))
+        .bind(domain_of(new.recipient))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -327,93 +364,17 @@ pub(crate) async fn count_since(
     Ok(count)
 }
 
-/// Claims up to `limit` deliveries that are due, each under a claim of its own. A row that cannot be
-/// read is parked, so that it does not stand in the way of the others.
-pub(crate) async fn claim(
-    tx: &mut Tx,
-    now: Timestamp,
-    limit: i64,
-    mut fresh: impl FnMut() -> Claim,
-) -> Result<Vec<Claimed>, Error> {
-    const DUE: &str = columns!("mail", "where due_at <= $1 order by due_at, id limit $2");
-    let sql = store::claim(tx, DUE);
-    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(sql)
-        .bind(now.as_microsecond())
-        .bind(limit)
-        .fetch_all(conn)
-        .await)?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut delivery = match Stored::try_from(&row) {
-            Ok(delivery) => delivery,
-            Err(error) => {
-                tracing::error!(delivery.id = %row.id, error = %error, "a delivery cannot be read and was parked");
-                park_damaged(tx, &row.id, &error).await?;
-                continue;
-            }
-        };
-        let claim = fresh();
-        let Step::Changed(next) =
-            delivery
-                .progress
-                .step(&Happening::Claimed(claim), now, Jitter(0))
-        else {
-            continue;
-        };
-        if let State::Sending { .. } = delivery.progress.state {
-            let lapsed = "Interrupted: whoever sent it ended, so it is not known whether the server took it.";
-            tries::end(tx, delivery.id, delivery.try_count, lapsed).await?;
-        }
-        let before = delivery.progress.clone();
-        delivery.progress = next;
-        delivery.try_count += 1;
-        if save(tx, &delivery, &before).await? {
-            tries::begin(tx, delivery.id, delivery.try_count, now).await?;
-            claimed.push(Claimed {
-                delivery,
-                claim,
-                mail: row.mail,
-            });
-        }
-    }
-    Ok(claimed)
-}
-
-/// Lets a claim hold longer. Returns whether it still counts: if not, nothing has changed.
-pub(crate) async fn renew(
-    tx: &mut Tx,
-    id: DeliveryId,
-    claim: Claim,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(mut delivery) = find(tx, id).await? else {
-        return Ok(false);
-    };
-    let before = delivery.progress.clone();
-    let Step::Changed(next) = before.step(&Happening::Renewed(claim), now, Jitter(0)) else {
-        return Ok(false);
-    };
-    delivery.progress = next;
-    save(tx, &delivery, &before).await
-}
-
-async fn park_damaged(tx: &mut Tx, id: &str, error: &Error) -> Result<(), Error> {
-    const SQL: &str = "update deliveries set state = 'failed', reason = $2, due_at = null, waits_for = null, claim = null, \
-        sent_at = null, failures = 0 where id = $1";
-    let reason = Words::new(&format!("It cannot be read: {error}."));
-    on!(tx, |conn| sqlx::query(SQL)
-        .bind(id)
-        .bind(reason.as_str())
-        .execute(conn)
-        .await
-        .map(drop))
+/// Returns the domain of an address, in lower case.
+fn domain_of(recipient: &str) -> String {
+    let (_, domain) = recipient.rsplit_once('@').unwrap_or_default();
+    domain.to_lowercase()
 }
 
 /// Saves how far a delivery has come, if it still is where `before` says. What was sent loses its mail.
 pub(crate) async fn save(tx: &mut Tx, delivery: &Stored, before: &Progress) -> Result<bool, Error> {
     const SQL: &str = "update deliveries set state = $2, due_at = $3, waits_for = $4, claim = $5, reason = $6, sent_at = $7, \
-        try_count = $8, failures = $9, tried_until = $10, mail = case when $2 = 'sent' then null else mail end \
-        where id = $1 and state = $11 and coalesce(claim, '') = $12";
+        try_count = $8, failures = $9, tried_until = $10, mail = case when $2 = 'sent' then null else mail end, \
+        bounced_at = $13, bounce = $14 where id = $1 and state = $11 and coalesce(claim, '') = $12";
     let (columns, seen) = (
         Columns::of(&delivery.progress.state),
         Columns::of(&before.state),
@@ -431,6 +392,8 @@ pub(crate) async fn save(tx: &mut Tx, delivery: &Stored, before: &Progress) -> R
         .bind(delivery.progress.tried_until.as_microsecond())
         .bind(seen.state)
         .bind(seen.claim.as_deref().unwrap_or(""))
+        .bind(columns.bounced_at)
+        .bind(&columns.bounce)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -450,10 +413,14 @@ pub(crate) async fn wake_waiting(tx: &mut Tx, now: Timestamp) -> Result<u64, Err
     Ok(woken)
 }
 
-/// Returns when the next delivery is due, if any ever is.
-pub(crate) async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
-    const SQL: &str = "select min(due_at) from deliveries where due_at is not null";
-    let (due,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await)?;
+/// Returns when the next delivery is due, if any ever is, those to the domains in `full` left out.
+pub(crate) async fn next_due(tx: &mut Tx, full: &str) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str = "select min(due_at) from deliveries \
+        where due_at is not null and replace($1, ',' || domain || ',', '') = $1";
+    let (due,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(full)
+        .fetch_one(conn)
+        .await)?;
     due.map(|due| time("deliveries", "due_at", due)).transpose()
 }
 
@@ -467,6 +434,19 @@ pub(crate) async fn find(tx: &mut Tx, id: DeliveryId) -> Result<Option<Stored>, 
     row.as_ref().map(Stored::try_from).transpose()
 }
 
+/// Returns the delivery with a Message-ID, in its angle brackets.
+pub(crate) async fn find_by_message_id(
+    tx: &mut Tx,
+    message_id: &str,
+) -> Result<Option<Stored>, Error> {
+    const SQL: &str = columns!("where message_id = $1");
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(message_id)
+        .fetch_optional(conn)
+        .await)?;
+    row.as_ref().map(Stored::try_from).transpose()
+}
+
 /// Returns up to `limit` deliveries made before `before`, newest first.
 pub(crate) async fn list(
     tx: &mut Tx,
@@ -475,8 +455,9 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Stored>, Error> {
     // Ids are hex digits and hyphens: `g` comes after them all.
-    const SQL: &str =
-        columns!("where ($1 = '' or state = $1) and id < $2 order by id desc limit $3");
+    const SQL: &str = columns!(
+        "where ($1 = '' or $1 = case when bounced_at is null then state else 'bounced' end) and id < $2 order by id desc limit $3"
+    );
     let before = before.map_or("g".to_owned(), |id| id.to_string());
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(state.map_or("", Word::as_str))

@@ -26,6 +26,8 @@ pub(crate) struct New<'a> {
     pub(crate) time: Timestamp,
     /// The request under which it happened.
     pub(crate) request_id: Option<&'a RequestId>,
+    /// Its inbox's owner does not want to be told: it is read and archived from the start.
+    pub(crate) put_away: bool,
 }
 
 /// An event as it is stored.
@@ -156,7 +158,7 @@ pub(crate) async fn publish(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
     const KNOWN: &str = "select id from events where inbox = $1 and cause = $2 and kind = $3";
     const INSERT: &str = "insert into events (id, inbox, cause, kind, tab, title, body, happened_at, is_read, is_archived, \
         application, tenant, version, switch, request_id, revision) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10, $11, $12, $13, $14) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $15, $15, $9, $10, $11, $12, $13, $14) \
         on conflict (inbox, cause, kind) do nothing";
     let inbox = new.inbox.to_string();
     let known: Option<(String,)> = on!(tx, |conn| sqlx::query_as(KNOWN)
@@ -190,6 +192,7 @@ pub(crate) async fn publish(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
         )
         .bind(new.request_id.map_or("", RequestId::as_str))
         .bind(revision.as_i64())
+        .bind(i64::from(new.put_away))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

@@ -15,9 +15,13 @@ use super::{
 };
 use crate::{
     delivery::{Claim, Progress, State, Wait, Words},
-    event::{self, Kind, Tab},
+    event::{Kind, Tab},
+    look::Language,
     samples,
+    sender::Domains,
 };
+
+mod migrating;
 
 const EVERYTHING: Filter = Filter {
     shown: Shown::All,
@@ -39,7 +43,11 @@ async fn publish(
     cause: &str,
     tab: Tab,
 ) -> (EventId, bool) {
-    let told = event::tell(&samples::deny_offered("1", "CRM", samples::to_tenant()));
+    let told = samples::renderer(Language::English).tell(&samples::deny_offered(
+        "1",
+        "CRM",
+        samples::to_tenant(),
+    ));
     let id = clock.new_id();
     let time = clock.now();
     let new = events::New {
@@ -51,6 +59,7 @@ async fn publish(
         told: &told,
         time,
         request_id: None,
+        put_away: false,
     };
     (
         id,
@@ -79,10 +88,11 @@ async fn queue(db: &Db, clock: &Clock, event: EventId, recipient: &str) -> Optio
         .then_some(id)
 }
 
-async fn claim(db: &Db, clock: &Clock, limit: i64) -> Vec<deliveries::Claimed> {
+async fn claim(db: &Db, clock: &Clock, limit: usize) -> Vec<deliveries::Claimed> {
     let now = clock.now();
     store::write!(db, |tx| {
-        deliveries::claim(tx, now, limit, || Claim(Uuid::new_v4())).await
+        let mut domains = Domains::new(50).claimed(std::iter::empty());
+        deliveries::claim(tx, now, limit, &mut domains, || Claim(Uuid::new_v4())).await
     })
     .unwrap()
 }
@@ -130,7 +140,7 @@ store::on_both!(
             .into_iter()
             .find(|notice| notice.body.kind() == Kind::SwitchSucceeded)
             .unwrap();
-        let told = event::tell(&notice);
+        let told = samples::renderer(Language::English).tell(&notice);
         let new = events::New {
             id: clock.new_id(),
             inbox: &acme(),
@@ -140,6 +150,7 @@ store::on_both!(
             told: &told,
             time: clock.now(),
             request_id: notice.request_id.as_ref(),
+            put_away: false,
         };
         store::write!(db, |tx| events::publish(tx, &new).await).unwrap();
         let stored = list(&db, EVERYTHING).await.remove(0);
@@ -338,7 +349,7 @@ store::on_both!(
                 let mut mine = Vec::new();
                 loop {
                     let claimed = claim(&db, &clock, 3).await;
-                    let due = store::read!(db, |tx| deliveries::next_due(tx).await).unwrap();
+                    let due = store::read!(db, |tx| deliveries::next_due(tx, ",").await).unwrap();
                     mine.extend(claimed.into_iter().map(|claimed| claimed.delivery.id));
                     if due.is_none_or(|due| due > clock.now()) {
                         return mine;
@@ -382,8 +393,15 @@ store::on_both!(
             State::Failed {
                 reason: reason.clone(),
             },
-            State::Dead { reason },
+            State::Dead {
+                reason: reason.clone(),
+            },
             State::Sent { at: now },
+            State::Bounced {
+                sent: now,
+                at: now,
+                reason,
+            },
         ] {
             let mut stored = store::read!(db, |tx| deliveries::find(tx, id).await)
                 .unwrap()

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use contract::InboxName;
 use proto::notification::v1::{
-    ArchiveEventsRequest, GetInboxRequest, ListEventsRequest, MarkEventsRequest, Tab,
-    WatchInboxRequest,
+    ArchiveEventsRequest, Category, Channel, GetInboxRequest, ListEventsRequest,
+    ListSubscriptionsRequest, MarkEventsRequest, SetSubscriptionRequest, Tab, WatchInboxRequest,
 };
 use runtime::{Backoff, CancellationToken};
 
@@ -66,6 +66,12 @@ pub enum Command {
         #[arg(long)]
         undo: bool,
     },
+    /// Shows what the inbox's owner is told of, and how
+    Subscriptions(Whose),
+    /// Turns notices of a category on again
+    Subscribe(Subscribing),
+    /// Turns notices of a category off: events go to Archived, mails are not sent
+    Unsubscribe(Subscribing),
     /// Shows events as they come, until interrupted
     Watch {
         /// Whose.
@@ -80,6 +86,96 @@ pub enum Command {
         )]
         after: String,
     },
+}
+
+/// Which notices.
+#[derive(Debug, Args)]
+pub struct Subscribing {
+    /// Whose.
+    #[command(flatten)]
+    whose: Whose,
+    /// What they are about
+    category: CategoryArg,
+    /// How they come
+    #[arg(long, value_name = "CHANNEL")]
+    channel: ChannelArg,
+    /// Mails to this address alone
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<contract::EmailAddress>,
+}
+
+/// How somebody is told.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ChannelArg {
+    /// By an event in the inbox
+    Inbox,
+    /// By mail
+    Mail,
+}
+
+/// What notices are about.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CategoryArg {
+    /// To tenants: what they are asked, and have decided; always on
+    Consent,
+    /// To tenants: an application was taken away
+    Access,
+    /// A tenant has denied
+    Denials,
+    /// A tenant has accepted
+    Acceptances,
+    /// Switches that succeeded or were given up
+    Switches,
+    /// Versions in test
+    Tests,
+    /// Mails that failed, were given up or came back
+    Mails,
+    /// The catalog is in recovery; always on
+    Recovery,
+}
+
+impl From<CategoryArg> for Category {
+    fn from(category: CategoryArg) -> Self {
+        match category {
+            CategoryArg::Consent => Self::Consent,
+            CategoryArg::Access => Self::Access,
+            CategoryArg::Denials => Self::Denials,
+            CategoryArg::Acceptances => Self::Acceptances,
+            CategoryArg::Switches => Self::Switches,
+            CategoryArg::Tests => Self::Tests,
+            CategoryArg::Mails => Self::Mails,
+            CategoryArg::Recovery => Self::Recovery,
+        }
+    }
+}
+
+impl Subscribing {
+    async fn set(self, on: bool, session: &Session, screen: &Screen) -> Result<(), Error> {
+        let channel = match self.channel {
+            ChannelArg::Inbox => Channel::Inbox,
+            ChannelArg::Mail => Channel::Mail,
+        };
+        let request = SetSubscriptionRequest {
+            parent: self.whose.inbox().to_string(),
+            category: Category::from(self.category).into(),
+            channel: channel.into(),
+            on,
+            address: self
+                .address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+        };
+        let answer = session
+            .ask(
+                Notification,
+                session.subscriptions().set_subscription(request),
+            )
+            .await?;
+        let subscription = present(session, answer.subscription.clone())?;
+        screen.answer(&answer, |view| {
+            notification::subscriptions(&[subscription], view)
+        })
+    }
 }
 
 /// Whose inbox.
@@ -192,6 +288,21 @@ impl Verb for Command {
                     .await?;
                 screen.answer(&answer, |view| notification::events(&answer.events, view))
             }
+            Self::Subscriptions(whose) => {
+                let parent = whose.inbox().to_string();
+                let request = ListSubscriptionsRequest { parent };
+                let answer = session
+                    .ask(
+                        Notification,
+                        session.subscriptions().list_subscriptions(request),
+                    )
+                    .await?;
+                screen.answer(&answer, |view| {
+                    notification::subscriptions(&answer.subscriptions, view)
+                })
+            }
+            Self::Subscribe(what) => what.set(true, session, screen).await,
+            Self::Unsubscribe(what) => what.set(false, session, screen).await,
             Self::Watch { whose, after } => watch(&whose.inbox(), after, session, screen).await,
         }
     }

@@ -110,6 +110,7 @@ pub(crate) async fn start(
         ("edge-listen", places.edge.to_string()),
         ("catalog", at(places.catalog)),
         ("provisioning", at(places.provisioning)),
+        ("notification", at(places.notification)),
         ("operator", operator.clone()),
         ("operator-name", people),
         ("support", format!("operations@{operator}.example")),

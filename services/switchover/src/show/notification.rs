@@ -1,10 +1,10 @@
 //! Inboxes and deliveries as people read them.
 
-use proto::notification::v1::{Delivery, Event, Inbox, Tab};
+use proto::notification::v1::{Category, Delivery, Event, Inbox, Subscription, Tab};
 
 use super::{
     View,
-    paper::{Paper, Word, busy, dim, or_nothing, strong},
+    paper::{Paper, Word, busy, dim, good, nothing, or_nothing, strong},
     words::{Said as _, dim_time, id, time},
 };
 
@@ -81,6 +81,39 @@ fn facts(event: &Event) -> Vec<(&'static str, Word)> {
     facts
 }
 
+/// What an inbox's owner is told of, and how.
+pub fn subscriptions(subscriptions: &[Subscription], view: &View) -> String {
+    let switch = |on: bool| if on { good("on") } else { dim("off") };
+    let rows = subscriptions
+        .iter()
+        .map(|one| {
+            let mailed = !matches!(one.category(), Category::Tests | Category::Mails);
+            let unsubscribed = match one.unsubscribed.as_slice() {
+                [] => nothing(),
+                addresses => Word::from(addresses.join(", ")),
+            };
+            vec![
+                one.category().said(),
+                switch(one.inbox),
+                if mailed {
+                    switch(one.mail)
+                } else {
+                    dim("none")
+                },
+                Word::from(if one.required { "always on" } else { "" }),
+                unsubscribed,
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["CATEGORY", "INBOX", "MAIL", "", "NO MAILS TO"],
+            rows,
+            "There is nothing to be told of.",
+        )
+        .finish()
+}
+
 /// A page of deliveries.
 pub fn deliveries(deliveries: &[Delivery], view: &View) -> String {
     let rows = deliveries
@@ -93,6 +126,7 @@ pub fn deliveries(deliveries: &[Delivery], view: &View) -> String {
                 delivery.try_count.to_string().into(),
                 dim_time(delivery.create_time, view),
                 dim_time(delivery.next_try_time, view),
+                or_nothing(&delivery.reason),
                 dim(id(&delivery.name)),
             ]
         })
@@ -100,7 +134,7 @@ pub fn deliveries(deliveries: &[Delivery], view: &View) -> String {
     Paper::new(view)
         .table(
             &[
-                "TO", "SUBJECT", "STATE", "TRIES", "QUEUED", "NEXT TRY", "ID",
+                "TO", "SUBJECT", "STATE", "TRIES", "QUEUED", "NEXT TRY", "REASON", "ID",
             ],
             rows,
             "There is no mail.",
@@ -123,7 +157,9 @@ pub fn delivery(delivery: &Delivery, view: &View) -> String {
             ("message id", delivery.message_id.as_str().into()),
             ("queued", time(delivery.create_time, view)),
             ("sent", time(delivery.send_time, view)),
+            ("came back", time(delivery.bounce_time, view)),
             ("next try", time(delivery.next_try_time, view)),
+            ("reason", or_nothing(&delivery.reason)),
             ("request", or_nothing(&delivery.request_id)),
             ("id", dim(id(&delivery.name))),
         ])

@@ -9,7 +9,7 @@ use proto::{
         SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
-    notification::v1::{DeliveryState, Tab},
+    notification::v1::{Category, DeliveryState, Tab},
     provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningState},
 };
 
@@ -150,6 +150,18 @@ said! {
         Sent: Good "sent",
         Failed: Bad "failed",
         Dead: Bad "dead",
+        Bounced: Bad "bounced",
+    }
+    Category {
+        Unspecified: Dim "unknown",
+        Consent: Plain "consent",
+        Access: Plain "access",
+        Denials: Plain "denials",
+        Acceptances: Plain "acceptances",
+        Switches: Plain "switches",
+        Tests: Plain "tests",
+        Mails: Plain "mails",
+        Recovery: Plain "recovery",
     }
     Membership {
         Unspecified: Dim "unknown",

@@ -9,9 +9,11 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 fn held(delivery: &Stored) -> Option<(Claim, Timestamp)> {
     match delivery.progress.state {
         State::Sending { claim, until } => Some((claim, until)),
-        State::Queued { .. } | State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => {
-            None
-        }
+        State::Queued { .. }
+        | State::Sent { .. }
+        | State::Bounced { .. }
+        | State::Failed { .. }
+        | State::Dead { .. } => None,
     }
 }
 
@@ -22,8 +24,15 @@ fn fresh() -> Claim {
 /// Claims one mail that is due, if any is.
 async fn claim(world: &World, claim: Claim) -> Option<DeliveryId> {
     let now = world.clock.now();
-    let claimed =
-        store::write!(world.db, |tx| deliveries::claim(tx, now, 1, || claim).await).unwrap();
+    let claimed = store::write!(world.db, |tx| deliveries::claim(
+        tx,
+        now,
+        1,
+        &mut domains(),
+        || claim
+    )
+    .await)
+    .unwrap();
     claimed.first().map(|claimed| claimed.delivery.id)
 }
 
@@ -181,7 +190,8 @@ store::on_both!(
         let mine = fresh();
         let id = claim(&world, mine).await.unwrap();
         let under_way = flights.tasks.spawn(std::future::pending());
-        flights.attempts.insert(under_way.id(), (id, mine));
+        let attempt = ((id, mine), "acme.example".into());
+        flights.attempts.insert(under_way.id(), attempt);
         world.advance(LEASE + SECOND);
         sender.start(1, &mut flights, &down).await.unwrap();
         assert_eq!(flights.attempts.len(), 1);

@@ -128,13 +128,21 @@ async fn a_send_that_panics_is_refused_and_the_worker_goes_on() {
     let down = Arc::new(AtomicBool::new(false));
     let now = world.clock.now();
     let claim = Claim(uuid::Uuid::new_v4());
-    let claimed =
-        store::write!(world.db, |tx| deliveries::claim(tx, now, 1, || claim).await).unwrap();
+    let claimed = store::write!(world.db, |tx| deliveries::claim(
+        tx,
+        now,
+        1,
+        &mut domains(),
+        || claim
+    )
+    .await)
+    .unwrap();
     let mut flights = Flights::none(now);
     let task = flights.tasks.spawn(async { panic!("oh no") });
-    flights
-        .attempts
-        .insert(task.id(), (claimed[0].delivery.id, claim));
+    flights.attempts.insert(
+        task.id(),
+        ((claimed[0].delivery.id, claim), claimed[0].domain.clone()),
+    );
     while let Some(ended) = flights.tasks.join_next_with_id().await {
         sender.landed(&ended, &mut flights, &down);
     }

@@ -10,7 +10,7 @@ use runtime::{CancellationToken, Clock, Seal, Shell};
 use store::Db;
 use tokio::sync::Semaphore;
 
-use super::super::{Ledger, Sender};
+use super::super::{ClaimedDomains, Domains, Ledger, Sender};
 use crate::{
     delivery::State,
     notice::Recipient,
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) publisher: Publisher,
     pub(super) stub: Stub,
     pub(super) shell: Shell,
+    /// Mails to one domain at once; as many as in all unless said.
+    pub(super) to_domain: Option<usize>,
     /// Gone once nothing is left of the sender that was started last.
     sending: Weak<Relay>,
 }
@@ -53,6 +55,7 @@ impl World {
             publisher,
             stub: Stub::start(script).await,
             shell,
+            to_domain: None,
             sending: Weak::new(),
         }
     }
@@ -74,7 +77,12 @@ impl World {
             relay: Arc::new(Relay::new(self.stub.settings()).unwrap()),
             from: self.publisher.from.address.clone(),
             gate: Arc::new(Semaphore::new(in_flight)),
-            ledger: Ledger::new(self.db.clone(), self.clock.clone()),
+            domains: Domains::new(self.to_domain.unwrap_or(in_flight)),
+            ledger: Ledger::new(
+                self.db.clone(),
+                self.clock.clone(),
+                self.publisher.renderer.texts(),
+            ),
         }
     }
 
@@ -159,7 +167,10 @@ impl World {
             all.iter().all(|delivery| match &delivery.progress.state {
                 State::Queued { next, .. } => *next > now,
                 State::Sending { .. } => false,
-                State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => true,
+                State::Sent { .. }
+                | State::Bounced { .. }
+                | State::Failed { .. }
+                | State::Dead { .. } => true,
             })
         })
         .await;
@@ -177,6 +188,11 @@ impl World {
     }
 }
 
+/// Nothing is claimed yet, and as much may be as there is.
+pub(super) fn domains() -> ClaimedDomains {
+    Domains::new(1000).claimed(std::iter::empty())
+}
+
 pub(super) fn is(delivery: &Stored, word: Word) -> bool {
     Word::of(&delivery.progress.state) == word
 }
@@ -184,8 +200,10 @@ pub(super) fn is(delivery: &Stored, word: Word) -> bool {
 pub(super) fn due(delivery: &Stored) -> Option<Timestamp> {
     match &delivery.progress.state {
         State::Queued { next, .. } => Some(*next),
-        State::Sending { .. } | State::Sent { .. } | State::Failed { .. } | State::Dead { .. } => {
-            None
-        }
+        State::Sending { .. }
+        | State::Sent { .. }
+        | State::Bounced { .. }
+        | State::Failed { .. }
+        | State::Dead { .. } => None,
     }
 }
