@@ -3,7 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use proto::{
     notification::v1::subscription_service_client::SubscriptionServiceClient,
     provisioning::v1::consent_service_client::ConsentServiceClient,
 };
-use runtime::{Client, Clock};
+use runtime::{Client, Clock, Credentials, Endpoint, connect_lazy};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -43,13 +43,44 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 /// What the edge answers with.
 pub(crate) struct Edge {
     consent: ConsentServiceClient<Client>,
-    subscriptions: SubscriptionServiceClient<Client>,
+    notification: Notification,
     status: watch::Receiver<Arc<Status>>,
     pages: Pages,
     limiter: Limiter,
     clock: Clock,
     /// Where browsers reach this edge: scheme and authority.
     origin: String,
+}
+
+/// Where notification is. Most gateways never ask it, so there is no connection to it before one does.
+pub(crate) struct Notification {
+    endpoint: Endpoint,
+    credentials: Credentials,
+    client: OnceLock<Client>,
+}
+
+impl Notification {
+    /// Remembers where it is, and who asks.
+    pub(crate) fn new(endpoint: Endpoint, credentials: Credentials) -> Self {
+        Self {
+            endpoint,
+            credentials,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Returns who asks it what unsubscribe links are about.
+    fn subscriptions(&self) -> Result<SubscriptionServiceClient<Client>, tonic::Status> {
+        let client = match self.client.get() {
+            Some(client) => client.clone(),
+            None => {
+                let made = connect_lazy(&self.endpoint, &self.credentials)
+                    .map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+                self.client.get_or_init(|| made).clone()
+            }
+        };
+        Ok(SubscriptionServiceClient::new(client))
+    }
 }
 
 /// Who is on the other side of a connection.
@@ -60,14 +91,14 @@ impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
-        notification: Client,
+        notification: Notification,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
     ) -> Self {
         Self {
             consent: ConsentServiceClient::new(provisioning),
-            subscriptions: SubscriptionServiceClient::new(notification),
+            notification,
             status,
             pages: Pages::new(settings.operator, settings.support),
             limiter: Limiter::new(clock.clone()),

@@ -65,7 +65,7 @@ impl Visit {
             let request = GetUnsubscriptionRequest {
                 token: self.token.clone(),
             };
-            let mut subscriptions = self.edge.subscriptions.clone();
+            let mut subscriptions = self.edge.notification.subscriptions()?;
             let answer = subscriptions.get_unsubscription(request).await?;
             Ok(answer.into_inner().unsubscription)
         };
@@ -82,7 +82,7 @@ impl Visit {
             let request = UnsubscribeRequest {
                 token: self.token.clone(),
             };
-            let mut subscriptions = self.edge.subscriptions.clone();
+            let mut subscriptions = self.edge.notification.subscriptions()?;
             let answer = subscriptions.unsubscribe(request).await?;
             Ok(answer.into_inner().unsubscription)
         };
