@@ -4,7 +4,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -23,7 +23,7 @@ use proto::{
         consent_service_client::ConsentServiceClient, token_service_client::TokenServiceClient,
     },
 };
-use runtime::{Client, Clock};
+use runtime::{Client, Clock, Credentials, Endpoint, connect_lazy};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Edge {
     consent: ConsentServiceClient<Client>,
     tokens: TokenServiceClient<Client>,
-    subscriptions: SubscriptionServiceClient<Client>,
+    notification: Notification,
     status: watch::Receiver<Arc<Status>>,
     pages: Pages,
     /// Counts wrong tokens of links by network.
@@ -64,6 +64,37 @@ pub(crate) struct Edge {
     origin: String,
 }
 
+/// Where notification is. Most gateways never ask it, so there is no connection to it before one does.
+pub(crate) struct Notification {
+    endpoint: Endpoint,
+    credentials: Credentials,
+    client: OnceLock<Client>,
+}
+
+impl Notification {
+    /// Remembers where it is, and who asks.
+    pub(crate) fn new(endpoint: Endpoint, credentials: Credentials) -> Self {
+        Self {
+            endpoint,
+            credentials,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Returns who asks it what unsubscribe links are about.
+    fn subscriptions(&self) -> Result<SubscriptionServiceClient<Client>, tonic::Status> {
+        let client = match self.client.get() {
+            Some(client) => client.clone(),
+            None => {
+                let made = connect_lazy(&self.endpoint, &self.credentials)
+                    .map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+                self.client.get_or_init(|| made).clone()
+            }
+        };
+        Ok(SubscriptionServiceClient::new(client))
+    }
+}
+
 /// Who is on the other side of a connection.
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
@@ -72,7 +103,7 @@ impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
-        notification: Client,
+        notification: Notification,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
@@ -80,7 +111,7 @@ impl Edge {
         Self {
             consent: ConsentServiceClient::new(provisioning.clone()),
             tokens: TokenServiceClient::new(provisioning),
-            subscriptions: SubscriptionServiceClient::new(notification),
+            notification,
             status,
             pages: Pages::new(settings.operator, settings.support),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),

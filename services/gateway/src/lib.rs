@@ -28,7 +28,7 @@ pub(crate) use error::Error;
 use api::Api;
 use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
-use edge::{Edge, EdgeSettings};
+use edge::{Edge, EdgeSettings, Notification};
 
 /// Where a gateway listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,6 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let access = config.service.access(control_listen, &shell.clock())?;
     let credentials = config.service.credentials(Role::Gateway, &subject)?;
     let provisioning = connect_lazy(&config.provisioning, &credentials)?;
-    let notification = connect_lazy(&config.notification, &credentials)?;
     let catalogs = config
         .catalog
         .iter()
@@ -108,7 +107,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     });
     let pages = Edge::new(
         provisioning,
-        notification,
+        Notification::new(config.notification.clone(), credentials),
         status.clone(),
         shell.clock(),
         &EdgeSettings {

@@ -124,7 +124,7 @@ mod tests {
         };
         let all = previews(samples::line("Beispiel"), &look).unwrap();
         assert!(
-            all[0].text.starts_with("Guten Tag Anna Example,"),
+            all[0].text.contains("\nGuten Tag Anna Example,\n"),
             "{}",
             all[0].text
         );

@@ -167,7 +167,12 @@ async fn asks(world: &World, growth: wire::ScopeGrowthPolicy, scope: &str) -> bo
         scope_growth: growth.into(),
         ..Default::default()
     };
-    with_policy(world, policy).await;
+    let two = with_policy(world, policy).await;
+    let cancel = wire::CancelTestRequest {
+        version: two,
+        ..Default::default()
+    };
+    world.switches().cancel_test(cancel).await.unwrap();
     for request in [with_scope("3", "read"), with_scope("4", scope)] {
         let created = world.applications().create_version(request).await.unwrap();
         let version = created.into_inner().version.unwrap().name;

@@ -66,7 +66,7 @@ impl Visit {
             let request = GetUnsubscriptionRequest {
                 token: self.token.clone(),
             };
-            let mut subscriptions = self.edge.subscriptions.clone();
+            let mut subscriptions = self.edge.notification.subscriptions()?;
             let answer = subscriptions.get_unsubscription(request).await?;
             Ok(answer.into_inner().unsubscription)
         };
@@ -83,7 +83,7 @@ impl Visit {
             let request = UnsubscribeRequest {
                 token: self.token.clone(),
             };
-            let mut subscriptions = self.edge.subscriptions.clone();
+            let mut subscriptions = self.edge.notification.subscriptions()?;
             let answer = subscriptions.unsubscribe(request).await?;
             Ok(answer.into_inner().unsubscription)
         };

@@ -1,4 +1,4 @@
-//! A letter as plain text: short lines, headings underlined, links on lines of their own.
+//! A letter as plain text: short lines, its title and headings underlined, links on lines of their own.
 
 use crate::texts::{Form, Letter, Missing, Style, Texts, Values};
 
@@ -13,7 +13,9 @@ pub(super) fn mail(texts: &Texts, letter: &Letter, values: &Values) -> Result<St
         "hello_all"
     };
     let say = |name: &'static str| texts.common(name)?.render(values, Style::Text);
-    let mut text = wrapped(&say(hello)?);
+    let mut text = underlined(&letter.title.render(values, Style::Text)?, "=");
+    text.push('\n');
+    text.push_str(&wrapped(&say(hello)?));
     let mut under_heading = false;
     for block in &letter.blocks {
         if !block.is_there(values)? {
@@ -25,13 +27,7 @@ pub(super) fn mail(texts: &Texts, letter: &Letter, values: &Values) -> Result<St
         }
         match block.form {
             Form::Paragraph => text.push_str(&wrapped(&said)),
-            Form::Heading => {
-                let heading = wrapped(&said);
-                let width = heading.lines().map(|line| line.chars().count()).max();
-                text.push_str(&heading);
-                text.push_str(&"-".repeat(width.unwrap_or_default()));
-                text.push('\n');
-            }
+            Form::Heading => text.push_str(&underlined(&said, "-")),
             Form::Button | Form::Danger => {
                 text.push_str(&wrapped(&format!("{said}:")));
                 text.push_str(&format!("\n{}\n", values.text("link")?));
@@ -50,6 +46,14 @@ pub(super) fn mail(texts: &Texts, letter: &Letter, values: &Values) -> Result<St
         text.push_str(&format!("{}:\n{link}\n", say("unsubscribe_text")?));
     }
     Ok(text)
+}
+
+/// Draws a line under a text, as long as its longest line.
+fn underlined(text: &str, sign: &str) -> String {
+    let lines = wrapped(text);
+    let width = lines.lines().map(|line| line.chars().count()).max();
+    let under = sign.repeat(width.unwrap_or_default());
+    format!("{lines}{under}\n")
 }
 
 /// Breaks lines between words.

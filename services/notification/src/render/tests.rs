@@ -62,7 +62,8 @@ fn both_parts_of_a_mail_say_the_same() {
             let Some(mail) = rendered_by(&samples::renderer(language), &notice) else {
                 continue;
             };
-            let (_, body) = mail.html.split_once("</h1>").unwrap();
+            let (_, body) = mail.html.split_once("<h1").unwrap();
+            let (_, body) = body.split_once('>').unwrap();
             let mut seen = body.to_owned();
             while let Some((before, tag)) = seen.split_once('<') {
                 let (_, after) = tag.split_once('>').unwrap();
@@ -284,5 +285,5 @@ fn a_reader_without_a_name_is_greeted_all_the_same() {
     let mail = renderer()
         .render(Letter::DenyOffered, &notice, Reader::default())
         .unwrap();
-    assert!(mail.text.starts_with("Hello,\n"), "{}", mail.text);
+    assert!(mail.text.contains("\n\nHello,\n"), "{}", mail.text);
 }
