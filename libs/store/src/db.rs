@@ -122,13 +122,11 @@ impl Db {
                 Tx::sqlite(writer.begin_with("begin immediate").await?)
             }
             (Pools::Postgres(pool), Mode::Read) => Tx::postgres(
-                pool.begin_with("begin isolation level repeatable read read only")
-                    .await?,
+                postgres::begin(pool, "begin isolation level repeatable read read only").await?,
             ),
-            (Pools::Postgres(pool), Mode::Write) => Tx::postgres(
-                pool.begin_with("begin isolation level serializable")
-                    .await?,
-            ),
+            (Pools::Postgres(pool), Mode::Write) => {
+                Tx::postgres(postgres::begin(pool, "begin isolation level serializable").await?)
+            }
             #[cfg(feature = "lockstep")]
             (Pools::Lockstep(idle), Mode::Read) => Tx::lockstep(idle.begin("begin")?),
             #[cfg(feature = "lockstep")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 
 use super::{ACQUIRE_MAX, Pools};
@@ -91,6 +91,26 @@ pub(super) async fn open(
         })
         .connect_lazy_with(options.clone());
     Ok((Pools::Postgres(pool), Wakes::postgres(channel, options)))
+}
+
+/// Begins a transaction, to the end of `BEGIN` even if nobody waits for it any more: the driver gives a
+/// connection whose `BEGIN` was not waited for back as it is, and whoever gets it next works in the
+/// transaction of somebody else (transact-rs/sqlx#4393).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends by itself, and whoever waits hears how"
+)]
+pub(super) async fn begin(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    // Only the end of the runtime cancels it.
+    let begun = begun
+        .await
+        .map_err(|end| Error::Unavailable(Box::new(end)))?;
+    Ok(begun?)
 }
 
 /// Refuses a server which may forget what it acknowledged.

@@ -1,6 +1,8 @@
 //! Writers that meet, inside one process and across several.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::task::Poll;
 
 use store::Error;
 use store::testing::TestDb;
@@ -269,3 +271,35 @@ store::on_both!(
         .unwrap();
     }
 );
+
+// A deadline or a caller who goes away drops futures anywhere, in the middle of `BEGIN` too.
+store::on_both!(
+    MIGRATIONS,
+    async fn a_look_that_is_dropped_at_any_point_spoils_no_later_change(test: TestDb) {
+        const POINTS: usize = 40;
+        let db = test.db();
+        for point in 0..POINTS {
+            let mut look = Box::pin(async {
+                store::read!(db, |tx| counters::find(tx, "a").await).unwrap();
+            });
+            for _ in 0..point {
+                if polled_once(&mut look).await {
+                    break;
+                }
+            }
+            drop(look);
+            let name = format!("after-{point}");
+            let changed = store::write!(db, |tx| counters::insert(tx, &name).await);
+            assert!(changed.is_ok(), "dropped at point {point}: {changed:?}");
+        }
+    }
+);
+
+/// Polls once and lets everything else that can go on do so; tells whether the future is done.
+async fn polled_once(future: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
+    let done =
+        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready()));
+    let done = done.await;
+    tokio::task::yield_now().await;
+    done
+}
