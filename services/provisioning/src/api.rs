@@ -16,7 +16,7 @@ use crate::service::Service;
 mod consent;
 mod credentials;
 mod grants;
-mod provisionings;
+pub(crate) mod provisionings;
 mod switch_consent;
 mod tenants;
 

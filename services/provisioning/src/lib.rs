@@ -9,7 +9,9 @@ use contract::{Role, Timeline};
 use runtime::{Server, Shell, connect_lazy};
 
 mod api;
+mod applied;
 mod catalog;
+mod change;
 mod config;
 mod consent;
 mod credentials;
@@ -20,6 +22,7 @@ mod grants;
 mod notices;
 mod offer_token;
 mod outbox;
+mod outstanding;
 mod prepare;
 mod provide;
 mod provisioning;
@@ -31,6 +34,7 @@ mod tenant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use config::Config;
 #[cfg(feature = "faults")]
@@ -61,6 +65,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     };
     let publishing = outbox::run(service.clone(), notification, shell.stopping());
     shell.spawn("outbox", publishing);
+    let noting = applied::run(service.clone(), shell.stopping());
+    shell.spawn("applied", noting);
     let server = Server::builder(&shell, access).reflection(config.service.reflection);
     api::add_services(server, &service).serve(listen).await
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use store::Error;
 
 pub(crate) mod applications;
+pub(crate) mod applied;
+pub(crate) mod changes;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod forms;

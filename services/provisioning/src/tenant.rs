@@ -9,7 +9,7 @@ use crate::{
     consent::{Contacts, Removal, Since, Standing},
     error::Error,
     service::Service,
-    store::{offers, provisionings, tenants},
+    store::{changes, offers, provisionings, tenants},
 };
 
 /// The most contacts that a tenant has.
@@ -184,6 +184,7 @@ pub(crate) async fn delete(
             provisionings::put(tx, &row).await?;
         }
         offers::delete(tx, id).await?;
+        changes::delete(tx, id).await?;
         Ok(tenants::delete(tx, id).await?)
     })
 }

@@ -250,8 +250,18 @@ impl World {
         Ok(answer.into_inner().provisioning.unwrap())
     }
 
+    /// Returns the state, once no mail waits that would change it.
     pub(crate) async fn state(&self, tenant: &str, version: &str) -> ProvisioningState {
-        self.provisioning(tenant, version).await.state()
+        let settled = async {
+            loop {
+                match self.provisioning(tenant, version).await.state() {
+                    ProvisioningState::Requested => tokio::task::yield_now().await,
+                    state => return state,
+                }
+            }
+        };
+        let settled = tokio::time::timeout(PATIENCE, settled).await;
+        settled.expect("the mail was never handed over")
     }
 
     pub(crate) async fn provisioning(&self, tenant: &str, version: &str) -> wire::Provisioning {

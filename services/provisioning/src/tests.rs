@@ -16,11 +16,14 @@ use crate::{
 
 mod credentials;
 mod deciding;
+mod following;
 mod grants;
+mod history;
 mod moving;
 mod outbox;
 mod provisionings;
 mod races;
+mod states;
 mod switching;
 mod tenants;
 

@@ -497,8 +497,11 @@ store::on_both!(
                 .map(tonic::Response::into_inner)
                 .map_err(Problem::from)
         };
-        let asked = ask("gama", "1").await.unwrap().provisioning.unwrap();
-        assert_eq!(asked.state(), ProvisioningState::PendingAcceptance);
+        ask("gama", "1").await.unwrap();
+        assert_eq!(
+            world.state("gama", "1").await,
+            ProvisioningState::PendingAcceptance
+        );
         let new = |notices: &[Notice]| {
             notices
                 .iter()

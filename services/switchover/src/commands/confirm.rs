@@ -148,12 +148,15 @@ async fn version(name: String, session: &Session) -> Result<Version, Error> {
 /// about one version says nothing of another.
 fn moves_along(state: ProvisioningState) -> bool {
     match state {
-        ProvisioningState::PendingAcceptance
+        ProvisioningState::Requested
+        | ProvisioningState::PendingAcceptance
+        | ProvisioningState::Provisioning
         | ProvisioningState::Provisioned
         | ProvisioningState::Denied => true,
-        ProvisioningState::Unspecified | ProvisioningState::Failed | ProvisioningState::Removed => {
-            false
-        }
+        ProvisioningState::Unspecified
+        | ProvisioningState::Failed
+        | ProvisioningState::Deprovisioning
+        | ProvisioningState::Removed => false,
     }
 }
 
@@ -172,7 +175,7 @@ async fn tenants(
         parent: "tenants/-".to_owned(),
         application: application.to_owned(),
         page_size: 1000,
-        page_token: String::new(),
+        ..ListProvisioningsRequest::default()
     };
     let mut counted = 0;
     loop {

@@ -2,7 +2,7 @@
 
 use proto::provisioning::v1::{
     AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, Provisioning,
-    ProvisioningState, Tenant,
+    ProvisioningChange, ProvisioningState, Tenant,
 };
 
 use super::{
@@ -108,7 +108,9 @@ fn rests_on(provisioning: &Provisioning) -> Word {
             ProvisioningState::Denied
             | ProvisioningState::Failed
             | ProvisioningState::Removed
+            | ProvisioningState::Provisioning
             | ProvisioningState::Provisioned
+            | ProvisioningState::Deprovisioning
             | ProvisioningState::Unspecified,
         ) => nothing(),
         (basis, _) => basis.said(),
@@ -146,6 +148,64 @@ pub fn provisionings(provisionings: &[Provisioning], view: &View) -> String {
             rows,
             "No tenant uses it: switchover provisionings create",
         )
+        .finish()
+}
+
+/// A page of a provisioning's history, newest first.
+pub fn history(changes: &[ProvisioningChange], view: &View) -> String {
+    let rows = changes
+        .iter()
+        .map(|change| {
+            vec![
+                time(change.time, view),
+                change.event().said(),
+                change.state().said(),
+                or_nothing(&change.actor),
+                or_nothing(id(&change.switch)),
+                dim_time(change.apply_time, view),
+                or_nothing(&change.reason),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "WHEN",
+                "WHAT",
+                "STATE SINCE",
+                "BY",
+                "SWITCH",
+                "EVERYWHERE",
+                "WHY",
+            ],
+            rows,
+            "Nothing has happened to it.",
+        )
+        .finish()
+}
+
+/// One line of a change, for whoever follows.
+pub fn change_line(change: &ProvisioningChange, view: &View) -> String {
+    let name = &change.provisioning;
+    let from = match change.previous_state() {
+        ProvisioningState::Unspecified => nothing(),
+        state => state.said(),
+    };
+    Paper::new(view)
+        .line([
+            time(change.time, view),
+            strong(part(name, "tenants")),
+            part(name, "applications").into(),
+            strong(part(name, "provisionings")),
+            from,
+            dim("→"),
+            change.state().said(),
+            dim("·"),
+            change.event().said(),
+            dim("by"),
+            or_nothing(&change.actor),
+            dim(&change.reason),
+        ])
         .finish()
 }
 

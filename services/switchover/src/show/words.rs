@@ -10,7 +10,7 @@ use proto::{
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},
-    provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningState},
+    provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningEvent, ProvisioningState},
 };
 
 use super::{
@@ -113,6 +113,24 @@ said! {
         Denied: Bad "denied",
         Failed: Bad "failed",
         Removed: Dim "removed",
+        Requested: Busy "requested",
+        Provisioning: Busy "provisioning",
+        Deprovisioning: Busy "deprovisioning",
+    }
+    ProvisioningEvent {
+        Unspecified: Dim "unknown",
+        KnownBefore: Dim "known before",
+        Asked: Plain "asked",
+        OnRecord: Plain "given, consent on record",
+        AskedAgain: Plain "asked again",
+        Accepted: Good "accepted",
+        Denied: Bad "denied",
+        MovedAlong: Plain "moved along",
+        SourceChanged: Plain "decided about the source",
+        SwitchGivenUp: Bad "switch given up",
+        Removed: Plain "taken away",
+        MailHandedOver: Plain "mail handed over",
+        Applied: Good "applied by every gateway",
     }
     ConsentBasis {
         Unspecified: Dim "none yet",
