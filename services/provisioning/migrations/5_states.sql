@@ -53,3 +53,16 @@ select 0, row_number() over (order by tenant, application, version), tenant, app
     switch, null
 from provisionings
 where exists (select 1 from tenants where tenants.tenant = provisionings.tenant);
+
+-- What was done for a tenant in a batch, under the id of its request; kept for a week.
+create table batch_outcomes (
+    request_id text not null,
+    tenant text not null,
+    -- SHA-256 of what the batch was to do, lower-case hex.
+    digest text not null,
+    outcome text not null check (outcome in ('created', 'provided', 'restored', 'removed', 'unchanged')),
+    done_at bigint not null,
+    primary key (request_id, tenant)
+);
+
+create index batch_outcomes_done on batch_outcomes (done_at);

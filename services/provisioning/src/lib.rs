@@ -10,6 +10,7 @@ use runtime::{Server, Shell, connect_lazy};
 
 mod api;
 mod applied;
+mod batch;
 mod catalog;
 mod change;
 mod config;

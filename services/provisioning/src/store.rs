@@ -8,6 +8,7 @@ use store::Error;
 
 pub(crate) mod applications;
 pub(crate) mod applied;
+pub(crate) mod batches;
 pub(crate) mod changes;
 pub(crate) mod credentials;
 pub(crate) mod decisions;

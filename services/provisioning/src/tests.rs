@@ -14,6 +14,7 @@ use crate::{
     testing::{Gateway, Mood, World, name, switch},
 };
 
+mod batches;
 mod credentials;
 mod deciding;
 mod following;

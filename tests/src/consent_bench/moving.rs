@@ -1,4 +1,7 @@
-//! Tenants moved a second in a switch, each told how to deny.
+//! Tenants moved a second in a switch, each told how to deny, after they were given the version in
+//! batches.
+
+use std::time::Instant;
 
 use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -12,8 +15,10 @@ use crate::{
     world::{Database, World},
 };
 
-/// Tenants that are made at the same time.
-const AT_ONCE: usize = 16;
+/// Batches that are sent at the same time.
+const AT_ONCE: usize = 2;
+/// Tenants of a batch: as many as the service takes.
+const BATCH: usize = 500;
 const VERSIONS: [&str; 2] = ["1.0", "2.0"];
 
 /// How a switch of many tenants went.
@@ -21,6 +26,8 @@ const VERSIONS: [&str; 2] = ["1.0", "2.0"];
 pub struct Moving {
     /// Tenants that are provisioned, each with a contact that is told how to deny.
     pub tenants: u32,
+    /// Of those, created and given the first version a second, in batches.
+    pub given_per_second: f64,
     /// Of those, moved a second, their links and mails queued.
     pub moved_per_second: f64,
 }
@@ -37,18 +44,20 @@ pub(super) async fn measure(database: Database, tenants: u32) -> Result<Moving> 
         api.create_version("shop", version, url, &["orders.read"])
             .await?;
     }
-    stream::iter(0..tenants)
-        .map(|number| {
-            let (api, tenant) = (api.clone(), tenant(number));
-            async move {
-                api.create_tenant(&tenant, &format!("admin@{tenant}.example"))
-                    .await?;
-                api.provision(&tenant, "shop", VERSIONS[0]).await
-            }
+    let began_at = Instant::now();
+    let numbers: Vec<u32> = (0..tenants).collect();
+    stream::iter(numbers.chunks(BATCH))
+        .map(|part| {
+            let (api, ids) = (
+                api.clone(),
+                part.iter().map(|number| tenant(*number)).collect(),
+            );
+            async move { api.provide_many(ids, "shop", VERSIONS[0]).await }
         })
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()
         .await?;
+    let given = began_at.elapsed();
     let [old, new] = VERSIONS;
     api.register_to_test("shop", old).await?;
     api.switch_to(Confirm::Update, "shop", old).await?;
@@ -58,6 +67,7 @@ pub(super) async fn measure(database: Database, tenants: u32) -> Result<Moving> 
     let to = began(&switch, SwitchState::ClosingConsent)?;
     Ok(Moving {
         tenants,
+        given_per_second: rate(tenants, given),
         moved_per_second: rate(tenants, between(from, to)),
     })
 }

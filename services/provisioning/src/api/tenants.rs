@@ -145,7 +145,7 @@ impl TenantService for Api {
     }
 }
 
-fn contacts(v: &mut Violations, given: &[wire::Contact]) -> Checked<Vec<Contact>> {
+pub(super) fn contacts(v: &mut Violations, given: &[wire::Contact]) -> Checked<Vec<Contact>> {
     let mut seen = std::collections::BTreeSet::new();
     v.each("contacts", given, 0..=CONTACTS_MAX, |v, contact| {
         let email = v.parse("email", &contact.email);

@@ -12,7 +12,7 @@ use proto::provisioning::v1::{
 };
 use runtime::{Backoff, CancellationToken};
 
-use super::{Verb, pages, present};
+use super::{Verb, bulk, pages, present};
 use crate::{
     args::{ApplicationArg, Paging, ProvisioningArgs, TenantApplicationArgs, TenantArg},
     connect::{Service::Provisioning, Session},
@@ -87,6 +87,10 @@ pub enum Command {
         )]
         reason: String,
     },
+    /// Lets the tenants of a file use a version: creates them, asks them, gives back what was taken away
+    AddMany(bulk::Add),
+    /// Takes an application away from the tenants of a file; their users are refused
+    RemoveMany(bulk::Remove),
     /// Denies a version for a tenant; its users cannot use the application while it is active
     Deny {
         /// Which one.
@@ -300,6 +304,8 @@ impl Verb for Command {
                     provisioning::provisionings(&answer.provisionings, view)
                 })
             }
+            Self::AddMany(add) => add.run(session, screen).await,
+            Self::RemoveMany(remove) => remove.run(session, screen).await,
             Self::Deny {
                 provisioning,
                 reason,

@@ -10,7 +10,9 @@ use proto::{
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{DeliveryState, Tab},
-    provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningEvent, ProvisioningState},
+    provisioning::v1::{
+        BatchOutcome, ConsentBasis, OfferStatus, ProvisioningEvent, ProvisioningState,
+    },
 };
 
 use super::{
@@ -131,6 +133,15 @@ said! {
         Removed: Plain "taken away",
         MailHandedOver: Plain "mail handed over",
         Applied: Good "applied by every gateway",
+    }
+    BatchOutcome {
+        Unspecified: Dim "unknown",
+        Created: Good "created and given",
+        Provided: Good "given",
+        Restored: Good "given again",
+        Removed: Good "taken away",
+        Unchanged: Dim "as it was",
+        Failed: Bad "failed",
     }
     ConsentBasis {
         Unspecified: Dim "none yet",
