@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod apply;
 pub(crate) mod decide;
 #[cfg(feature = "faults")]
+pub mod interleavings;
+#[cfg(feature = "faults")]
 pub mod model;
 pub(crate) mod offer;
 pub(crate) mod state;

@@ -39,7 +39,7 @@ mod watch;
 
 pub use config::Config;
 #[cfg(feature = "faults")]
-pub use consent::model;
+pub use consent::{interleavings, model};
 
 use self::{catalog::Catalog, fleet::Fleet, service::Service};
 

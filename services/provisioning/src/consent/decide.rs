@@ -16,7 +16,7 @@ use store::Tx;
 use super::{
     Basis, Event, Since, Standing,
     apply::{Applied, Place, Writer},
-    offer::{Offer, Status},
+    offer::{Closed, Offer, Status},
 };
 use crate::{
     error::Error,
@@ -380,20 +380,14 @@ async fn find_link(tx: &mut Tx, hash: &str) -> Result<(Offer, Case), Error> {
 }
 
 fn may_decide(offer: &Offer, case: &Case, choice: Choice, now: Timestamp) -> Result<(), Error> {
-    match offer.status(&case.provisioning.consent, now) {
-        Status::Void => return Err(Error::TokenVoid),
-        Status::Expired => return Err(Error::TokenExpired),
-        Status::Open | Status::Accepted | Status::Denied => {}
-    }
-    // A link that was made for an earlier switch takes nothing away under a later one.
-    let foreign = case
-        .to_version()
-        .zip(offer.switch)
-        .is_some_and(|(switch, made_for)| switch.id != made_for);
-    match choice {
-        Choice::Deny if foreign => Err(Error::TokenVoid),
-        Choice::Deny | Choice::Accept => Ok(()),
-    }
+    let switch = case.to_version().map(|switch| switch.id);
+    let consent = &case.provisioning.consent;
+    offer
+        .may_decide(consent, switch, choice, now)
+        .map_err(|closed| match closed {
+            Closed::Void => Error::TokenVoid,
+            Closed::Expired => Error::TokenExpired,
+        })
 }
 
 /// Waits until a denial is in force, and returns how far it has come, with what is true by then: it
