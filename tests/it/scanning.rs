@@ -47,6 +47,12 @@ async fn scanned(world: &mut World) -> Result<()> {
         undecided(link, who).await?;
     }
     accessible(link).await?;
+    let everything = format!("{link}?all");
+    for who in ["look", "look-without-scripts", "submit"] {
+        browser(who, &everything).await?;
+        undecided(link, who).await?;
+    }
+    accessible(&everything).await?;
 
     let told = browser("person", link).await?;
     ensure!(told["posted"] == 1, "{told}");
@@ -65,11 +71,20 @@ async fn fetched(link: &str) -> Result<()> {
     for attribute in ["href=\"", "action=\"", "src=\""] {
         let places = page.split(attribute).skip(1);
         for (place, _) in places.filter_map(|rest| rest.split_once('"')) {
-            // The page's own address is the empty one; there is no other that it leads to.
-            ensure!(place.is_empty(), "the page leads to {place:?}");
+            // The page's own address is the empty one; the only other is that of the overview.
+            ensure!(
+                place.is_empty() || place == "?all",
+                "the page leads to {place:?}"
+            );
         }
     }
-    for tail in ["?decision=deny", "?decision=deny&typed=shop", "/deny", "/"] {
+    for tail in [
+        "?decision=deny",
+        "?decision=deny&typed=shop",
+        "?all",
+        "/deny",
+        "/",
+    ] {
         get(&format!("{link}{tail}"), &html).await?;
     }
     Ok(())

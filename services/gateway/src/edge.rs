@@ -142,7 +142,12 @@ async fn show(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Response<Body> {
-    visit(edge, peer, &request).show().await
+    let visit = visit(edge, peer, &request);
+    if asks_for_all(&request) {
+        visit.overview().await
+    } else {
+        visit.show().await
+    }
 }
 
 async fn decide(
@@ -151,12 +156,19 @@ async fn decide(
     request: Request,
 ) -> Response<Body> {
     let visit = visit(edge, peer, &request);
+    let all = asks_for_all(&request);
     let body = axum::body::to_bytes(request.into_body(), deny_page::BODY_BYTES_MAX);
     match tokio::time::timeout(BODY_MAX, body).await {
+        Ok(Ok(body)) if all => visit.withdraw(body).await,
         Ok(Ok(body)) => visit.decide(body).await,
         // Too much, too slow or broken off: in every case there is no form.
         Ok(Err(_)) | Err(_) => visit.too_large(),
     }
+}
+
+/// Tells whether a link is asked for everything that its tenant has agreed to.
+fn asks_for_all(request: &Request) -> bool {
+    request.uri().query() == Some(deny_page::QUERY)
 }
 
 fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {

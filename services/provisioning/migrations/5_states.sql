@@ -54,6 +54,9 @@ select 0, row_number() over (order by tenant, application, version), tenant, app
 from provisionings
 where exists (select 1 from tenants where tenants.tenant = provisionings.tenant);
 
+-- How many people a tenant has, where the operator says so.
+alter table tenants add column users bigint check (users > 0);
+
 -- What was done for a tenant in a batch, under the id of its request; kept for a week.
 create table batch_outcomes (
     request_id text not null,

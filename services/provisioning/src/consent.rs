@@ -14,6 +14,7 @@ pub mod interleavings;
 #[cfg(feature = "faults")]
 pub mod model;
 pub(crate) mod offer;
+pub(crate) mod overview;
 pub(crate) mod state;
 #[cfg(test)]
 pub(crate) mod states;

@@ -22,6 +22,7 @@ mod grants;
 mod history;
 mod moving;
 mod outbox;
+mod overview;
 mod provisionings;
 mod races;
 mod states;

@@ -4,7 +4,8 @@ use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, V
 use proto::provisioning::v1::{
     self as wire, AskAgainRequest, AskAgainResponse, DecideOfferRequest, DecideOfferResponse,
     DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
-    GetOfferResponse, OfferKind, OfferStatus, consent_service_server::ConsentService,
+    GetOfferResponse, GetOverviewRequest, GetOverviewResponse, OfferKind, OfferStatus,
+    WithdrawConsentRequest, WithdrawConsentResponse, consent_service_server::ConsentService,
 };
 use runtime::fault::{Plant, planted};
 use tonic::{Request, Response, Status};
@@ -18,10 +19,12 @@ use crate::{
         Basis, Standing,
         decide::{self, Answer, Choice, Decider, Origin, Shown},
         offer::{self, Purpose},
+        overview,
     },
     fleet::Force,
     form_token::{self, Demand},
     provisioning::Provisioning,
+    switch::Usage,
 };
 
 /// The longest address of a browser.
@@ -87,6 +90,60 @@ impl ConsentService for Api {
         let shown = Box::pin(decide::by_link(&self.service, &token, &answer)).await?;
         Ok(Response::new(DecideOfferResponse {
             offer: Some(render(&shown)),
+        }))
+    }
+
+    async fn get_overview(
+        &self,
+        request: Request<GetOverviewRequest>,
+    ) -> Result<Response<GetOverviewResponse>, Status> {
+        let GetOverviewRequest { token } = request.into_inner();
+        let overview = overview::show(&self.service, &token).await?;
+        let form_token = form_token::mint(
+            &self.service.seal,
+            &overview.link,
+            Demand::TypedWord,
+            self.service.clock.random(),
+            self.service.now(),
+        );
+        Ok(Response::new(GetOverviewResponse {
+            tenant_display_name: overview.tenant,
+            entries: overview.entries.iter().map(render_entry).collect(),
+            form_token,
+            expire_time: Some(time::write(overview.expires_at)),
+        }))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        request: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        let WithdrawConsentRequest {
+            token,
+            form_token,
+            provisioning,
+            typed,
+            origin,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let name = v.parse::<ProvisioningName>("provisioning", &provisioning);
+        let origin = read_origin(&mut v, origin.unwrap_or_default());
+        v.check(
+            typed.chars().count() <= TYPED_CHARS_MAX,
+            "typed",
+            Fault::OutOfRange,
+            "must be at most 100 characters",
+        );
+        let (name, origin) = v.all((name, origin))?;
+        let answer = Answer {
+            form: form_token,
+            typed,
+            choice: Choice::Deny,
+            origin,
+        };
+        let entry = Box::pin(overview::withdraw(&self.service, &token, &name, &answer)).await?;
+        Ok(Response::new(WithdrawConsentResponse {
+            entry: Some(render_entry(&entry)),
         }))
     }
 
@@ -205,7 +262,29 @@ fn render(shown: &Shown) -> wire::Offer {
         expire_time: Some(time::write(shown.offer.expires_at)),
         outstanding_gateways,
         fleet_size,
+        tenant_users: shown.users.unwrap_or_default(),
         typed_word: shown.offer.name.application.to_string(),
+    }
+}
+
+fn render_entry(entry: &overview::Entry) -> wire::ConsentEntry {
+    let row = &entry.seen.row;
+    let provisioning = super::provisionings::render::provisioning(&entry.seen);
+    let denial = match row.consent.standing {
+        Standing::Denied => render_force(entry.force.as_ref()).0,
+        _ => OfferStatus::Unspecified,
+    };
+    wire::ConsentEntry {
+        provisioning: provisioning.name,
+        application_display_name: entry.application.clone(),
+        version: row.name.version.to_string(),
+        state: provisioning.state,
+        time: provisioning.state_time,
+        actor: provisioning.state_actor,
+        consent_basis: provisioning.consent_basis,
+        in_use: entry.usage == Usage::InUse,
+        denial: denial.into(),
+        typed_word: row.name.application.to_string(),
     }
 }
 

@@ -424,8 +424,6 @@ fn since(at: Timestamp) -> Since {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::print_stderr, reason = "how much was explored is the point")]
-
     use runtime::fault::plant;
 
     use super::*;
@@ -433,7 +431,6 @@ mod tests {
     #[test]
     fn what_a_tenant_was_told_holds_in_every_interleaving() {
         let figures = explore();
-        eprintln!("{} interleavings explored", figures.explored);
         assert_eq!(figures.wrong, 0, "{:#?}", figures.examples);
         assert!(figures.explored > 100_000, "{figures:?}");
     }

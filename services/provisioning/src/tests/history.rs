@@ -241,6 +241,7 @@ store::on_both!(
                     profile: Profile {
                         display_name: "One".parse().unwrap(),
                         contacts: Vec::new(),
+                        users: None,
                     },
                     request: None,
                     revision: provisionings::first(),

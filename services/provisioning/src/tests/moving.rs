@@ -26,6 +26,7 @@ async fn fill(db: &TestDb, count: usize) {
                 profile: Profile {
                     display_name: "Many".parse().unwrap(),
                     contacts: vec![contact],
+                    users: None,
                 },
                 request: None,
                 revision: provisionings::first(),

@@ -41,6 +41,7 @@ async fn write(service: &Service, id: &TenantId, case: &Case) -> ProvisioningNam
         profile: Profile {
             display_name: "One".parse().unwrap(),
             contacts: vec![contact],
+            users: None,
         },
         request: None,
         revision: provisionings::first(),

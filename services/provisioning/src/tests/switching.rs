@@ -32,6 +32,7 @@ async fn fill(db: &TestDb, application: &str, cases: &[Case]) {
                         Contacts::Some => vec![contact],
                         Contacts::None => Vec::new(),
                     },
+                    users: None,
                 },
                 request: None,
                 revision: provisionings::first(),

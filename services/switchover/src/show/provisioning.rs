@@ -29,6 +29,13 @@ pub fn tenant(tenant: &Tenant, view: &View) -> String {
             tenant.display_name.as_str().into(),
         ])
         .facts([
+            (
+                "users",
+                match tenant.users {
+                    0 => nothing(),
+                    users => users.to_string().into(),
+                },
+            ),
             ("created", time(tenant.create_time, view)),
             ("changed", time(tenant.update_time, view)),
             ("etag", quiet(&tenant.etag)),

@@ -68,6 +68,7 @@ fn entry(v: &mut Violations, given: &BatchTenant, seen: &mut BTreeSet<TenantId>)
             profile: Profile {
                 display_name,
                 contacts,
+                users: None,
             },
             consenting: match reference {
                 None => Consenting::Ask,
