@@ -175,7 +175,8 @@ fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
     let path = request.uri().path();
     let token = path.strip_prefix("/consent/").unwrap_or_default();
     let address: IpAddr = peer.ip().to_canonical();
-    Visit::new(edge, token, address, request.headers().clone())
+    let asked = (request.method(), request.headers().clone());
+    Visit::new(edge, token, address, asked)
 }
 
 async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {

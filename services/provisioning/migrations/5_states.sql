@@ -69,3 +69,18 @@ create table batch_outcomes (
 );
 
 create index batch_outcomes_done on batch_outcomes (done_at);
+
+-- Visits of links that look like a machine's, counted by place and name. Gone with the tenant.
+create table visits (
+    tenant text not null,
+    application text not null,
+    version text not null,
+    address text not null,
+    user_agent text not null,
+    first_at bigint not null,
+    last_at bigint not null,
+    -- How often it opened the page, and how often it sent a form that no person sends.
+    opened bigint not null,
+    sent bigint not null,
+    primary key (tenant, application, version, address, user_agent)
+);

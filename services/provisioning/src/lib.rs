@@ -35,6 +35,7 @@ mod tenant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod visits;
 mod watch;
 
 pub use config::Config;

@@ -20,6 +20,7 @@ pub(crate) mod positions;
 pub(crate) mod provisionings;
 pub(crate) mod switches;
 pub(crate) mod tenants;
+pub(crate) mod visits;
 
 /// The schema and its history.
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

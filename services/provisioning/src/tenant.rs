@@ -9,7 +9,7 @@ use crate::{
     consent::{Contacts, Removal, Since, Standing},
     error::Error,
     service::Service,
-    store::{changes, offers, provisionings, tenants},
+    store::{changes, offers, provisionings, tenants, visits},
 };
 
 /// The most contacts that a tenant has.
@@ -194,6 +194,7 @@ pub(crate) async fn delete(
         }
         offers::delete(tx, id).await?;
         changes::delete(tx, id).await?;
+        visits::delete(tx, id).await?;
         Ok(tenants::delete(tx, id).await?)
     })
 }

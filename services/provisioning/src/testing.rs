@@ -350,6 +350,7 @@ impl World {
         let request = GetOfferRequest {
             token: token.to_owned(),
             gesture: true,
+            ..Default::default()
         };
         Ok(self.page().get_offer(request).await?.into_inner())
     }

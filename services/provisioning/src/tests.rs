@@ -28,6 +28,7 @@ mod races;
 mod states;
 mod switching;
 mod tenants;
+mod visits;
 
 /// Tenants `acme` and `beta` on version 1, which is the active one.
 async fn with_two(db: &TestDb) -> World {

@@ -11,7 +11,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
 use contract::{Problem, reason};
 use minijinja::context;
@@ -52,6 +52,8 @@ pub(super) struct Visit {
     token: String,
     address: IpAddr,
     headers: HeaderMap,
+    /// Whether only the page's head is asked for.
+    head: bool,
     reference: contract::RequestId,
 }
 
@@ -65,7 +67,12 @@ enum Failure {
 
 impl Visit {
     /// Begins a visit by the page's address.
-    pub(super) fn new(edge: Arc<Edge>, token: &str, address: IpAddr, headers: HeaderMap) -> Self {
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        token: &str,
+        address: IpAddr,
+        (method, headers): (&Method, HeaderMap),
+    ) -> Self {
         let token = if token.len() <= TOKEN_MAX { token } else { "" };
         Self {
             reference: request::new_id(&edge.clock),
@@ -73,6 +80,7 @@ impl Visit {
             token: token.to_owned(),
             address,
             headers,
+            head: method == Method::HEAD,
         }
     }
 
@@ -170,6 +178,8 @@ impl Visit {
         let request = wire::GetOfferRequest {
             token: self.token.clone(),
             gesture: true,
+            origin: Some(self.origin()),
+            head: self.head,
         };
         let response = self
             .call(async { self.edge.consent.clone().get_offer(request).await })

@@ -266,6 +266,13 @@ impl ConsentService for Provisioning {
         Ok(Response::new(wire::WithdrawConsentResponse { entry }))
     }
 
+    async fn list_offer_visits(
+        &self,
+        _: Request<wire::ListOfferVisitsRequest>,
+    ) -> Result<Response<wire::ListOfferVisitsResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
+    }
+
     async fn decide_provisioning(
         &self,
         _: Request<wire::DecideProvisioningRequest>,

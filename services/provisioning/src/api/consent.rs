@@ -4,8 +4,9 @@ use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, V
 use proto::provisioning::v1::{
     self as wire, AskAgainRequest, AskAgainResponse, DecideOfferRequest, DecideOfferResponse,
     DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
-    GetOfferResponse, GetOverviewRequest, GetOverviewResponse, OfferKind, OfferStatus,
-    WithdrawConsentRequest, WithdrawConsentResponse, consent_service_server::ConsentService,
+    GetOfferResponse, GetOverviewRequest, GetOverviewResponse, ListOfferVisitsRequest,
+    ListOfferVisitsResponse, OfferKind, OfferStatus, WithdrawConsentRequest,
+    WithdrawConsentResponse, consent_service_server::ConsentService,
 };
 use runtime::fault::{Plant, planted};
 use tonic::{Request, Response, Status};
@@ -21,10 +22,14 @@ use crate::{
         offer::{self, Purpose},
         overview,
     },
+    error::Error,
     fleet::Force,
     form_token::{self, Demand},
+    provide,
     provisioning::Provisioning,
+    store,
     switch::Usage,
+    visits::{self, Visit},
 };
 
 /// The longest address of a browser.
@@ -40,8 +45,17 @@ impl ConsentService for Api {
         &self,
         request: Request<GetOfferRequest>,
     ) -> Result<Response<GetOfferResponse>, Status> {
-        let GetOfferRequest { token, gesture } = request.into_inner();
+        let GetOfferRequest {
+            token,
+            gesture,
+            origin,
+            head,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let origin = read_origin(&mut v, origin.unwrap_or_default());
+        let origin = v.all(origin)?;
         let shown = decide::show(&self.service, &token).await?;
+        visits::opened(&self.service, &token, &Visit { origin, head }).await?;
         let demand = if gesture {
             Demand::TypedWord
         } else {
@@ -87,9 +101,12 @@ impl ConsentService for Api {
             choice,
             origin,
         };
-        let shown = Box::pin(decide::by_link(&self.service, &token, &answer)).await?;
+        let decided = Box::pin(decide::by_link(&self.service, &token, &answer)).await;
+        if let Err(why) = &decided {
+            visits::refused(&self.service, &token, &answer.origin, why).await?;
+        }
         Ok(Response::new(DecideOfferResponse {
-            offer: Some(render(&shown)),
+            offer: Some(render(&decided?)),
         }))
     }
 
@@ -141,9 +158,35 @@ impl ConsentService for Api {
             choice: Choice::Deny,
             origin,
         };
-        let entry = Box::pin(overview::withdraw(&self.service, &token, &name, &answer)).await?;
+        let withdrawn = overview::withdraw(&self.service, &token, &name, &answer);
+        let withdrawn = Box::pin(withdrawn).await;
+        if let Err(why) = &withdrawn {
+            visits::refused(&self.service, &token, &answer.origin, why).await?;
+        }
         Ok(Response::new(WithdrawConsentResponse {
-            entry: Some(render_entry(&entry)),
+            entry: Some(render_entry(&withdrawn?)),
+        }))
+    }
+
+    async fn list_offer_visits(
+        &self,
+        request: Request<ListOfferVisitsRequest>,
+    ) -> Result<Response<ListOfferVisitsResponse>, Status> {
+        let name: ProvisioningName = own(&request, "name", &request.get_ref().name)?;
+        provide::find(&self.service, &name).await?;
+        let seen = ::store::read!(self.service.db, |tx| {
+            Ok::<_, Error>(store::visits::list(tx, &name).await?)
+        })?;
+        let visits = seen.into_iter().map(|seen| wire::OfferVisit {
+            address: seen.origin.address,
+            user_agent: seen.origin.user_agent,
+            first_time: Some(time::write(seen.first_at)),
+            last_time: Some(time::write(seen.last_at)),
+            opened: seen.opened,
+            sent: seen.sent,
+        });
+        Ok(Response::new(ListOfferVisitsResponse {
+            visits: visits.collect(),
         }))
     }
 

@@ -319,7 +319,7 @@ store::on_both!(
         let token = world.token("acme", "2").await;
         let request = GetOfferRequest {
             token: token.clone(),
-            gesture: false,
+            ..Default::default()
         };
         let page = world.page().get_offer(request).await.unwrap().into_inner();
         let denied = world.send_form(&token, &page.form_token, Deny, "").await;

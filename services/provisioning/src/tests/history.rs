@@ -8,8 +8,7 @@ use super::*;
 use crate::{
     consent::{Basis, Consent, Failure, Removal, Since, Standing},
     provisioning::Provisioning,
-    store::{changes, provisionings, tenants},
-    tenant::{Profile, Tenant},
+    store::{changes, provisionings},
 };
 
 async fn page(
@@ -236,19 +235,15 @@ store::on_both!(
         };
         let written: Result<(), store::Error> = store::write!(*db.db(), |tx| {
             for number in 0..standings.len() {
-                let tenant = Tenant {
-                    id: row(number).name.tenant,
-                    profile: Profile {
-                        display_name: "One".parse().unwrap(),
-                        contacts: Vec::new(),
-                        users: None,
-                    },
-                    request: None,
-                    revision: provisionings::first(),
-                    created_at: at,
-                    updated_at: at,
-                };
-                tenants::insert(tx, &tenant).await?;
+                // As it was written then.
+                const TENANT: &str = "insert into tenants (tenant, display_name, contacts, revision, created_at, \
+                    updated_at) values ($1, 'One', '[]', 1, 0, 0)";
+                let tenant = row(number).name.tenant;
+                store::on!(tx, |conn| sqlx::query(TENANT)
+                    .bind(tenant.as_str())
+                    .execute(conn)
+                    .await
+                    .map(drop))?;
                 provisionings::put(tx, &row(number)).await?;
             }
             Ok(())

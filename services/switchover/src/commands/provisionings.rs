@@ -6,9 +6,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use contract::{VersionName, VersionRef};
 use proto::provisioning::v1::{
     AskAgainRequest, AskTenant, ConsentOnRecord, CreateProvisioningRequest,
-    DecideProvisioningRequest, Decision, GetProvisioningRequest, ListProvisioningHistoryRequest,
-    ListProvisioningsRequest, ProvisioningState, RemoveProvisioningRequest,
-    WatchProvisioningsRequest, create_provisioning_request::Consent,
+    DecideProvisioningRequest, Decision, GetProvisioningRequest, ListOfferVisitsRequest,
+    ListProvisioningHistoryRequest, ListProvisioningsRequest, ProvisioningState,
+    RemoveProvisioningRequest, WatchProvisioningsRequest, create_provisioning_request::Consent,
 };
 use runtime::{Backoff, CancellationToken};
 
@@ -119,6 +119,8 @@ pub enum Command {
         )]
         reason: String,
     },
+    /// Shows visits of its links that look like a scanner's: they decide nothing
+    Visits(ProvisioningArgs),
     /// Asks the tenant again: a new link by mail, the one before is void
     AskAgain(ProvisioningArgs),
 }
@@ -314,6 +316,13 @@ impl Verb for Command {
                 provisioning,
                 reason,
             } => decide(provisioning, Decision::Accept, reason, session, screen).await,
+            Self::Visits(which) => {
+                let name = which.name()?.to_string();
+                let request = ListOfferVisitsRequest { name };
+                let call = async { session.consent().list_offer_visits(request).await };
+                let answer = session.ask(Provisioning, call).await?;
+                screen.answer(&answer, |view| provisioning::visits(&answer.visits, view))
+            }
             Self::AskAgain(which) => {
                 let name = which.name()?.to_string();
                 let request = AskAgainRequest { name };

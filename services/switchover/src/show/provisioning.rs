@@ -1,7 +1,7 @@
 //! Tenants, provisionings and app credentials as people read them.
 
 use proto::provisioning::v1::{
-    AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, Provisioning,
+    AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, OfferVisit, Provisioning,
     ProvisioningChange, ProvisioningState, Tenant,
 };
 
@@ -213,6 +213,30 @@ pub fn change_line(change: &ProvisioningChange, view: &View) -> String {
             or_nothing(&change.actor),
             dim(&change.reason),
         ])
+        .finish()
+}
+
+/// Visits of links that look like a machine's.
+pub fn visits(visits: &[OfferVisit], view: &View) -> String {
+    let rows = visits
+        .iter()
+        .map(|visit| {
+            vec![
+                strong(&visit.address),
+                or_nothing(&visit.user_agent),
+                visit.opened.to_string().into(),
+                visit.sent.to_string().into(),
+                dim_time(visit.first_time, view),
+                time(visit.last_time, view),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["FROM", "CALLS ITSELF", "OPENED", "SENT", "FIRST", "LAST"],
+            rows,
+            "No machine has looked at its links.",
+        )
         .finish()
 }
 
