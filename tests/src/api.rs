@@ -19,7 +19,8 @@ use proto::{
     provisioning::v1::{
         BatchOutcome, BatchProvideRequest, BatchTenant, ConsentOnRecord, Contact,
         CreateProvisioningRequest, CreateTenantRequest, Tenant,
-        consent_service_client::ConsentServiceClient, create_provisioning_request::Consent,
+        batch_service_client::BatchServiceClient, consent_service_client::ConsentServiceClient,
+        create_provisioning_request::Consent,
         provisioning_service_client::ProvisioningServiceClient,
         tenant_service_client::TenantServiceClient,
     },
@@ -45,6 +46,8 @@ pub struct Api {
     pub tenants: TenantServiceClient<Client>,
     /// Which tenant may use what.
     pub provisionings: ProvisioningServiceClient<Client>,
+    /// Many tenants at once.
+    pub batches: BatchServiceClient<Client>,
     /// What tenants decide.
     pub consent: ConsentServiceClient<Client>,
     /// Inboxes.
@@ -88,6 +91,7 @@ impl Api {
             fleet: FleetServiceClient::new(catalog),
             tenants: TenantServiceClient::new(provisioning.clone()),
             provisionings: ProvisioningServiceClient::new(provisioning.clone()),
+            batches: BatchServiceClient::new(provisioning.clone()),
             consent: ConsentServiceClient::new(provisioning),
             inbox: InboxServiceClient::new(notification.clone()),
             deliveries: DeliveryServiceClient::new(notification),
@@ -257,7 +261,7 @@ impl Api {
             tenants: entries.collect(),
             request_id: String::new(),
         };
-        let results = self.provisionings.clone().batch_provide(request).await?;
+        let results = self.batches.clone().batch_provide(request).await?;
         for result in results.into_inner().results {
             ensure!(
                 result.outcome() != BatchOutcome::Failed,

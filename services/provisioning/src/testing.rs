@@ -167,6 +167,10 @@ impl World {
         provisioning_service_client::ProvisioningServiceClient::new(self.operator())
     }
 
+    pub(crate) fn batches(&self) -> batch_service_client::BatchServiceClient<Client> {
+        batch_service_client::BatchServiceClient::new(self.operator())
+    }
+
     pub(crate) fn consent(&self) -> consent_service_client::ConsentServiceClient<Client> {
         consent_service_client::ConsentServiceClient::new(self.operator())
     }

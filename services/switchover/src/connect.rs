@@ -14,7 +14,7 @@ use proto::{
         delivery_service_client::DeliveryServiceClient, inbox_service_client::InboxServiceClient,
     },
     provisioning::v1::{
-        consent_service_client::ConsentServiceClient,
+        batch_service_client::BatchServiceClient, consent_service_client::ConsentServiceClient,
         credential_service_client::CredentialServiceClient,
         provisioning_service_client::ProvisioningServiceClient,
         tenant_service_client::TenantServiceClient,
@@ -267,6 +267,8 @@ impl Session {
         tenants: TenantServiceClient at provisioning;
         /// Provisionings.
         provisionings: ProvisioningServiceClient at provisioning;
+        /// Provisionings of many tenants.
+        batches: BatchServiceClient at provisioning;
         /// Decisions without a link.
         consent: ConsentServiceClient at provisioning;
         /// App credentials.

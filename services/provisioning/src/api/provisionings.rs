@@ -8,12 +8,11 @@ use contract::{
 };
 use futures::{Stream, stream};
 use proto::provisioning::v1::{
-    self as wire, BatchProvideRequest, BatchProvideResponse, BatchRemoveRequest,
-    BatchRemoveResponse, CreateProvisioningRequest, CreateProvisioningResponse,
-    GetProvisioningRequest, GetProvisioningResponse, ListProvisioningHistoryRequest,
-    ListProvisioningHistoryResponse, ListProvisioningsRequest, ListProvisioningsResponse,
-    RemoveProvisioningRequest, RemoveProvisioningResponse, WatchProvisioningsRequest,
-    WatchProvisioningsResponse, create_provisioning_request::Consent as Wanted,
+    self as wire, CreateProvisioningRequest, CreateProvisioningResponse, GetProvisioningRequest,
+    GetProvisioningResponse, ListProvisioningHistoryRequest, ListProvisioningHistoryResponse,
+    ListProvisioningsRequest, ListProvisioningsResponse, RemoveProvisioningRequest,
+    RemoveProvisioningResponse, WatchProvisioningsRequest, WatchProvisioningsResponse,
+    create_provisioning_request::Consent as Wanted,
     provisioning_service_server::ProvisioningService,
 };
 use tonic::{Request, Response, Status};
@@ -21,7 +20,6 @@ use tonic::{Request, Response, Status};
 use super::{Api, caller, own};
 use crate::{
     applied as gateways,
-    batch::{self, Batch},
     change::Place,
     error::Error,
     outstanding,
@@ -35,7 +33,6 @@ use crate::{
     watch::{Position, Watch},
 };
 
-mod batches;
 mod filter;
 pub(crate) mod render;
 
@@ -191,43 +188,6 @@ impl ProvisioningService for Api {
             Ok(Some((message, watch)))
         });
         Ok(Response::new(Box::pin(messages)))
-    }
-
-    async fn batch_provide(
-        &self,
-        request: Request<BatchProvideRequest>,
-    ) -> Result<Response<BatchProvideResponse>, Status> {
-        let actor = caller(&request).subject();
-        let request = batches::Provide::read(request.get_ref())?;
-        let batch = Batch {
-            request: request.id.as_ref(),
-            actor: &actor,
-        };
-        let (version, entries) = (&request.version, &request.entries);
-        let outcomes = batch::provide(&self.service, version, entries, &batch).await?;
-        let results = outcomes.iter().map(batches::result).collect();
-        Ok(Response::new(BatchProvideResponse { results }))
-    }
-
-    async fn batch_remove(
-        &self,
-        request: Request<BatchRemoveRequest>,
-    ) -> Result<Response<BatchRemoveResponse>, Status> {
-        let actor = caller(&request).subject();
-        let request = batches::Remove::read(request.get_ref())?;
-        let batch = Batch {
-            request: request.id.as_ref(),
-            actor: &actor,
-        };
-        let batches::Remove {
-            application,
-            tenants,
-            reason,
-            ..
-        } = &request;
-        let outcomes = batch::remove(&self.service, application, tenants, reason, &batch).await?;
-        let results = outcomes.iter().map(batches::result).collect();
-        Ok(Response::new(BatchRemoveResponse { results }))
     }
 
     async fn remove_provisioning(

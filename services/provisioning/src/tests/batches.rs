@@ -25,7 +25,7 @@ async fn provide(
         tenants,
         request_id: request_id.to_owned(),
     };
-    let answer = world.provisionings().batch_provide(request).await?;
+    let answer = world.batches().batch_provide(request).await?;
     Ok(answer.into_inner().results)
 }
 
@@ -40,7 +40,7 @@ async fn remove(
         reason: "unpaid".to_owned(),
         request_id: request_id.to_owned(),
     };
-    let answer = world.provisionings().batch_remove(request).await?;
+    let answer = world.batches().batch_remove(request).await?;
     Ok(answer.into_inner().results)
 }
 

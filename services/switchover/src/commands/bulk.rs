@@ -82,7 +82,7 @@ impl Add {
             };
             let mut tries = Tries::new();
             let answer = loop {
-                let mut client = session.provisionings();
+                let mut client = session.batches();
                 let call = client.batch_provide(request.clone());
                 match session.ask(Provisioning, call).await {
                     Ok(answer) => break Ok(answer),
@@ -131,7 +131,7 @@ impl Remove {
             };
             let mut tries = Tries::new();
             let answer = loop {
-                let mut client = session.provisionings();
+                let mut client = session.batches();
                 let call = client.batch_remove(request.clone());
                 match session.ask(Provisioning, call).await {
                     Ok(answer) => break Ok(answer),

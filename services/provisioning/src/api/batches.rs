@@ -1,4 +1,4 @@
-//! Batches, as the wire has them.
+//! Many tenants at once.
 
 use std::collections::BTreeSet;
 
@@ -7,34 +7,75 @@ use contract::{
     TenantRef, VersionRef, Violations,
 };
 use proto::provisioning::v1::{
-    BatchOutcome, BatchProvideRequest, BatchRemoveRequest, BatchResult, BatchTenant,
+    BatchOutcome, BatchProvideRequest, BatchProvideResponse, BatchRemoveRequest,
+    BatchRemoveResponse, BatchResult, BatchTenant, batch_service_server::BatchService,
 };
+use tonic::{Request, Response, Status};
 
-use super::ParseText as _;
+use super::{Api, caller, provisionings::ParseText as _, tenants::contacts};
 use crate::{
-    api::tenants::contacts,
-    batch::{Done, Entry, Outcome, TENANTS_MAX},
+    batch::{self, Batch, Done, Entry, Outcome, TENANTS_MAX},
     provide::Consenting,
     tenant::Profile,
 };
 
+#[tonic::async_trait]
+impl BatchService for Api {
+    async fn batch_provide(
+        &self,
+        request: Request<BatchProvideRequest>,
+    ) -> Result<Response<BatchProvideResponse>, Status> {
+        let actor = caller(&request).subject();
+        let request = Provide::read(request.get_ref())?;
+        let batch = Batch {
+            request: request.id.as_ref(),
+            actor: &actor,
+        };
+        let (version, entries) = (&request.version, &request.entries);
+        let outcomes = batch::provide(&self.service, version, entries, &batch).await?;
+        let results = outcomes.iter().map(result).collect();
+        Ok(Response::new(BatchProvideResponse { results }))
+    }
+
+    async fn batch_remove(
+        &self,
+        request: Request<BatchRemoveRequest>,
+    ) -> Result<Response<BatchRemoveResponse>, Status> {
+        let actor = caller(&request).subject();
+        let request = Remove::read(request.get_ref())?;
+        let batch = Batch {
+            request: request.id.as_ref(),
+            actor: &actor,
+        };
+        let Remove {
+            application,
+            tenants,
+            reason,
+            ..
+        } = &request;
+        let outcomes = batch::remove(&self.service, application, tenants, reason, &batch).await?;
+        let results = outcomes.iter().map(result).collect();
+        Ok(Response::new(BatchRemoveResponse { results }))
+    }
+}
+
 /// What is to be given to whom.
-pub(super) struct Provide {
-    pub(super) version: VersionRef,
-    pub(super) entries: Vec<Entry>,
-    pub(super) id: Option<RequestId>,
+struct Provide {
+    version: VersionRef,
+    entries: Vec<Entry>,
+    id: Option<RequestId>,
 }
 
 /// What is to be taken away from whom.
-pub(super) struct Remove {
-    pub(super) application: ApplicationName,
-    pub(super) tenants: Vec<TenantId>,
-    pub(super) reason: Prose<500>,
-    pub(super) id: Option<RequestId>,
+struct Remove {
+    application: ApplicationName,
+    tenants: Vec<TenantId>,
+    reason: Prose<500>,
+    id: Option<RequestId>,
 }
 
 impl Provide {
-    pub(super) fn read(request: &BatchProvideRequest) -> Result<Self, Problem> {
+    fn read(request: &BatchProvideRequest) -> Result<Self, Problem> {
         let mut v = Violations::new();
         let version = v.parse::<VersionRef>("version", &request.version);
         let mut seen = BTreeSet::new();
@@ -79,7 +120,7 @@ fn entry(v: &mut Violations, given: &BatchTenant, seen: &mut BTreeSet<TenantId>)
 }
 
 impl Remove {
-    pub(super) fn read(request: &BatchRemoveRequest) -> Result<Self, Problem> {
+    fn read(request: &BatchRemoveRequest) -> Result<Self, Problem> {
         let mut v = Violations::new();
         let application = v.parse::<ApplicationRef>("application", &request.application);
         let mut seen = BTreeSet::new();
@@ -114,7 +155,7 @@ fn tenant(
 }
 
 /// Renders how one tenant went.
-pub(super) fn result((tenant, outcome): &Outcome) -> BatchResult {
+fn result((tenant, outcome): &Outcome) -> BatchResult {
     let tenant = TenantRef::from(tenant.clone()).to_string();
     match outcome {
         Ok(done) => BatchResult {
