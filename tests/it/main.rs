@@ -8,6 +8,7 @@ mod demonstrating;
 mod denying;
 mod dying;
 mod filling;
+mod giving_many;
 mod issuing;
 mod keeping_quiet;
 mod killing;

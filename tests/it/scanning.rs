@@ -6,6 +6,7 @@ use std::{path::Path, process::Stdio};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http::Method;
+use proto::provisioning::v1::ListOfferVisitsRequest;
 use serde_json::Value;
 use tests::{
     api::Confirm,
@@ -47,6 +48,14 @@ async fn scanned(world: &mut World) -> Result<()> {
         undecided(link, who).await?;
     }
     accessible(link).await?;
+    let everything = format!("{link}?all");
+    for who in ["look", "look-without-scripts", "submit"] {
+        browser(who, &everything).await?;
+        undecided(link, who).await?;
+    }
+    accessible(&everything).await?;
+
+    seen_by_the_operator(world).await?;
 
     let told = browser("person", link).await?;
     ensure!(told["posted"] == 1, "{told}");
@@ -65,11 +74,20 @@ async fn fetched(link: &str) -> Result<()> {
     for attribute in ["href=\"", "action=\"", "src=\""] {
         let places = page.split(attribute).skip(1);
         for (place, _) in places.filter_map(|rest| rest.split_once('"')) {
-            // The page's own address is the empty one; there is no other that it leads to.
-            ensure!(place.is_empty(), "the page leads to {place:?}");
+            // The page's own address is the empty one; the only other is that of the overview.
+            ensure!(
+                place.is_empty() || place == "?all",
+                "the page leads to {place:?}"
+            );
         }
     }
-    for tail in ["?decision=deny", "?decision=deny&typed=shop", "/deny", "/"] {
+    for tail in [
+        "?decision=deny",
+        "?decision=deny&typed=shop",
+        "?all",
+        "/deny",
+        "/",
+    ] {
         get(&format!("{link}{tail}"), &html).await?;
     }
     Ok(())
@@ -106,6 +124,25 @@ async fn sent_by_program(link: &str) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// The operator sees who came, and that it pressed nothing.
+async fn seen_by_the_operator(world: &World) -> Result<()> {
+    let request = ListOfferVisitsRequest {
+        name: "tenants/anna/applications/shop/provisionings/2.0".to_owned(),
+    };
+    let answer = world.api.consent.clone().list_offer_visits(request).await?;
+    let visits = answer.into_inner().visits;
+    let opened = visits.iter().any(|visit| visit.opened > 0);
+    let sent = visits.iter().any(|visit| visit.sent > 0);
+    ensure!(opened && sent, "{visits:?}");
+    ensure!(
+        visits
+            .iter()
+            .any(|visit| visit.user_agent.contains("Headless")),
+        "{visits:?}"
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use proto::{
     catalog::v1::{
         AppCredentialsNeed, Application, ConfirmReactivateRequest, ConfirmUpdateRequest,
@@ -17,8 +17,10 @@ use proto::{
         delivery_service_client::DeliveryServiceClient, inbox_service_client::InboxServiceClient,
     },
     provisioning::v1::{
-        ConsentOnRecord, Contact, CreateProvisioningRequest, CreateTenantRequest, Tenant,
-        consent_service_client::ConsentServiceClient, create_provisioning_request::Consent,
+        BatchOutcome, BatchProvideRequest, BatchTenant, ConsentOnRecord, Contact,
+        CreateProvisioningRequest, CreateTenantRequest, Tenant,
+        batch_service_client::BatchServiceClient, consent_service_client::ConsentServiceClient,
+        create_provisioning_request::Consent,
         provisioning_service_client::ProvisioningServiceClient,
         tenant_service_client::TenantServiceClient,
     },
@@ -44,6 +46,8 @@ pub struct Api {
     pub tenants: TenantServiceClient<Client>,
     /// Which tenant may use what.
     pub provisionings: ProvisioningServiceClient<Client>,
+    /// Many tenants at once.
+    pub batches: BatchServiceClient<Client>,
     /// What tenants decide.
     pub consent: ConsentServiceClient<Client>,
     /// Inboxes.
@@ -87,6 +91,7 @@ impl Api {
             fleet: FleetServiceClient::new(catalog),
             tenants: TenantServiceClient::new(provisioning.clone()),
             provisionings: ProvisioningServiceClient::new(provisioning.clone()),
+            batches: BatchServiceClient::new(provisioning.clone()),
             consent: ConsentServiceClient::new(provisioning),
             inbox: InboxServiceClient::new(notification.clone()),
             deliveries: DeliveryServiceClient::new(notification),
@@ -232,6 +237,42 @@ impl Api {
     /// Lets a tenant use a version, with its consent on record.
     ///
     /// # Errors
+    /// Creates tenants with a contact each and gives them a version, their consent on record.
+    ///
+    /// # Errors
+    /// When provisioning does not answer, or one of them fails.
+    pub async fn provide_many(
+        &self,
+        tenants: Vec<String>,
+        application: &str,
+        version: &str,
+    ) -> Result<()> {
+        let entries = tenants.iter().map(|tenant| BatchTenant {
+            tenant: format!("tenants/{tenant}"),
+            display_name: tenant.clone(),
+            contacts: vec![Contact {
+                email: format!("admin@{tenant}.example"),
+                display_name: String::new(),
+            }],
+            consent_reference: "contract".to_owned(),
+        });
+        let request = BatchProvideRequest {
+            version: format!("applications/{application}/versions/{version}"),
+            tenants: entries.collect(),
+            request_id: String::new(),
+        };
+        let results = self.batches.clone().batch_provide(request).await?;
+        for result in results.into_inner().results {
+            ensure!(
+                result.outcome() != BatchOutcome::Failed,
+                "{}: {}",
+                result.tenant,
+                result.message
+            );
+        }
+        Ok(())
+    }
+
     /// When it is refused.
     pub async fn provision(&self, tenant: &str, application: &str, version: &str) -> Result<()> {
         let request = CreateProvisioningRequest {

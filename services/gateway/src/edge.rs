@@ -204,7 +204,12 @@ async fn show(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Response<Body> {
-    visit(edge, peer, &request).show().await
+    let visit = visit(edge, peer, &request);
+    if asks_for_all(&request) {
+        visit.overview().await
+    } else {
+        visit.show().await
+    }
 }
 
 async fn decide(
@@ -213,8 +218,10 @@ async fn decide(
     request: Request,
 ) -> Response<Body> {
     let visit = visit(edge, peer, &request);
+    let all = asks_for_all(&request);
     let body = axum::body::to_bytes(request.into_body(), deny_page::BODY_BYTES_MAX);
     match tokio::time::timeout(BODY_MAX, body).await {
+        Ok(Ok(body)) if all => visit.withdraw(body).await,
         Ok(Ok(body)) => visit.decide(body).await,
         // Too much, too slow or broken off: in every case there is no form.
         Ok(Err(_)) | Err(_) => visit.too_large(),
@@ -253,11 +260,17 @@ async fn metadata(State(edge): State<Arc<Edge>>) -> Response<Body> {
     oauth::metadata(&edge.origin)
 }
 
+/// Tells whether a link is asked for everything that its tenant has agreed to.
+fn asks_for_all(request: &Request) -> bool {
+    request.uri().query() == Some(deny_page::QUERY)
+}
+
 fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
     let path = request.uri().path();
     let token = path.strip_prefix("/consent/").unwrap_or_default();
     let address: IpAddr = peer.ip().to_canonical();
-    Visit::new(edge, token, address, request.headers().clone())
+    let asked = (request.method(), request.headers().clone());
+    Visit::new(edge, token, address, asked)
 }
 
 async fn show_unsubscribe(

@@ -2,7 +2,7 @@
 
 use contract::{Caller, Problem};
 use proto::provisioning::v1::{
-    consent_service_server::ConsentServiceServer,
+    batch_service_server::BatchServiceServer, consent_service_server::ConsentServiceServer,
     credential_service_server::CredentialServiceServer, grant_service_server::GrantServiceServer,
     provisioning_service_server::ProvisioningServiceServer,
     switch_consent_service_server::SwitchConsentServiceServer,
@@ -14,10 +14,11 @@ use tonic::Request;
 
 use crate::service::Service;
 
+mod batches;
 mod consent;
 mod credentials;
 mod grants;
-mod provisionings;
+pub(crate) mod provisionings;
 mod switch_consent;
 mod tenants;
 mod tokens;
@@ -41,6 +42,9 @@ pub(crate) fn add_services(server: Server, service: &Service) -> Server {
         .add_service(
             ProvisioningServiceServer::new(api.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            BatchServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(
             CredentialServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),

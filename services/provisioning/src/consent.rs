@@ -1,5 +1,6 @@
 //! Consent's words: where a tenant stands with a version, what may happen to it, and what follows.
-//! What leads where is in [`step`]; what it means for a switch, forward and back, is in
+//! What leads where is in [`step`], and which state is shown in [`state`]: state by state and event by
+//! event it is written out in `consent/states.md`. What it means for a switch, forward and back, is in
 //! `consent/switching.md`.
 
 use contract::SwitchId;
@@ -9,8 +10,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod apply;
 pub(crate) mod decide;
 #[cfg(feature = "faults")]
+pub mod interleavings;
+#[cfg(feature = "faults")]
 pub mod model;
 pub(crate) mod offer;
+pub(crate) mod overview;
+pub(crate) mod state;
+#[cfg(test)]
+pub(crate) mod states;
 mod step;
 #[cfg(test)]
 pub(crate) mod switching;
@@ -250,32 +257,24 @@ impl Standing {
             Self::Removed(_) => None,
         }
     }
-}
 
-impl Consent {
-    /// Says to people why it stands where it stands.
-    pub(crate) fn sentence(&self) -> String {
-        let sentence = match self.standing {
-            Standing::PendingAcceptance => "The tenant was asked and has not accepted yet.",
-            Standing::Provisioned(Basis::Accepted) => "The tenant has accepted.",
-            Standing::Provisioned(Basis::OnRecord) => {
+    /// Says to people why it stands so.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::PendingAcceptance => "The tenant was asked and has not accepted yet.",
+            Self::Provisioned(Basis::Accepted) => "The tenant has accepted.",
+            Self::Provisioned(Basis::OnRecord) => {
                 "The operator has the tenant's consent on record."
             }
-            Standing::Provisioned(Basis::MovedWithNotice) => {
+            Self::Provisioned(Basis::MovedWithNotice) => {
                 "A switch moved the tenant along; it was told how to deny."
             }
-            Standing::Provisioned(Basis::Moved) => "A switch moved the tenant along.",
-            Standing::Denied => "The tenant has denied the version.",
-            Standing::Failed(failure) => failure.sentence(),
-            Standing::Removed(Removal::ByOperator) => {
-                "The operator has taken the application away."
-            }
-            Standing::Removed(Removal::TakenBack) => "It was made for a switch that was given up.",
-            Standing::Removed(Removal::TenantDeleted) => "The tenant was deleted.",
-        };
-        match self.since.note.as_str() {
-            "" => sentence.to_owned(),
-            note => format!("{sentence} {note}"),
+            Self::Provisioned(Basis::Moved) => "A switch moved the tenant along.",
+            Self::Denied => "The tenant has denied the version.",
+            Self::Failed(failure) => failure.sentence(),
+            Self::Removed(Removal::ByOperator) => "The operator has taken the application away.",
+            Self::Removed(Removal::TakenBack) => "It was made for a switch that was given up.",
+            Self::Removed(Removal::TenantDeleted) => "The tenant was deleted.",
         }
     }
 }

@@ -95,6 +95,9 @@ pub(crate) enum Error {
         /// What there is.
         here: u64,
     },
+    /// A watcher says that it has seen more than there is.
+    #[error("The position is ahead of all that has happened here.")]
+    PositionAhead,
     /// The database.
     #[error("{0}")]
     Store(#[from] store::Error),
@@ -174,6 +177,8 @@ impl From<Error> for Problem {
                     .with("gateway_revision", ahead)
                     .with("revision", here)
             }
+            Error::PositionAhead => Problem::failed_precondition(reason::MOVED_BACKWARDS, &error)
+                .next("Follow from the beginning: the database was restored from a backup."),
             Error::Store(store::Error::Full(_)) => {
                 Problem::resource_exhausted(reason::STORE_FULL, &error)
             }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a list of members may be shown again.
-const MEMBERS_AGE_MAX: Duration = Duration::from_secs(1);
+pub(crate) const MEMBERS_AGE_MAX: Duration = Duration::from_secs(1);
 /// A lost wake-up costs this much.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -59,7 +59,7 @@ impl Fleet {
     }
 
     /// Returns the members as the catalog said them at most `age` ago.
-    async fn members(&self, age: Duration) -> Result<BTreeSet<GatewayName>, Problem> {
+    pub(crate) async fn members(&self, age: Duration) -> Result<BTreeSet<GatewayName>, Problem> {
         let mut known = self.members.lock().await;
         match &*known {
             Some((at, members)) if at.elapsed() < age => Ok(members.clone()),

@@ -9,8 +9,11 @@ use contract::{Role, Timeline};
 use runtime::{Server, Shell, connect_lazy};
 
 mod api;
+mod applied;
 mod backend;
+mod batch;
 mod catalog;
+mod change;
 mod config;
 mod consent;
 mod credentials;
@@ -22,6 +25,7 @@ mod issuing;
 mod notices;
 mod offer_token;
 mod outbox;
+mod outstanding;
 mod prepare;
 mod provide;
 mod provisioning;
@@ -34,10 +38,12 @@ mod tenant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod visits;
+mod watch;
 
 pub use config::Config;
 #[cfg(feature = "faults")]
-pub use consent::model;
+pub use consent::{interleavings, model};
 
 use self::{catalog::Catalog, fleet::Fleet, service::Service, signing::Keys};
 
@@ -72,6 +78,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         "signing keys",
         signing::run(service.clone(), shell.stopping()),
     );
+    let noting = applied::run(service.clone(), shell.stopping());
+    shell.spawn("applied", noting);
     let server = Server::builder(&shell, access).reflection(config.service.reflection);
     api::add_services(server, &service).serve(listen).await
 }

@@ -149,8 +149,19 @@ pub(crate) async fn queue(
     now: Timestamp,
 ) -> Result<(), Error> {
     for notice in notices {
-        let sealed = service.seal.seal(SEALED_FOR, &notice.encode_to_vec());
-        outbox::insert(tx, &service.new_id(), &sealed, now).await?;
+        queue_as(tx, service, &service.new_id(), &notice, now).await?;
     }
     Ok(())
+}
+
+/// Queues one notice under this id.
+pub(crate) async fn queue_as(
+    tx: &mut Tx,
+    service: &Service,
+    id: &str,
+    notice: &wire::Notice,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sealed = service.seal.seal(SEALED_FOR, &notice.encode_to_vec());
+    Ok(outbox::insert(tx, id, &sealed, now).await?)
 }

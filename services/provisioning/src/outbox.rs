@@ -11,13 +11,21 @@ use proto::notification::v1::{
 };
 use runtime::{Backoff, CancellationToken, Client};
 use secrecy::ExposeSecret as _;
+use store::Tx;
 use tonic::Request;
 
 use crate::{
+    change::{Change, Stood, What},
+    consent::{Standing, state::Mail},
     error::Error,
     notices::SEALED_FOR,
     service::Service,
-    store::outbox::{self, Waiting},
+    store::{
+        changes::{self, Numbers},
+        offers,
+        outbox::{self, Waiting},
+        provisionings,
+    },
 };
 
 /// How long whoever has taken notices has for them before somebody else may.
@@ -132,11 +140,48 @@ async fn send(client: &Client, notices: Vec<Notice>) -> Result<(), Problem> {
 
 async fn finish(service: &Service, rows: &[&Waiting], now: Timestamp) -> Result<(), Error> {
     store::write!(service.db, |tx| {
+        let mut numbers = Numbers::default();
         for row in rows {
             outbox::done(tx, &row.notice, now).await?;
+            handed_over(tx, &mut numbers, &row.notice, now).await?;
         }
         Ok(())
     })
+}
+
+/// Keeps for the record that a tenant was asked, if that is what the notice did.
+async fn handed_over(
+    tx: &mut Tx,
+    numbers: &mut Numbers,
+    notice: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(offer) = offers::of_notice(tx, notice).await? else {
+        return Ok(());
+    };
+    let asked = provisionings::find(tx, &offer.name)
+        .await?
+        .filter(|row| row.consent.standing == Standing::PendingAcceptance);
+    let Some(row) = asked else {
+        return Ok(());
+    };
+    let stood = |mail| Stood {
+        standing: row.consent.standing,
+        mail,
+        granted_at: row.granted_at,
+    };
+    let change = Change {
+        name: offer.name,
+        what: What::MailHandedOver,
+        at: now,
+        actor: "services/notification".to_owned(),
+        reason: String::new(),
+        stood: Some(stood(Mail::Waiting)),
+        stands: stood(Mail::Settled),
+        switch: offer.switch,
+        request: None,
+    };
+    Ok(changes::insert(tx, numbers, &change).await?)
 }
 
 async fn park(service: &Service, row: &Waiting, why: &str, now: Timestamp) -> Result<(), Error> {

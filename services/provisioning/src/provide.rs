@@ -1,6 +1,9 @@
 //! Gives a tenant an application, and takes it away.
 
-use contract::{ApplicationName, Line, Prose, ProvisioningName, TenantId, TenantRef, VersionRef};
+use contract::{
+    ApplicationName, Line, Prose, ProvisioningName, TenantId, TenantRef, VersionName, VersionRef,
+};
+use store::Tx;
 
 use crate::{
     consent::{
@@ -11,7 +14,11 @@ use crate::{
     notices, prepare,
     provisioning::Provisioning,
     service::Service,
-    store::{applications, offers, provisionings, switches, tenants},
+    store::{
+        applications::{self, Application},
+        offers, provisionings, switches, tenants,
+    },
+    tenant::Tenant,
 };
 
 /// How the tenant's consent is had.
@@ -26,6 +33,24 @@ pub(crate) enum Consenting {
     },
 }
 
+impl Consenting {
+    /// Returns what it is for consent.
+    pub(crate) fn event(&self) -> Event {
+        match self {
+            Self::Ask => Event::Asked,
+            Self::OnRecord { .. } => Event::OnRecord,
+        }
+    }
+
+    /// Returns what the operator says about it.
+    pub(crate) fn note(&self) -> String {
+        match self {
+            Self::Ask => String::new(),
+            Self::OnRecord { reference } => reference.to_string(),
+        }
+    }
+}
+
 /// Gives a tenant a version of an application, or gives it back. While a switch from that version
 /// is open, the tenant is moved along with the others.
 pub(crate) async fn give(
@@ -37,14 +62,11 @@ pub(crate) async fn give(
 ) -> Result<Provisioning, Error> {
     service.catalog.app_credentials(version).await?;
     let display_name = service.catalog.display_name(&version.application).await?;
-    let (event, note) = match consenting {
-        Consenting::Ask => (Event::Asked, String::new()),
-        Consenting::OnRecord { reference } => (Event::OnRecord, reference.to_string()),
-    };
+    let event = consenting.event();
     let by = Since {
         at: service.now(),
         actor: actor.to_owned(),
-        note,
+        note: consenting.note(),
     };
     store::write!(service.db, |tx| {
         let Some(tenant) = tenants::find(tx, tenant).await? else {
@@ -52,31 +74,42 @@ pub(crate) async fn give(
         };
         applications::call(tx, &version.application, &display_name).await?;
         let application = applications::find(tx, &version.application).await?;
-        let place = Place {
-            tenant: &tenant,
-            application: &application,
-            version: &version.version,
-            source: None,
-        };
         let mut writer = Writer::new(service, by.at);
-        let row = provisionings::find(tx, &place.name()).await?;
-        let given = match writer.apply(tx, place, row, &event, &by).await? {
-            Applied::Changed(given) => given,
-            Applied::Same(_) => return Err(Error::AlreadyProvisioned(place.name().to_string())),
+        let whose = (&tenant, &application);
+        let name = ProvisioningName {
+            tenant: tenant.id.clone(),
+            application: version.application.clone(),
+            version: version.version.clone(),
         };
-        if let Some(switch) = switches::unsettled(tx, &version.application).await? {
-            prepare::joined(
-                tx,
-                &mut writer,
-                switch,
-                (&tenant, &application),
-                &given,
-                by.at,
-            )
-            .await?;
-        }
-        Ok(given)
+        let row = provisionings::find(tx, &name).await?;
+        give_within(tx, &mut writer, whose, &version.version, row, &event, &by).await
     })
+}
+
+/// Gives it within a transaction; its row is `row` so far.
+pub(crate) async fn give_within(
+    tx: &mut Tx,
+    writer: &mut Writer<'_>,
+    (tenant, application): (&Tenant, &Application),
+    version: &VersionName,
+    row: Option<Provisioning>,
+    event: &Event,
+    by: &Since,
+) -> Result<Provisioning, Error> {
+    let place = Place {
+        tenant,
+        application,
+        version,
+        source: None,
+    };
+    let given = match writer.apply(tx, place, row, event, by).await? {
+        Applied::Changed(given) => given,
+        Applied::Same(_) => return Err(Error::AlreadyProvisioned(place.name().to_string())),
+    };
+    if let Some(switch) = switches::unsettled(tx, &application.name).await? {
+        prepare::joined(tx, writer, switch, (tenant, application), &given, by.at).await?;
+    }
+    Ok(given)
 }
 
 /// Takes an application away from a tenant; returns its provisionings, all removed.
@@ -98,46 +131,57 @@ pub(crate) async fn take_away(
         };
         let application = applications::find(tx, application).await?;
         let mut writer = Writer::new(service, by.at);
-        let (mut removed, mut changed) = (Vec::new(), false);
-        for row in provisionings::of_application(tx, &tenant.id, &application.name).await? {
-            let version = row.name.version.clone();
-            let place = Place {
-                tenant: &tenant,
-                application: &application,
-                version: &version,
-                source: None,
-            };
-            match writer
-                .apply(tx, place, Some(row), &Event::RemovedByOperator, &by)
-                .await?
-            {
-                Applied::Changed(next) => {
-                    changed = true;
-                    removed.push(next);
-                }
-                Applied::Same(row) => removed.extend(row),
-            }
-        }
-        let Some(any) = removed.first().filter(|_| changed) else {
-            return Err(Error::NotProvisioned(format!(
+        let whose = (&tenant, &application);
+        let removed = take_within(service, tx, &mut writer, whose, &by).await?;
+        removed.ok_or_else(|| {
+            Error::NotProvisioned(format!(
                 "{}/applications/{}",
-                TenantRef::from(tenant.id),
+                TenantRef::from(tenant.id.clone()),
                 application.name
-            )));
-        };
-        offers::void_application(tx, &tenant.id, &application.name, by.at).await?;
+            ))
+        })
+    })
+}
+
+/// Takes it away within a transaction; none if the tenant has nothing of it.
+pub(crate) async fn take_within(
+    service: &Service,
+    tx: &mut Tx,
+    writer: &mut Writer<'_>,
+    (tenant, application): (&Tenant, &Application),
+    by: &Since,
+) -> Result<Option<Vec<Provisioning>>, Error> {
+    let (mut removed, mut changed) = (Vec::new(), false);
+    for row in provisionings::of_application(tx, &tenant.id, &application.name).await? {
+        let version = row.name.version.clone();
         let place = Place {
-            tenant: &tenant,
-            application: &application,
-            version: &any.name.version,
+            tenant,
+            application,
+            version: &version,
             source: None,
         };
-        let told = writer
-            .happening(place, "removal")
-            .access_removed(reason.as_str());
-        notices::queue(tx, service, [told], by.at).await?;
-        Ok(removed)
-    })
+        let event = Event::RemovedByOperator;
+        match writer.apply(tx, place, Some(row), &event, by).await? {
+            Applied::Changed(next) => {
+                changed = true;
+                removed.push(next);
+            }
+            Applied::Same(row) => removed.extend(row),
+        }
+    }
+    let Some(any) = removed.first().filter(|_| changed) else {
+        return Ok(None);
+    };
+    offers::void_application(tx, &tenant.id, &application.name, by.at).await?;
+    let place = Place {
+        tenant,
+        application,
+        version: &any.name.version,
+        source: None,
+    };
+    let told = writer.happening(place, "removal").access_removed(&by.note);
+    notices::queue(tx, service, [told], by.at).await?;
+    Ok(Some(removed))
 }
 
 /// Returns a provisioning of a tenant that exists.

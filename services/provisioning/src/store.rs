@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use store::Error;
 
 pub(crate) mod applications;
+pub(crate) mod applied;
 pub(crate) mod backends;
+pub(crate) mod batches;
+pub(crate) mod changes;
 pub(crate) mod credentials;
 pub(crate) mod decisions;
 pub(crate) mod forms;
@@ -19,6 +22,7 @@ pub(crate) mod provisionings;
 pub(crate) mod signing_keys;
 pub(crate) mod switches;
 pub(crate) mod tenants;
+pub(crate) mod visits;
 
 /// The schema and its history.
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -9,11 +9,13 @@ use crate::{
     consent::{Contacts, Removal, Since, Standing},
     error::Error,
     service::Service,
-    store::{offers, provisionings, tenants},
+    store::{changes, offers, provisionings, tenants, visits},
 };
 
 /// The most contacts that a tenant has.
 pub(crate) const CONTACTS_MAX: usize = 20;
+/// The most people that a tenant has.
+pub(crate) const USERS_MAX: i64 = 1_000_000_000;
 
 /// A customer of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,9 @@ pub(crate) struct Profile {
     pub(crate) display_name: Line<100>,
     /// Who is told and may decide; at most [`CONTACTS_MAX`].
     pub(crate) contacts: Vec<Contact>,
+    /// How many people it has, where that is known; 1 to [`USERS_MAX`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) users: Option<i64>,
 }
 
 /// Somebody who is told and may decide.
@@ -130,6 +135,7 @@ pub(crate) async fn update(
     seen: Option<Etag>,
     display_name: Option<&Line<100>>,
     contacts: Option<&Vec<Contact>>,
+    users: Option<Option<i64>>,
 ) -> Result<Tenant, Error> {
     let now = service.now();
     store::write!(service.db, |tx| {
@@ -143,6 +149,9 @@ pub(crate) async fn update(
         }
         if let Some(contacts) = contacts {
             after.profile.contacts = contacts.clone();
+        }
+        if let Some(users) = users {
+            after.profile.users = users;
         }
         if after == before {
             return Ok(before);
@@ -184,6 +193,8 @@ pub(crate) async fn delete(
             provisionings::put(tx, &row).await?;
         }
         offers::delete(tx, id).await?;
+        changes::delete(tx, id).await?;
+        visits::delete(tx, id).await?;
         Ok(tenants::delete(tx, id).await?)
     })
 }

@@ -173,6 +173,10 @@ impl World {
         provisioning_service_client::ProvisioningServiceClient::new(self.operator())
     }
 
+    pub(crate) fn batches(&self) -> batch_service_client::BatchServiceClient<Client> {
+        batch_service_client::BatchServiceClient::new(self.operator())
+    }
+
     pub(crate) fn consent(&self) -> consent_service_client::ConsentServiceClient<Client> {
         consent_service_client::ConsentServiceClient::new(self.operator())
     }
@@ -256,8 +260,18 @@ impl World {
         Ok(answer.into_inner().provisioning.unwrap())
     }
 
+    /// Returns the state, once no mail waits that would change it.
     pub(crate) async fn state(&self, tenant: &str, version: &str) -> ProvisioningState {
-        self.provisioning(tenant, version).await.state()
+        let settled = async {
+            loop {
+                match self.provisioning(tenant, version).await.state() {
+                    ProvisioningState::Requested => tokio::task::yield_now().await,
+                    state => return state,
+                }
+            }
+        };
+        let settled = tokio::time::timeout(PATIENCE, settled).await;
+        settled.expect("the mail was never handed over")
     }
 
     pub(crate) async fn provisioning(&self, tenant: &str, version: &str) -> wire::Provisioning {
@@ -391,6 +405,7 @@ impl World {
         let request = GetOfferRequest {
             token: token.to_owned(),
             gesture: true,
+            ..Default::default()
         };
         Ok(self.page().get_offer(request).await?.into_inner())
     }

@@ -15,16 +15,22 @@ use crate::{
 };
 
 mod adopting;
+mod batches;
 mod credentials;
 mod deciding;
+mod following;
 mod grants;
+mod history;
 mod moving;
 mod outbox;
+mod overview;
 mod provisionings;
 mod races;
+mod states;
 mod switching;
 mod tenants;
 mod tokens;
+mod visits;
 
 /// Tenants `acme` and `beta` on version 1, which is the active one.
 async fn with_two(db: &TestDb) -> World {

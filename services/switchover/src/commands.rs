@@ -1,6 +1,7 @@
 //! What the client's commands do: one file a noun. Each parses nothing and prints nothing itself.
 
 pub mod apps;
+pub mod bulk;
 pub mod catalog;
 pub mod completions;
 pub mod confirm;

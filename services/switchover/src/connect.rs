@@ -15,7 +15,7 @@ use proto::{
         subscription_service_client::SubscriptionServiceClient,
     },
     provisioning::v1::{
-        consent_service_client::ConsentServiceClient,
+        batch_service_client::BatchServiceClient, consent_service_client::ConsentServiceClient,
         credential_service_client::CredentialServiceClient,
         provisioning_service_client::ProvisioningServiceClient,
         tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
@@ -268,6 +268,8 @@ impl Session {
         tenants: TenantServiceClient at provisioning;
         /// Provisionings.
         provisionings: ProvisioningServiceClient at provisioning;
+        /// Provisionings of many tenants.
+        batches: BatchServiceClient at provisioning;
         /// Decisions without a link.
         consent: ConsentServiceClient at provisioning;
         /// App credentials.

@@ -9,7 +9,7 @@ use contract::{Code, Problem, RequestId};
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// A switch failed or was cancelled, or a question was answered No.
+    /// A switch failed or was cancelled, tenants of a file failed, or a question was answered No.
     NotDone = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -40,7 +40,7 @@ impl Exit {
     pub const HELP: &str = "\
 Exit codes:
    0  done
-   1  the switch failed or was cancelled, or a question was answered No
+   1  the switch failed or was cancelled, tenants of a file failed, or a question was answered No
    2  the command line is wrong
    3  there is no such thing
    4  refused: wrong fields, wrong state, there is one already, somebody was faster
@@ -79,6 +79,15 @@ impl From<Code> for Exit {
     }
 }
 
+/// A line of a file that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongLine {
+    /// Its number, from 1.
+    pub number: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
 /// Why a command did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -107,6 +116,22 @@ pub enum Error {
     /// A history has requests that contradict each other; they have been shown.
     #[error("the history is not linearizable")]
     Contradicted,
+    /// Some tenants of a file failed; they have been shown.
+    #[error("{failed} tenants failed")]
+    Incomplete {
+        /// How many.
+        failed: usize,
+    },
+    /// A file has lines that are wrong; nothing of it was sent.
+    #[error("{path} has wrong lines")]
+    Lines {
+        /// The file.
+        path: String,
+        /// The first of them.
+        wrong: Vec<WrongLine>,
+        /// How many more there are.
+        more: usize,
+    },
     /// A history cannot be checked.
     #[error("{path}: {error}")]
     History {
@@ -137,9 +162,9 @@ impl Error {
         match self {
             Self::Service { problem, .. } => problem.code().into(),
             Self::Usage { .. } => Exit::Usage,
-            Self::SwitchGivenUp | Self::Declined => Exit::NotDone,
+            Self::SwitchGivenUp | Self::Declined | Self::Incomplete { .. } => Exit::NotDone,
             Self::Contradicted => Exit::Contradicted,
-            Self::History { .. } => Exit::File,
+            Self::History { .. } | Self::Lines { .. } => Exit::File,
             Self::Runtime(error) => match error.exit_code() {
                 runtime::exit::USAGE => Exit::Configuration,
                 runtime::exit::UNAVAILABLE => Exit::Missing,

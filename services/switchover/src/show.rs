@@ -2,6 +2,7 @@
 //! protobuf JSON mapping for programs. Colours are always in the text, and taken out on the way if
 //! the output is not for them.
 
+pub mod bulk;
 pub mod catalog;
 pub mod gateway;
 pub mod history;
@@ -191,6 +192,11 @@ impl Screen {
             ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
             _ => text.to_owned(),
         }
+    }
+
+    /// Shows how far many tenants are.
+    pub fn bulk(&self, all: usize) -> bulk::Bulk {
+        bulk::Bulk::new(self.clone(), all)
     }
 
     /// Follows something that changes, in place where that can be done.

@@ -57,3 +57,11 @@ fn a_setting_that_no_switch_can_commit_in_is_noticed() {
         explored.unreached
     );
 }
+
+#[test]
+fn what_a_tenant_was_told_holds_in_every_interleaving_of_its_denial() {
+    let figures = provisioning::interleavings::explore();
+    eprintln!("{} interleavings explored", figures.explored);
+    assert_eq!(figures.wrong, 0, "{:#?}", figures.examples);
+    assert!(figures.explored > 100_000, "{figures:?}");
+}

@@ -97,8 +97,8 @@ fn show(figures: &Figures) {
     }
     for moving in &figures.moving {
         println!(
-            "{:>7} tenants: {:.0} moved a second",
-            moving.tenants, moving.moved_per_second,
+            "{:>7} tenants: {:.0} given a second in batches, {:.0} moved a second",
+            moving.tenants, moving.given_per_second, moving.moved_per_second,
         );
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum What {
     Fleet,
     /// A death at every point between two persisted steps
     CrashPoints,
+    /// Every order in which a denial can meet a switch, its link's end and a removal
+    Interleavings,
     /// Denials, events and mails while services are killed at random moments
     Kills,
 }
@@ -45,6 +47,7 @@ impl What {
             Self::Simulation => "prove-simulation",
             Self::Fleet => "prove-fleet",
             Self::CrashPoints => "prove-crash-points",
+            Self::Interleavings => "prove-interleavings",
             Self::Kills => "prove-kills",
         }
     }
@@ -52,7 +55,7 @@ impl What {
     /// Tells whether it starts services, and so a database and an SMTP server.
     fn has_processes(self) -> bool {
         match self {
-            Self::Model | Self::Simulation => false,
+            Self::Model | Self::Simulation | Self::Interleavings => false,
             Self::Fleet | Self::CrashPoints | Self::Kills => true,
         }
     }

@@ -11,7 +11,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
 use contract::{Problem, reason};
 use minijinja::context;
@@ -27,6 +27,7 @@ use super::{
 mod form;
 mod lack;
 mod offer;
+mod overview;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub(super) use form::BODY_BYTES_MAX;
 use form::{Form, FormError, from_another_site};
 use lack::Lack;
 use offer::OfferView;
+pub(super) use overview::QUERY;
 
 /// The longest token that is looked up; real ones have 43 characters.
 const TOKEN_MAX: usize = 100;
@@ -50,6 +52,8 @@ pub(super) struct Visit {
     token: String,
     address: IpAddr,
     headers: HeaderMap,
+    /// Whether only the page's head is asked for.
+    head: bool,
     reference: contract::RequestId,
 }
 
@@ -63,7 +67,12 @@ enum Failure {
 
 impl Visit {
     /// Begins a visit by the page's address.
-    pub(super) fn new(edge: Arc<Edge>, token: &str, address: IpAddr, headers: HeaderMap) -> Self {
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        token: &str,
+        address: IpAddr,
+        (method, headers): (&Method, HeaderMap),
+    ) -> Self {
         let token = if token.len() <= TOKEN_MAX { token } else { "" };
         Self {
             reference: request::new_id(&edge.clock),
@@ -71,6 +80,7 @@ impl Visit {
             token: token.to_owned(),
             address,
             headers,
+            head: method == Method::HEAD,
         }
     }
 
@@ -109,8 +119,6 @@ impl Visit {
     }
 
     async fn send(&self, form: Form) -> Result<Response<Body>, Failure> {
-        let user_agent = self.headers.get(header::USER_AGENT);
-        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let decided = self
             .call(async {
                 self.edge
@@ -121,15 +129,7 @@ impl Visit {
                         form_token: form.form_token,
                         decision: form.choice.wire().into(),
                         typed: form.typed,
-                        origin: Some(wire::Origin {
-                            address: self.address.to_string(),
-                            user_agent: user_agent
-                                .unwrap_or_default()
-                                .chars()
-                                .filter(|c| !c.is_control())
-                                .take(USER_AGENT_MAX)
-                                .collect(),
-                        }),
+                        origin: Some(self.origin()),
                     })
                     .await
             })
@@ -157,12 +157,29 @@ impl Visit {
         }
     }
 
+    /// Returns where this visit comes from.
+    fn origin(&self) -> wire::Origin {
+        let user_agent = self.headers.get(header::USER_AGENT);
+        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        wire::Origin {
+            address: self.address.to_string(),
+            user_agent: user_agent
+                .unwrap_or_default()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(USER_AGENT_MAX)
+                .collect(),
+        }
+    }
+
     /// Asks provisioning what the link is about.
     async fn offer(&self) -> Result<(OfferView, String), Failure> {
         self.admit()?;
         let request = wire::GetOfferRequest {
             token: self.token.clone(),
             gesture: true,
+            origin: Some(self.origin()),
+            head: self.head,
         };
         let response = self
             .call(async { self.edge.consent.clone().get_offer(request).await })
@@ -243,9 +260,15 @@ impl Visit {
 
     /// After a decision the browser asks for the page anew, so that a reload sends nothing.
     fn see_other(&self) -> Response<Body> {
+        self.see("")
+    }
+
+    /// Sends the browser to the same link, with this behind it.
+    fn see(&self, behind: &str) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
-        if let Ok(location) = HeaderValue::from_str(&format!("/consent/{}", self.token)) {
+        let location = format!("/consent/{}{behind}", self.token);
+        if let Ok(location) = HeaderValue::from_str(&location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
         response
@@ -321,6 +344,20 @@ impl Visit {
                 "TOKEN_INVALID",
                 "This link leads nowhere",
                 "It may be incomplete: some mail programs break long links. Copy the whole link from the mail. If a newer mail came since, use the link in that one.",
+                None,
+            ),
+            Failure::Peer(problem) if problem.is(&reason::TOKEN_EXPIRED) => refusal(
+                StatusCode::GONE,
+                "TOKEN_EXPIRED",
+                "This link has expired",
+                "What was decided before holds. To see it, use the link of a newer mail, or ask for one.",
+                None,
+            ),
+            Failure::Peer(problem) if problem.is(&reason::NOT_PROVISIONED) => refusal(
+                StatusCode::CONFLICT,
+                "NOT_PROVISIONED",
+                "It was taken away meanwhile",
+                "Nothing was decided: there is nothing left to withdraw from. Open the page again.",
                 None,
             ),
             Failure::Peer(problem) => {

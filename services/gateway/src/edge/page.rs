@@ -17,9 +17,13 @@ pub(super) struct Pages {
 }
 
 const STYLE: &str = include_str!("../../templates/page.css");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("offer.html", include_str!("../../templates/offer.html")),
+    (
+        "overview.html",
+        include_str!("../../templates/overview.html"),
+    ),
     ("message.html", include_str!("../../templates/message.html")),
     (
         "unsubscribe.html",

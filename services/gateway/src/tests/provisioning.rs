@@ -37,6 +37,8 @@ struct State {
     applied: Vec<u64>,
     offers: BTreeMap<String, wire::Offer>,
     decisions: Vec<wire::DecideOfferRequest>,
+    entries: Vec<wire::ConsentEntry>,
+    withdrawals: Vec<wire::WithdrawConsentRequest>,
     refuse_with: Option<Problem>,
     looked_up: u32,
 }
@@ -101,6 +103,16 @@ impl Provisioning {
     /// Returns what was decided, in order.
     pub(crate) fn decisions(&self) -> Vec<wire::DecideOfferRequest> {
         self.state().decisions.clone()
+    }
+
+    /// Says what the tenant of every link has agreed to.
+    pub(crate) fn agreed(&self, entries: Vec<wire::ConsentEntry>) {
+        self.state().entries = entries;
+    }
+
+    /// Returns what was withdrawn, in order.
+    pub(crate) fn withdrawals(&self) -> Vec<wire::WithdrawConsentRequest> {
+        self.state().withdrawals.clone()
     }
 
     /// Returns how often a link was looked up.
@@ -210,6 +222,55 @@ impl ConsentService for Provisioning {
         Ok(Response::new(wire::DecideOfferResponse {
             offer: Some(offer),
         }))
+    }
+
+    async fn get_overview(
+        &self,
+        request: Request<wire::GetOverviewRequest>,
+    ) -> Result<Response<wire::GetOverviewResponse>, Status> {
+        let mut state = self.state();
+        state.looked_up += 1;
+        if !state.offers.contains_key(&request.get_ref().token) {
+            return Err(invalid());
+        }
+        Ok(Response::new(wire::GetOverviewResponse {
+            tenant_display_name: "Acme <Corp>".to_owned(),
+            entries: state.entries.clone(),
+            form_token: FORM_TOKEN.to_owned(),
+            expire_time: Some(prost_types::Timestamp {
+                seconds: 1_900_000_000,
+                nanos: 0,
+            }),
+        }))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        request: Request<wire::WithdrawConsentRequest>,
+    ) -> Result<Response<wire::WithdrawConsentResponse>, Status> {
+        let request = request.into_inner();
+        let mut state = self.state();
+        if let Some(problem) = &state.refuse_with {
+            return Err(problem.clone().into());
+        }
+        let entry = state
+            .entries
+            .iter_mut()
+            .find(|entry| entry.provisioning == request.provisioning);
+        let entry = entry.map(|entry| {
+            entry.state = wire::ProvisioningState::Denied.into();
+            entry.denial = wire::OfferStatus::DeniedInForce.into();
+            entry.clone()
+        });
+        state.withdrawals.push(request);
+        Ok(Response::new(wire::WithdrawConsentResponse { entry }))
+    }
+
+    async fn list_offer_visits(
+        &self,
+        _: Request<wire::ListOfferVisitsRequest>,
+    ) -> Result<Response<wire::ListOfferVisitsResponse>, Status> {
+        Err(Status::unimplemented("no gateway asks"))
     }
 
     async fn decide_provisioning(

@@ -4,7 +4,9 @@ use contract::{Caller, Checked, Fault, GatewayRef, Identity, ProvisioningName, V
 use proto::provisioning::v1::{
     self as wire, AskAgainRequest, AskAgainResponse, DecideOfferRequest, DecideOfferResponse,
     DecideProvisioningRequest, DecideProvisioningResponse, Decision, GetOfferRequest,
-    GetOfferResponse, OfferKind, OfferStatus, consent_service_server::ConsentService,
+    GetOfferResponse, GetOverviewRequest, GetOverviewResponse, ListOfferVisitsRequest,
+    ListOfferVisitsResponse, OfferKind, OfferStatus, WithdrawConsentRequest,
+    WithdrawConsentResponse, consent_service_server::ConsentService,
 };
 use runtime::fault::{Plant, planted};
 use tonic::{Request, Response, Status};
@@ -18,10 +20,16 @@ use crate::{
         Basis, Standing,
         decide::{self, Answer, Choice, Decider, Origin, Shown},
         offer::{self, Purpose},
+        overview,
     },
+    error::Error,
     fleet::Force,
     form_token::{self, Demand},
+    provide,
     provisioning::Provisioning,
+    store,
+    switch::Usage,
+    visits::{self, Visit},
 };
 
 /// The longest address of a browser.
@@ -37,8 +45,17 @@ impl ConsentService for Api {
         &self,
         request: Request<GetOfferRequest>,
     ) -> Result<Response<GetOfferResponse>, Status> {
-        let GetOfferRequest { token, gesture } = request.into_inner();
+        let GetOfferRequest {
+            token,
+            gesture,
+            origin,
+            head,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let origin = read_origin(&mut v, origin.unwrap_or_default());
+        let origin = v.all(origin)?;
         let shown = decide::show(&self.service, &token).await?;
+        visits::opened(&self.service, &token, &Visit { origin, head }).await?;
         let demand = if gesture {
             Demand::TypedWord
         } else {
@@ -84,9 +101,92 @@ impl ConsentService for Api {
             choice,
             origin,
         };
-        let shown = Box::pin(decide::by_link(&self.service, &token, &answer)).await?;
+        let decided = Box::pin(decide::by_link(&self.service, &token, &answer)).await;
+        if let Err(why) = &decided {
+            visits::refused(&self.service, &token, &answer.origin, why).await?;
+        }
         Ok(Response::new(DecideOfferResponse {
-            offer: Some(render(&shown)),
+            offer: Some(render(&decided?)),
+        }))
+    }
+
+    async fn get_overview(
+        &self,
+        request: Request<GetOverviewRequest>,
+    ) -> Result<Response<GetOverviewResponse>, Status> {
+        let GetOverviewRequest { token } = request.into_inner();
+        let overview = overview::show(&self.service, &token).await?;
+        let form_token = form_token::mint(
+            &self.service.seal,
+            &overview.link,
+            Demand::TypedWord,
+            self.service.clock.random(),
+            self.service.now(),
+        );
+        Ok(Response::new(GetOverviewResponse {
+            tenant_display_name: overview.tenant,
+            entries: overview.entries.iter().map(render_entry).collect(),
+            form_token,
+            expire_time: Some(time::write(overview.expires_at)),
+        }))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        request: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        let WithdrawConsentRequest {
+            token,
+            form_token,
+            provisioning,
+            typed,
+            origin,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let name = v.parse::<ProvisioningName>("provisioning", &provisioning);
+        let origin = read_origin(&mut v, origin.unwrap_or_default());
+        v.check(
+            typed.chars().count() <= TYPED_CHARS_MAX,
+            "typed",
+            Fault::OutOfRange,
+            "must be at most 100 characters",
+        );
+        let (name, origin) = v.all((name, origin))?;
+        let answer = Answer {
+            form: form_token,
+            typed,
+            choice: Choice::Deny,
+            origin,
+        };
+        let withdrawn = overview::withdraw(&self.service, &token, &name, &answer);
+        let withdrawn = Box::pin(withdrawn).await;
+        if let Err(why) = &withdrawn {
+            visits::refused(&self.service, &token, &answer.origin, why).await?;
+        }
+        Ok(Response::new(WithdrawConsentResponse {
+            entry: Some(render_entry(&withdrawn?)),
+        }))
+    }
+
+    async fn list_offer_visits(
+        &self,
+        request: Request<ListOfferVisitsRequest>,
+    ) -> Result<Response<ListOfferVisitsResponse>, Status> {
+        let name: ProvisioningName = own(&request, "name", &request.get_ref().name)?;
+        provide::find(&self.service, &name).await?;
+        let seen = ::store::read!(self.service.db, |tx| {
+            Ok::<_, Error>(store::visits::list(tx, &name).await?)
+        })?;
+        let visits = seen.into_iter().map(|seen| wire::OfferVisit {
+            address: seen.origin.address,
+            user_agent: seen.origin.user_agent,
+            first_time: Some(time::write(seen.first_at)),
+            last_time: Some(time::write(seen.last_at)),
+            opened: seen.opened,
+            sent: seen.sent,
+        });
+        Ok(Response::new(ListOfferVisitsResponse {
+            visits: visits.collect(),
         }))
     }
 
@@ -205,7 +305,29 @@ fn render(shown: &Shown) -> wire::Offer {
         expire_time: Some(time::write(shown.offer.expires_at)),
         outstanding_gateways,
         fleet_size,
+        tenant_users: shown.users.unwrap_or_default(),
         typed_word: shown.offer.name.application.to_string(),
+    }
+}
+
+fn render_entry(entry: &overview::Entry) -> wire::ConsentEntry {
+    let row = &entry.seen.row;
+    let provisioning = super::provisionings::render::provisioning(&entry.seen);
+    let denial = match row.consent.standing {
+        Standing::Denied => render_force(entry.force.as_ref()).0,
+        _ => OfferStatus::Unspecified,
+    };
+    wire::ConsentEntry {
+        provisioning: provisioning.name,
+        application_display_name: entry.application.clone(),
+        version: row.name.version.to_string(),
+        state: provisioning.state,
+        time: provisioning.state_time,
+        actor: provisioning.state_actor,
+        consent_basis: provisioning.consent_basis,
+        in_use: entry.usage == Usage::InUse,
+        denial: denial.into(),
+        typed_word: row.name.application.to_string(),
     }
 }
 

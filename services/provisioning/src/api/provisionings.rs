@@ -1,30 +1,42 @@
 //! Which tenant may use which version.
 
+use std::pin::Pin;
+
 use contract::{
-    ApplicationRef, Etag, Line, OrAll, Page, PageSize, Prose, ProvisioningName, SwitchName,
-    TenantRef, VersionRef, Violations, time,
+    ApplicationRef, Line, Page, PageSize, Prose, ProvisioningName, Revision, TenantRef, VersionRef,
+    Violations,
 };
+use futures::{Stream, stream};
 use proto::provisioning::v1::{
-    self as wire, ConsentBasis, CreateProvisioningRequest, CreateProvisioningResponse,
-    GetProvisioningRequest, GetProvisioningResponse, ListProvisioningsRequest,
-    ListProvisioningsResponse, ProvisioningState, RemoveProvisioningRequest,
-    RemoveProvisioningResponse, create_provisioning_request::Consent as Wanted,
+    self as wire, CreateProvisioningRequest, CreateProvisioningResponse, GetProvisioningRequest,
+    GetProvisioningResponse, ListProvisioningHistoryRequest, ListProvisioningHistoryResponse,
+    ListProvisioningsRequest, ListProvisioningsResponse, RemoveProvisioningRequest,
+    RemoveProvisioningResponse, WatchProvisioningsRequest, WatchProvisioningsResponse,
+    create_provisioning_request::Consent as Wanted,
     provisioning_service_server::ProvisioningService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Api, caller, own};
 use crate::{
-    consent::{Basis, Standing},
+    applied as gateways,
+    change::Place,
     error::Error,
+    outstanding,
     provide::{self, Consenting},
     provisioning::Provisioning,
     service::Service,
     store::{
-        offers,
+        applied, changes,
         provisionings::{self, Key},
     },
+    watch::{Position, Watch},
 };
+
+mod filter;
+pub(crate) mod render;
+
+pub(crate) use filter::Filter;
 
 const SIZES: PageSize = PageSize {
     default: 50,
@@ -79,51 +91,103 @@ impl ProvisioningService for Api {
             application,
             page_size,
             page_token,
+            version,
+            states,
         } = request.into_inner();
         let mut v = Violations::new();
-        let parent = v.parse::<OrAll<TenantRef>>("parent", &parent);
-        let application = v.optional::<ApplicationRef>("application", &application);
-        // Whoever has one tenant only sees the same list under either parent.
-        let tenant = match (parent.value(), caller.tenant()) {
-            (Some(OrAll::One(tenant)), _) => Some(tenant.tenant.clone()),
-            (Some(OrAll::All) | None, own) => own.cloned(),
-        };
-        let filter = [
-            tenant.as_ref().map_or("-", contract::TenantId::as_str),
-            application
-                .value()
-                .and_then(Option::as_ref)
-                .map_or("", |name| name.application.as_str()),
-        ];
-        let page = Page::<Key>::read(&mut v, page_size, &page_token, &filter, SIZES);
-        let (_, application, page) = v.all((parent, application, page))?;
-        if let Some(tenant) = &tenant {
-            caller.may_touch(&TenantRef::from(tenant.clone()))?;
-        }
-        let application = application.map(|name| name.application);
-        let (provisionings, next_page_token) = store::read!(self.service.db, |tx| {
+        let filter = Filter::read(&mut v, &parent, &application, &version, &states, &caller);
+        let digest = filter.value().map(Filter::digest).unwrap_or_default();
+        let digest: Vec<&str> = digest.iter().map(String::as_str).collect();
+        let page = Page::<Key>::read(&mut v, page_size, &page_token, &digest, SIZES);
+        let (filter, page) = v.all((filter, page))?;
+        filter.must_be_of(&caller)?;
+        let (rows, next_page_token) = store::read!(self.service.db, |tx| {
             let (after, limit) = (page.after(), page.limit());
-            let mut rows =
-                provisionings::list(tx, tenant.as_ref(), application.as_ref(), after, limit)
-                    .await?;
-            let next = page.finish(&mut rows, |row| {
-                let ProvisioningName {
-                    tenant,
-                    application,
-                    version,
-                } = row.name.clone();
-                Key(tenant, application, version)
-            });
-            let mut shown = Vec::with_capacity(rows.len());
-            for row in &rows {
-                shown.push(render(row, offers::open_until(tx, &row.name).await?));
-            }
-            Ok::<_, Error>((shown, next))
+            let mut rows = provisionings::list(tx, &filter.sought(), after, limit).await?;
+            let next = page.finish(&mut rows, key);
+            Ok::<_, Error>((rows, next))
         })?;
+        let seen = outstanding::of(&self.service, rows).await?;
+        let provisionings = seen
+            .iter()
+            .filter(|seen| filter.has(seen.state()))
+            .map(render::provisioning)
+            .collect();
         Ok(Response::new(ListProvisioningsResponse {
             provisionings,
             next_page_token,
         }))
+    }
+
+    async fn list_provisioning_history(
+        &self,
+        request: Request<ListProvisioningHistoryRequest>,
+    ) -> Result<Response<ListProvisioningHistoryResponse>, Status> {
+        let caller = caller(&request);
+        let ListProvisioningHistoryRequest {
+            name,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let filter = ["history", name.as_str()];
+        let page = Page::<Place>::read(&mut v, page_size, &page_token, &filter, PageSize::USUAL);
+        let name = v.parse::<ProvisioningName>("name", &name);
+        let (name, page) = v.all((name, page))?;
+        caller.may_touch(&name)?;
+        provide::find(&self.service, &name).await?;
+        let (rows, next_page_token) = store::read!(self.service.db, |tx| {
+            let (before, limit) = (page.after().copied(), page.limit());
+            let mut rows = changes::history(tx, &name, before, limit).await?;
+            let next = page.finish(&mut rows, |(place, _)| *place);
+            let mut dated = Vec::with_capacity(rows.len());
+            for (_, change) in rows {
+                let at = applied::when(tx, change.stands.granted_at).await?;
+                dated.push((change, at));
+            }
+            Ok::<_, Error>((dated, next))
+        })?;
+        let newest = rows
+            .iter()
+            .map(|(change, _)| change.stands.granted_at)
+            .max();
+        let mark = gateways::at_least(&self.service, newest.unwrap_or(Revision::ZERO)).await?;
+        let changes = rows
+            .iter()
+            .map(|(change, at)| render::change(change, mark, *at))
+            .collect();
+        Ok(Response::new(ListProvisioningHistoryResponse {
+            changes,
+            next_page_token,
+        }))
+    }
+
+    type WatchProvisioningsStream =
+        Pin<Box<dyn Stream<Item = Result<WatchProvisioningsResponse, Status>> + Send>>;
+
+    async fn watch_provisionings(
+        &self,
+        request: Request<WatchProvisioningsRequest>,
+    ) -> Result<Response<Self::WatchProvisioningsStream>, Status> {
+        let caller = caller(&request);
+        let WatchProvisioningsRequest {
+            parent,
+            application,
+            version,
+            states,
+            after,
+        } = request.into_inner();
+        let mut v = Violations::new();
+        let filter = Filter::read(&mut v, &parent, &application, &version, &states, &caller);
+        let after = v.optional::<Position>("after", &after);
+        let (filter, after) = v.all((filter, after))?;
+        filter.must_be_of(&caller)?;
+        let watch = Watch::begin(&self.service, filter, after).await?;
+        let messages = stream::try_unfold(watch, |mut watch| async move {
+            let message = watch.next().await?;
+            Ok(Some((message, watch)))
+        });
+        Ok(Response::new(Box::pin(messages)))
     }
 
     async fn remove_provisioning(
@@ -149,7 +213,7 @@ impl ProvisioningService for Api {
             &actor,
         )
         .await?;
-        let provisionings = removed.iter().map(|row| render(row, None)).collect();
+        let provisionings = all_shown(&self.service, removed).await?;
         Ok(Response::new(RemoveProvisioningResponse { provisionings }))
     }
 }
@@ -172,53 +236,32 @@ impl ParseText for Violations {
     }
 }
 
-/// Renders a provisioning with the time until which its tenant may decide.
+/// Returns a provisioning as it is shown.
 pub(super) async fn shown(
     service: &Service,
     row: &Provisioning,
 ) -> Result<wire::Provisioning, Error> {
-    let until = store::read!(service.db, |tx| offers::open_until(tx, &row.name).await)?;
-    Ok(render(row, until))
+    let seen = all_shown(service, vec![row.clone()]).await?;
+    seen.into_iter()
+        .next()
+        .ok_or_else(|| Error::Broken(format!("{} was not looked at", row.name)))
 }
 
-fn render(row: &Provisioning, until: Option<jiff::Timestamp>) -> wire::Provisioning {
-    let consent = &row.consent;
-    let (state, basis) = match consent.standing {
-        Standing::PendingAcceptance => (
-            ProvisioningState::PendingAcceptance,
-            ConsentBasis::Unspecified,
-        ),
-        Standing::Provisioned(basis) => {
-            let basis = match basis {
-                Basis::Accepted => ConsentBasis::Accepted,
-                Basis::OnRecord => ConsentBasis::OnRecord,
-                Basis::MovedWithNotice => ConsentBasis::MovedWithNotice,
-                Basis::Moved => ConsentBasis::Moved,
-            };
-            (ProvisioningState::Provisioned, basis)
-        }
-        Standing::Denied => (ProvisioningState::Denied, ConsentBasis::Unspecified),
-        Standing::Failed(_) => (ProvisioningState::Failed, ConsentBasis::Unspecified),
-        Standing::Removed(_) => (ProvisioningState::Removed, ConsentBasis::Unspecified),
-    };
-    let switch = consent.brought_by.map(|switch| {
-        let application = row.name.application.clone();
-        SwitchName {
-            application,
-            switch,
-        }
-        .to_string()
-    });
-    wire::Provisioning {
-        name: row.name.to_string(),
-        state: state.into(),
-        state_message: consent.sentence(),
-        state_time: Some(time::write(consent.since.at)),
-        state_actor: consent.since.actor.clone(),
-        consent_basis: basis.into(),
-        switch: switch.unwrap_or_default(),
-        offer_expire_time: until.map(time::write),
-        create_time: Some(time::write(row.created_at)),
-        etag: Etag::from(row.revision).to_string(),
-    }
+/// Returns provisionings as they are shown.
+pub(super) async fn all_shown(
+    service: &Service,
+    rows: Vec<Provisioning>,
+) -> Result<Vec<wire::Provisioning>, Error> {
+    let seen = outstanding::of(service, rows).await?;
+    Ok(seen.iter().map(render::provisioning).collect())
+}
+
+/// Returns by what lists have a provisioning.
+pub(crate) fn key(row: &Provisioning) -> Key {
+    let ProvisioningName {
+        tenant,
+        application,
+        version,
+    } = row.name.clone();
+    Key(tenant, application, version)
 }

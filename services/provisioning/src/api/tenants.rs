@@ -12,7 +12,7 @@ use proto::provisioning::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Api, own};
-use crate::tenant::{self, CONTACTS_MAX, Contact, Profile, Tenant};
+use crate::tenant::{self, CONTACTS_MAX, Contact, Profile, Tenant, USERS_MAX};
 
 const SIZES: PageSize = PageSize {
     default: 50,
@@ -37,12 +37,14 @@ impl TenantService for Api {
         let profile = v.within("tenant", |v| {
             let display_name = v.parse::<Line<100>>("display_name", &given.display_name);
             let contacts = contacts(v, &given.contacts);
-            v.join((display_name, contacts))
+            let users = users(v, given.users);
+            v.join((display_name, contacts, users))
         });
-        let (id, request, (display_name, contacts)) = v.all((id, request, profile))?;
+        let (id, request, (display_name, contacts, users)) = v.all((id, request, profile))?;
         let profile = Profile {
             display_name,
             contacts,
+            users,
         };
         let tenant = tenant::create(&self.service, &id, &profile, request.as_ref()).await?;
         Ok(Response::new(CreateTenantResponse {
@@ -94,14 +96,19 @@ impl TenantService for Api {
         let mut v = Violations::new();
         let name = v.parse::<TenantRef>("tenant.name", &given.name);
         let etag = v.optional::<Etag>("etag", &etag);
-        let mask = Mask::read(&mut v, update_mask.as_ref(), &["display_name", "contacts"]);
+        let mask = Mask::read(
+            &mut v,
+            update_mask.as_ref(),
+            &["display_name", "contacts", "users"],
+        );
         let covers = |path, populated| {
             mask.value()
                 .is_some_and(|mask| mask.covers(path, populated))
         };
-        let (renamed, recontacted) = (
+        let (renamed, recontacted, recounted) = (
             covers("display_name", !given.display_name.is_empty()),
             covers("contacts", !given.contacts.is_empty()),
+            covers("users", given.users != 0),
         );
         let profile = v.within("tenant", |v| {
             let display_name = if renamed {
@@ -115,15 +122,22 @@ impl TenantService for Api {
             } else {
                 Checked::right(None)
             };
-            v.join((display_name, contacts))
+            let users = if recounted {
+                users(v, given.users).map(Some)
+            } else {
+                Checked::right(None)
+            };
+            v.join((display_name, contacts, users))
         });
-        let (name, etag, _, (display_name, contacts)) = v.all((name, etag, mask, profile))?;
+        let (name, etag, _, (display_name, contacts, users)) =
+            v.all((name, etag, mask, profile))?;
         let tenant = tenant::update(
             &self.service,
             &name.tenant,
             etag,
             display_name.as_ref(),
             contacts.as_ref(),
+            users,
         )
         .await?;
         Ok(Response::new(UpdateTenantResponse {
@@ -145,7 +159,7 @@ impl TenantService for Api {
     }
 }
 
-fn contacts(v: &mut Violations, given: &[wire::Contact]) -> Checked<Vec<Contact>> {
+pub(super) fn contacts(v: &mut Violations, given: &[wire::Contact]) -> Checked<Vec<Contact>> {
     let mut seen = std::collections::BTreeSet::new();
     v.each("contacts", given, 0..=CONTACTS_MAX, |v, contact| {
         let email = v.parse("email", &contact.email);
@@ -162,6 +176,17 @@ fn contacts(v: &mut Violations, given: &[wire::Contact]) -> Checked<Vec<Contact>
     })
 }
 
+/// Reads how many people a tenant has; 0 is that nobody knows.
+fn users(v: &mut Violations, users: i64) -> Checked<Option<i64>> {
+    v.check(
+        (0..=USERS_MAX).contains(&users),
+        "users",
+        contract::Fault::OutOfRange,
+        "must be between 0 and 1000000000",
+    );
+    Checked::right(Some(users).filter(|users| *users > 0))
+}
+
 fn render(tenant: &Tenant) -> wire::Tenant {
     let contacts = tenant.profile.contacts.iter().map(|contact| wire::Contact {
         email: contact.email.to_string(),
@@ -175,6 +200,7 @@ fn render(tenant: &Tenant) -> wire::Tenant {
         name: TenantRef::from(tenant.id.clone()).to_string(),
         display_name: tenant.profile.display_name.to_string(),
         contacts: contacts.collect(),
+        users: tenant.profile.users.unwrap_or_default(),
         create_time: Some(time::write(tenant.created_at)),
         update_time: Some(time::write(tenant.updated_at)),
         etag: Etag::from(tenant.revision).to_string(),

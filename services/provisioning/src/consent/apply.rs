@@ -6,17 +6,23 @@ use jiff::Timestamp;
 use store::Tx;
 
 use super::{
-    Effect, Event, Refusal, Since, Step,
+    Effect, Event, Refusal, Since, Standing, Step,
     offer::{Offer, Purpose, Validity},
+    state::{Mail, Outstanding, regrants},
     step,
 };
 use crate::{
+    change::{Change, Stood, What},
     error::Error,
     notices::{self, Happening},
     offer_token::Token,
     provisioning::Provisioning,
     service::Service,
-    store::{applications::Application, grants, offers, provisionings, switches},
+    store::{
+        applications::Application,
+        changes::{self, Numbers},
+        grants, offers, provisionings, switches,
+    },
     switch::{Usage, usage},
     tenant::Tenant,
 };
@@ -28,6 +34,7 @@ pub(crate) struct Writer<'a> {
     now: Timestamp,
     request: Option<RequestId>,
     granted: Option<Revision>,
+    numbers: Numbers,
     mailed: i64,
 }
 
@@ -72,6 +79,7 @@ impl<'a> Writer<'a> {
             now,
             request: Service::request(),
             granted: None,
+            numbers: Numbers::default(),
             mailed: 0,
         }
     }
@@ -100,11 +108,8 @@ impl<'a> Writer<'a> {
             }
             Step::Next(consent, effects) => (*consent, effects),
         };
-        // Standings differ as grants do: a gateway hears of nothing that changes nothing for it.
-        let regranted = row.as_ref().is_none_or(|row| {
-            std::mem::discriminant(&row.consent.standing)
-                != std::mem::discriminant(&consent.standing)
-        });
+        let before = row.as_ref().map(|row| row.consent.standing);
+        let regranted = regrants(before, consent.standing);
         let granted_at = match &row {
             Some(row) if !regranted => row.granted_at,
             Some(_) | None => self.granted(tx).await?,
@@ -118,11 +123,73 @@ impl<'a> Writer<'a> {
                 .map_or(provisionings::first(), |row| row.revision.next()),
             granted_at,
         };
+        self.keep(tx, row.as_ref(), &next, (event, &effects), by)
+            .await?;
         provisionings::put(tx, &next).await?;
         for effect in effects {
             self.perform(tx, place, row.as_ref(), effect, by).await?;
         }
         Ok(Applied::Changed(next))
+    }
+
+    /// Keeps what happens for the record, if it changes where the provisioning stands or sends a link.
+    async fn keep(
+        &mut self,
+        tx: &mut Tx,
+        row: Option<&Provisioning>,
+        next: &Provisioning,
+        (event, effects): (&Event, &[Effect]),
+        by: &Since,
+    ) -> Result<(), Error> {
+        let asks = |effect: &Effect| matches!(effect, Effect::Ask(_) | Effect::OfferDeny(_));
+        let same = row.is_some_and(|row| row.consent.standing == next.consent.standing);
+        if same && !effects.iter().any(asks) {
+            return Ok(());
+        }
+        let Some((what, switch)) = What::of(event) else {
+            return Ok(());
+        };
+        let stood = match row {
+            None => None,
+            Some(row) => Some(Stood {
+                standing: row.consent.standing,
+                mail: match row.consent.standing {
+                    Standing::PendingAcceptance => offers::latest(tx, &row.name)
+                        .await?
+                        .map_or(Mail::Settled, |latest| latest.mail),
+                    Standing::Provisioned(_)
+                    | Standing::Denied
+                    | Standing::Failed(_)
+                    | Standing::Removed(_) => Mail::Settled,
+                },
+                granted_at: row.granted_at,
+            }),
+        };
+        let outstanding = Outstanding {
+            mail: stood.map_or(Mail::Settled, |stood| stood.mail),
+            ..Outstanding::NOTHING
+        }
+        .after(
+            stood.map(|stood| stood.standing),
+            next.consent.standing,
+            effects,
+        );
+        let change = Change {
+            name: next.name.clone(),
+            what,
+            at: self.now,
+            actor: by.actor.clone(),
+            reason: by.note.clone(),
+            stood,
+            stands: Stood {
+                standing: next.consent.standing,
+                mail: outstanding.mail,
+                granted_at: next.granted_at,
+            },
+            switch,
+            request: self.request.clone(),
+        };
+        Ok(changes::insert(tx, &mut self.numbers, &change).await?)
     }
 
     /// Returns the revision of this transaction's grants; takes it at the first change.
@@ -217,7 +284,8 @@ impl<'a> Writer<'a> {
             expires_at: self.now + self.service.offer_lifetime,
             validity: Validity::Good,
         };
-        offers::insert(tx, &self.service.new_id(), &offer).await?;
+        let id = self.service.new_id();
+        offers::insert(tx, &self.service.new_id(), &offer, &id).await?;
         let told = self.happening(place, "offer");
         let notice = match purpose {
             Purpose::Accept => told.accept_offered(place.version, token.expose(), offer.expires_at),
@@ -226,7 +294,7 @@ impl<'a> Writer<'a> {
             }
         };
         self.mailed += 1;
-        notices::queue(tx, self.service, [notice], self.now).await
+        notices::queue_as(tx, self.service, &id, &notice, self.now).await
     }
 
     /// Names something that happens now: the notices that tell of it share the name.

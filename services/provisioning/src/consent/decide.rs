@@ -16,7 +16,7 @@ use store::Tx;
 use super::{
     Basis, Event, Since, Standing,
     apply::{Applied, Place, Writer},
-    offer::{Offer, Status},
+    offer::{Closed, Offer, Status},
 };
 use crate::{
     error::Error,
@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// For how long it is known what a form has decided: longer than any counts.
-const FORMS_KEPT: SignedDuration = SignedDuration::from_hours(2);
+pub(super) const FORMS_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// What a tenant decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "accept",
             Self::Deny => "deny",
@@ -94,6 +94,8 @@ pub(crate) struct Shown {
     pub(crate) offer: Offer,
     /// What people call the tenant.
     pub(crate) tenant: String,
+    /// How many people the tenant has, where that is known.
+    pub(crate) users: Option<i64>,
     /// What people call the application.
     pub(crate) application: String,
     /// Where the link stands.
@@ -105,20 +107,20 @@ pub(crate) struct Shown {
 }
 
 /// What a decision is about, as of one moment.
-struct Case {
+pub(super) struct Case {
     tenant: Tenant,
-    application: Application,
+    pub(super) application: Application,
     unsettled: Option<Switch>,
-    provisioning: Provisioning,
+    pub(super) provisioning: Provisioning,
 }
 
 /// A decision as it is kept for the record.
-struct Record<'a> {
-    choice: Choice,
-    basis: Basis,
-    by: Since,
-    origin: &'a Origin,
-    offer: Option<&'a str>,
+pub(super) struct Record<'a> {
+    pub(super) choice: Choice,
+    pub(super) basis: Basis,
+    pub(super) by: Since,
+    pub(super) origin: &'a Origin,
+    pub(super) offer: Option<&'a str>,
 }
 
 /// Returns what a link is about; changes nothing.
@@ -153,16 +155,12 @@ pub(crate) async fn by_link(
     let Answer { choice, origin, .. } = answer;
     let hash = offer_token::hash(token);
     let now = service.now();
-    let actor = match origin.address.as_str() {
-        "" => "consent link".to_owned(),
-        address => format!("consent link, from {address}"),
-    };
     let record = Record {
         choice: *choice,
         basis: Basis::Accepted,
         by: Since {
             at: now,
-            actor,
+            actor: holder_name(origin),
             note: String::new(),
         },
         origin,
@@ -192,6 +190,14 @@ pub(crate) async fn by_link(
         None => store::read!(service.db, |tx| find_link(tx, &hash).await)?.0,
     };
     Ok(shown(offer, &case, now, force))
+}
+
+/// Names whoever holds a link, as far as anything is known.
+pub(super) fn holder_name(origin: &Origin) -> String {
+    match origin.address.as_str() {
+        "" => "consent link".to_owned(),
+        address => format!("consent link, from {address}"),
+    }
 }
 
 /// Looks at the switch a while before the denial's own transaction: a bug that is planted, see
@@ -263,7 +269,7 @@ pub(crate) async fn ask_again(
 }
 
 impl Case {
-    async fn find(tx: &mut Tx, name: &ProvisioningName) -> Result<Option<Self>, Error> {
+    pub(super) async fn find(tx: &mut Tx, name: &ProvisioningName) -> Result<Option<Self>, Error> {
         let Some(tenant) = tenants::find(tx, &name.tenant).await? else {
             return Ok(None);
         };
@@ -296,7 +302,7 @@ impl Case {
             .filter(|switch| switch.target == self.provisioning.name.version)
     }
 
-    fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> Usage {
         let version = &self.provisioning.name.version;
         usage(
             version,
@@ -306,7 +312,7 @@ impl Case {
     }
 
     /// Takes the decision; if it was so already, nothing changes.
-    async fn take(
+    pub(super) async fn take(
         mut self,
         service: &Service,
         tx: &mut Tx,
@@ -380,25 +386,19 @@ async fn find_link(tx: &mut Tx, hash: &str) -> Result<(Offer, Case), Error> {
 }
 
 fn may_decide(offer: &Offer, case: &Case, choice: Choice, now: Timestamp) -> Result<(), Error> {
-    match offer.status(&case.provisioning.consent, now) {
-        Status::Void => return Err(Error::TokenVoid),
-        Status::Expired => return Err(Error::TokenExpired),
-        Status::Open | Status::Accepted | Status::Denied => {}
-    }
-    // A link that was made for an earlier switch takes nothing away under a later one.
-    let foreign = case
-        .to_version()
-        .zip(offer.switch)
-        .is_some_and(|(switch, made_for)| switch.id != made_for);
-    match choice {
-        Choice::Deny if foreign => Err(Error::TokenVoid),
-        Choice::Deny | Choice::Accept => Ok(()),
-    }
+    let switch = case.to_version().map(|switch| switch.id);
+    let consent = &case.provisioning.consent;
+    offer
+        .may_decide(consent, switch, choice, now)
+        .map_err(|closed| match closed {
+            Closed::Void => Error::TokenVoid,
+            Closed::Expired => Error::TokenExpired,
+        })
 }
 
 /// Waits until a denial is in force, and returns how far it has come, with what is true by then: it
 /// ends if its switch is given up, or if the tenant accepts, while it is waited for.
-async fn force(service: &Service, case: Case) -> Result<(Case, Option<Force>), Error> {
+pub(super) async fn force(service: &Service, case: Case) -> Result<(Case, Option<Force>), Error> {
     if case.provisioning.consent.standing != Standing::Denied {
         return Ok((case, None));
     }
@@ -431,6 +431,7 @@ fn shown(offer: Offer, case: &Case, now: Timestamp, force: Option<Force>) -> Sho
     };
     Shown {
         tenant: case.tenant.profile.display_name.to_string(),
+        users: case.tenant.profile.users,
         application: case.application.display_name.clone(),
         status,
         force,

@@ -3,7 +3,7 @@
 use contract::{ProvisioningName, SwitchId, VersionName};
 use jiff::Timestamp;
 
-use super::{Basis, Consent, Standing};
+use super::{Basis, Consent, Standing, decide::Choice};
 
 /// A link that was sent; its token is known by its hash alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,40 @@ pub(crate) enum Status {
     Void,
 }
 
+/// Why nothing can be decided by a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It counts no longer, or was made for another switch than the one that it would be about.
+    Void,
+    /// Its time is over.
+    Expired,
+}
+
 impl Offer {
+    /// Tells whether whoever holds the link may decide so. `switch` is the unsettled one to the version
+    /// that it is about, if there is one.
+    pub(crate) fn may_decide(
+        &self,
+        consent: &Consent,
+        switch: Option<SwitchId>,
+        choice: Choice,
+        now: Timestamp,
+    ) -> Result<(), Closed> {
+        match self.status(consent, now) {
+            Status::Void => return Err(Closed::Void),
+            Status::Expired => return Err(Closed::Expired),
+            Status::Open | Status::Accepted | Status::Denied => {}
+        }
+        // A link that was made for an earlier switch takes nothing away under a later one.
+        let foreign = switch
+            .zip(self.switch)
+            .is_some_and(|(switch, made_for)| switch != made_for);
+        match choice {
+            Choice::Deny if foreign => Err(Closed::Void),
+            Choice::Deny | Choice::Accept => Ok(()),
+        }
+    }
+
     /// Returns where the link stands, given where its provisioning stands.
     pub(crate) fn status(&self, consent: &Consent, now: Timestamp) -> Status {
         match self.validity {

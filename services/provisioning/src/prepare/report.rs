@@ -3,7 +3,12 @@
 use contract::TenantRef;
 use store::Tx;
 
-use crate::{error::Error, store::provisionings, switch::Switch};
+use crate::{
+    consent::state::{Outstanding, sentence},
+    error::Error,
+    store::provisionings,
+    switch::Switch,
+};
 
 /// Failed tenants that are named.
 const FAILURES_MAX: i64 = 100;
@@ -44,7 +49,12 @@ pub(super) async fn report(tx: &mut Tx, switch: &Switch) -> Result<Moved, Error>
         failed: provisionings::count_failed(tx, application, target, *id).await?,
         failures: failures
             .into_iter()
-            .map(|row| (TenantRef::from(row.name.tenant), row.consent.sentence()))
+            .map(|row| {
+                (
+                    TenantRef::from(row.name.tenant),
+                    sentence(&row.consent, Outstanding::NOTHING),
+                )
+            })
             .collect(),
     })
 }

@@ -62,6 +62,14 @@ pub(crate) async fn advance(tx: &mut Tx) -> Result<Revision, Error> {
     Column(TABLE, "revision").revision(revision)
 }
 
+/// Takes the next number of a change, and with it the lock that orders all changes.
+pub(crate) async fn next_change(tx: &mut Tx) -> Result<i64, Error> {
+    const SQL: &str =
+        "update grants set changes = changes + 1 where only_one = 1 returning changes";
+    let (change,): (i64,) = on!(tx, |conn| sqlx::query_as(SQL).fetch_one(conn).await)?;
+    Ok(change)
+}
+
 /// What is woken when grants change.
 pub(crate) const TOPIC: &str = "grants";
 

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use store::{Error, Tx, on};
 
 use super::Column;
-use crate::consent::offer::{Offer, Purpose, Validity};
+use crate::consent::{
+    offer::{Offer, Purpose, Validity},
+    state::Mail,
+};
 
 const TABLE: &str = "offers";
 
@@ -61,26 +64,62 @@ pub(crate) async fn find(tx: &mut Tx, hash: &str) -> Result<Option<Offer>, Error
     row.map(Offer::try_from).transpose()
 }
 
-/// Returns until when the tenant may decide by the latest link it was sent, if that is not void.
-pub(crate) async fn open_until(
-    tx: &mut Tx,
-    name: &ProvisioningName,
-) -> Result<Option<Timestamp>, Error> {
-    const SQL: &str = "select max(expires_at) from offers where tenant = $1 and application = $2 and version = $3 \
-        and voided_at is null";
-    let (until,): (Option<i64>,) = on!(tx, |conn| sqlx::query_as(SQL)
+/// The latest link that a tenant was sent, if that is not void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Latest {
+    /// Until when the tenant may decide by it.
+    pub(crate) until: Timestamp,
+    /// Whether its mail is on its way.
+    pub(crate) mail: Mail,
+}
+
+/// Returns the latest link to a provisioning that is not void.
+pub(crate) async fn latest(tx: &mut Tx, name: &ProvisioningName) -> Result<Option<Latest>, Error> {
+    // A notice that is gone was done long ago.
+    const SQL: &str = "select o.expires_at, case when n.notice is null or n.done_at is not null then 'settled' \
+        when n.parked_at is not null then 'refused' else 'waiting' end \
+        from offers o left join outbox n on n.notice = o.notice \
+        where o.tenant = $1 and o.application = $2 and o.version = $3 and o.voided_at is null \
+        order by o.expires_at desc, o.offer desc limit 1";
+    let row: Option<(i64, String)> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(name.tenant.as_str())
         .bind(name.application.as_str())
         .bind(name.version.as_str())
-        .fetch_one(conn)
+        .fetch_optional(conn)
         .await)?;
-    Column(TABLE, "expires_at").maybe_time(until)
+    row.map(|(until, mail)| {
+        Ok(Latest {
+            until: Column(TABLE, "expires_at").time(until)?,
+            mail: match mail.as_str() {
+                "settled" => Mail::Settled,
+                "refused" => Mail::Refused,
+                "waiting" => Mail::Waiting,
+                other => return Err(Column("outbox", "done_at").damaged(other)),
+            },
+        })
+    })
+    .transpose()
 }
 
-/// Inserts a link under an id of its own.
-pub(crate) async fn insert(tx: &mut Tx, id: &str, offer: &Offer) -> Result<(), Error> {
+/// Returns the link that a notice brings, unless it is void.
+pub(crate) async fn of_notice(tx: &mut Tx, notice: &str) -> Result<Option<Offer>, Error> {
+    const SQL: &str = "select * from offers where notice = $1 and voided_at is null";
+    let row: Option<Row> = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(notice)
+        .fetch_optional(conn)
+        .await)?;
+    row.map(Offer::try_from).transpose()
+}
+
+/// Inserts a link under an id of its own, with the notice that brings it.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    id: &str,
+    offer: &Offer,
+    notice: &str,
+) -> Result<(), Error> {
     const SQL: &str = "insert into offers (offer, token_hash, tenant, application, version, purpose, switch, source, \
-        created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        created_at, expires_at, notice) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let purpose = match offer.purpose {
         Purpose::Accept => "accept",
         Purpose::Deny => "deny",
@@ -97,6 +136,7 @@ pub(crate) async fn insert(tx: &mut Tx, id: &str, offer: &Offer) -> Result<(), E
         .bind(offer.source.as_ref().map(contract::VersionName::as_str))
         .bind(offer.created_at.as_microsecond())
         .bind(offer.expires_at.as_microsecond())
+        .bind(notice)
         .execute(conn)
         .await
         .map(drop))

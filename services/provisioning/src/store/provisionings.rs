@@ -1,12 +1,12 @@
 //! The table of provisionings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{ApplicationName, ProvisioningName, Revision, SwitchId, TenantId, VersionName};
 use serde::{Deserialize, Serialize};
 use store::{Error, Tx, on};
 
-use super::{Column, json};
+use super::{Column, changes::Of, json};
 use crate::consent::{Basis, Before, Consent, Failure, Removal, Since, Standing, Under};
 use crate::provisioning::Provisioning;
 
@@ -206,28 +206,64 @@ pub(crate) struct Key(
     pub(crate) VersionName,
 );
 
-/// Returns up to `limit` provisionings of one or all existing tenants and applications, those after `after`.
+/// Which rows are looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Sought<'a> {
+    /// Whose, of what.
+    pub(crate) of: Of<'a>,
+    /// Their `state` as stored; whatever it is if empty.
+    pub(crate) standings: BTreeSet<&'static str>,
+}
+
+impl Sought<'_> {
+    /// Returns the states to bind: SQL has a place for each.
+    fn states(&self) -> [&'static str; 5] {
+        const ALL: [&str; 5] = [
+            "pending_acceptance",
+            "provisioned",
+            "denied",
+            "failed",
+            "removed",
+        ];
+        ALL.map(|state| {
+            if self.standings.is_empty() || self.standings.contains(state) {
+                state
+            } else {
+                ""
+            }
+        })
+    }
+}
+
+/// Returns up to `limit` provisionings of existing tenants, those after `after`.
 pub(crate) async fn list(
     tx: &mut Tx,
-    tenant: Option<&TenantId>,
-    application: Option<&ApplicationName>,
+    sought: &Sought<'_>,
     after: Option<&Key>,
     limit: i64,
 ) -> Result<Vec<Provisioning>, Error> {
     const SQL: &str = "select p.* from provisionings p where ($1 = '' or p.tenant = $1) \
         and ($2 = '' or p.application = $2) and (p.tenant, p.application, p.version) > ($3, $4, $5) \
         and exists (select 1 from tenants t where t.tenant = p.tenant) \
+        and ($7 = '' or p.version = $7) and p.state in ($8, $9, $10, $11, $12) \
         order by p.tenant, p.application, p.version limit $6";
+    let [pending, provisioned, denied, failed, removed] = sought.states();
     let (a, b, c) = after.map_or(("", "", ""), |Key(a, b, c)| {
         (a.as_str(), b.as_str(), c.as_str())
     });
     let rows = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.map_or("", TenantId::as_str))
-        .bind(application.map_or("", ApplicationName::as_str))
+        .bind(sought.of.tenant.map_or("", TenantId::as_str))
+        .bind(sought.of.application.map_or("", ApplicationName::as_str))
         .bind(a)
         .bind(b)
         .bind(c)
         .bind(limit)
+        .bind(sought.of.version.map_or("", VersionName::as_str))
+        .bind(pending)
+        .bind(provisioned)
+        .bind(denied)
+        .bind(failed)
+        .bind(removed)
         .fetch_all(conn)
         .await)?;
     all(rows)
@@ -272,6 +308,29 @@ pub(crate) async fn between(
         .await)?;
     let rows = all(rows)?.into_iter();
     Ok(rows.map(|row| (row.name.tenant.clone(), row)).collect())
+}
+
+/// Returns up to `limit` provisionings whose grants every gateway has applied since: those that changed
+/// after revision `after`, up to `applied`, in that order.
+pub(crate) async fn applied_since(
+    tx: &mut Tx,
+    of: Of<'_>,
+    (after, applied): (Revision, Revision),
+    limit: i64,
+) -> Result<Vec<Provisioning>, Error> {
+    const SQL: &str = "select * from provisionings where granted_at_revision > $1 and granted_at_revision <= $2 \
+        and ($3 = '' or tenant = $3) and ($4 = '' or application = $4) and ($5 = '' or version = $5) \
+        order by granted_at_revision, tenant, application, version limit $6";
+    let rows = on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(after.as_i64())
+        .bind(applied.as_i64())
+        .bind(of.tenant.map_or("", TenantId::as_str))
+        .bind(of.application.map_or("", ApplicationName::as_str))
+        .bind(of.version.map_or("", VersionName::as_str))
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    all(rows)
 }
 
 /// Counts the provisionings of a version, by tenant after `after`, that go along with a switch.

@@ -15,6 +15,7 @@ struct Row {
     tenant: String,
     display_name: String,
     contacts: String,
+    users: Option<i64>,
     request_id: Option<String>,
     request_digest: Option<String>,
     revision: i64,
@@ -33,6 +34,7 @@ impl TryFrom<Row> for Tenant {
             profile: Profile {
                 display_name: Column(TABLE, "display_name").text(&row.display_name)?,
                 contacts: Column(TABLE, "contacts").json(&row.contacts)?,
+                users: row.users,
             },
             request: request.zip(row.request_digest),
             revision: Column(TABLE, "revision").revision(row.revision)?,
@@ -101,7 +103,7 @@ pub(crate) async fn list(
 /// Inserts a tenant; `false` if one of that id exists.
 pub(crate) async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<bool, Error> {
     const SQL: &str = "insert into tenants (tenant, display_name, contacts, request_id, request_digest, revision, \
-        created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant) do nothing";
+        created_at, updated_at, users) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant) do nothing";
     let (request, digest) = tenant
         .request
         .as_ref()
@@ -117,6 +119,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<bool, Error> 
         .bind(tenant.revision.as_i64())
         .bind(tenant.created_at.as_microsecond())
         .bind(tenant.updated_at.as_microsecond())
+        .bind(tenant.profile.users)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -125,7 +128,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<bool, Error> 
 
 /// Writes a tenant's profile over the one of revision `seen`.
 pub(crate) async fn save(tx: &mut Tx, tenant: &Tenant, seen: Revision) -> Result<(), Error> {
-    const SQL: &str = "update tenants set display_name = $3, contacts = $4, revision = $5, updated_at = $6 \
+    const SQL: &str = "update tenants set display_name = $3, contacts = $4, revision = $5, updated_at = $6, users = $7 \
         where tenant = $1 and revision = $2";
     let contacts = json(&tenant.profile.contacts);
     let rows = on!(tx, |conn| sqlx::query(SQL)
@@ -135,6 +138,7 @@ pub(crate) async fn save(tx: &mut Tx, tenant: &Tenant, seen: Revision) -> Result
         .bind(&contacts)
         .bind(tenant.revision.as_i64())
         .bind(tenant.updated_at.as_microsecond())
+        .bind(tenant.profile.users)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

@@ -319,7 +319,7 @@ store::on_both!(
         let token = world.token("acme", "2").await;
         let request = GetOfferRequest {
             token: token.clone(),
-            gesture: false,
+            ..Default::default()
         };
         let page = world.page().get_offer(request).await.unwrap().into_inner();
         let denied = world.send_form(&token, &page.form_token, Deny, "").await;
@@ -497,8 +497,11 @@ store::on_both!(
                 .map(tonic::Response::into_inner)
                 .map_err(Problem::from)
         };
-        let asked = ask("gama", "1").await.unwrap().provisioning.unwrap();
-        assert_eq!(asked.state(), ProvisioningState::PendingAcceptance);
+        ask("gama", "1").await.unwrap();
+        assert_eq!(
+            world.state("gama", "1").await,
+            ProvisioningState::PendingAcceptance
+        );
         let new = |notices: &[Notice]| {
             notices
                 .iter()

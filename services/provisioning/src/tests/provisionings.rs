@@ -7,8 +7,14 @@ store::on_both!(
     async fn a_tenant_that_is_asked_is_let_in_when_it_accepts(db: TestDb) {
         let world = World::start(&db).await;
         world.add_tenant("acme", 2).await;
+        world.notification.feel(Mood::Down);
         let asked = world.create("acme", "1", false).await.unwrap();
-        assert_eq!(asked.state(), ProvisioningState::PendingAcceptance);
+        assert_eq!(asked.state(), ProvisioningState::Requested);
+        world.notification.feel(Mood::Good);
+        assert_eq!(
+            world.state("acme", "1").await,
+            ProvisioningState::PendingAcceptance
+        );
         assert_eq!(asked.state_actor, "people/anna");
         let expires = asked.offer_expire_time.unwrap().seconds - asked.create_time.unwrap().seconds;
         assert_eq!(expires, 14 * 24 * 60 * 60);
@@ -152,6 +158,7 @@ store::on_both!(
                 application: application.to_owned(),
                 page_size: 3,
                 page_token: page_token.to_owned(),
+                ..Default::default()
             };
             let page = world.provisionings().list_provisionings(request).await;
             page.map(tonic::Response::into_inner).map_err(Problem::from)

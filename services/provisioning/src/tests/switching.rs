@@ -32,6 +32,7 @@ async fn fill(db: &TestDb, application: &str, cases: &[Case]) {
                         Contacts::Some => vec![contact],
                         Contacts::None => Vec::new(),
                     },
+                    users: None,
                 },
                 request: None,
                 revision: provisionings::first(),
@@ -88,7 +89,7 @@ async fn seen(db: &TestDb, application: &str, count: usize) -> Vec<Outcome> {
             assert!(row.as_ref().is_none_or(|row| row.consent.under.is_none()));
             all.push(Outcome {
                 standing: row.map(|row| row.consent.standing),
-                link: offers::open_until(tx, &name).await?.is_some(),
+                link: offers::latest(tx, &name).await?.is_some(),
             });
         }
         Ok(all)

@@ -29,6 +29,9 @@ pub enum Command {
         /// Who gets its mails and may decide, repeatable
         #[arg(long = "contact", value_name = "EMAIL[=NAME]")]
         contacts: Vec<Contact>,
+        /// How many people it has: what a denial tells that it would lock out
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        users: i64,
     },
     /// Shows one tenant
     Get {
@@ -51,6 +54,9 @@ pub enum Command {
         /// Nobody gets its mails any more
         #[arg(long, conflicts_with = "contacts")]
         no_contacts: bool,
+        /// How many people it has; 0 if that is not known
+        #[arg(long, value_name = "N")]
+        users: Option<i64>,
         /// Only while it still has this etag
         #[arg(long, default_value = "", hide_default_value = true)]
         etag: String,
@@ -72,12 +78,14 @@ impl Verb for Command {
                 tenant,
                 display_name,
                 contacts,
+                users,
             } => {
                 let request = CreateTenantRequest {
                     tenant_id: tenant.to_string(),
                     tenant: Some(Tenant {
                         display_name: display_name.unwrap_or_else(|| tenant.to_string()),
                         contacts: contacts.into_iter().map(Contact::wire).collect(),
+                        users,
                         ..Tenant::default()
                     }),
                     request_id: session.request_id().to_string(),
@@ -115,6 +123,7 @@ impl Verb for Command {
                 display_name,
                 contacts,
                 no_contacts,
+                users,
                 etag,
             } => {
                 let mut paths = Vec::new();
@@ -124,8 +133,12 @@ impl Verb for Command {
                 if no_contacts || !contacts.is_empty() {
                     paths.push("contacts".to_owned());
                 }
+                if users.is_some() {
+                    paths.push("users".to_owned());
+                }
                 if paths.is_empty() {
-                    let hint = "Give --display-name, --contact or --no-contacts.".to_owned();
+                    let hint =
+                        "Give --display-name, --contact, --no-contacts or --users.".to_owned();
                     return Err(Error::usage("Nothing is to be changed.", Some(hint)));
                 }
                 let request = UpdateTenantRequest {
@@ -133,6 +146,7 @@ impl Verb for Command {
                         name: tenant.full(),
                         display_name: display_name.unwrap_or_default(),
                         contacts: contacts.into_iter().map(Contact::wire).collect(),
+                        users: users.unwrap_or_default(),
                         ..Tenant::default()
                     }),
                     update_mask: Some(FieldMask { paths }),

@@ -252,7 +252,7 @@ async fn provision(session: &Session, tenant: &str) -> Result<(), Error> {
         parent: tenant.clone(),
         application: format!("applications/{APPLICATION}"),
         page_size: 1,
-        page_token: String::new(),
+        ..ListProvisioningsRequest::default()
     };
     let listed = session
         .ask(

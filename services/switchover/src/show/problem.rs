@@ -4,7 +4,7 @@ use contract::{Problem, RequestId};
 use serde_json::json;
 
 use super::paper::{Word, bad, dim, strong};
-use crate::error::Error;
+use crate::error::{Error, WrongLine};
 
 /// Words an error for people.
 pub fn people(error: &Error) -> String {
@@ -19,7 +19,8 @@ pub fn people(error: &Error) -> String {
             text
         }
         // The view of the switch, or of the history, has said it all.
-        Error::SwitchGivenUp | Error::Contradicted => String::new(),
+        Error::SwitchGivenUp | Error::Contradicted | Error::Incomplete { .. } => String::new(),
+        Error::Lines { path, wrong, more } => lines(path, wrong, *more),
         Error::Declined => line([dim("Nothing was changed.")]),
         Error::History { .. } | Error::Runtime(_) | Error::Output(_) => {
             headline(&error.to_string())
@@ -61,6 +62,16 @@ pub fn json(error: &Error) -> serde_json::Value {
         Error::SwitchGivenUp => {
             json!({ "message": error.to_string(), "reason": "SWITCH_GIVEN_UP" })
         }
+        Error::Incomplete { failed } => {
+            json!({ "message": error.to_string(), "reason": "INCOMPLETE", "failed": failed })
+        }
+        Error::Lines { wrong, more, .. } => {
+            let lines = wrong
+                .iter()
+                .map(|line| json!({ "line": line.number, "description": line.why }));
+            let lines: Vec<_> = lines.collect();
+            json!({ "message": error.to_string(), "reason": "WRONG_LINES", "lines": lines, "more": more })
+        }
         Error::Declined => json!({ "message": error.to_string(), "reason": "DECLINED" }),
         Error::Contradicted => json!({ "message": error.to_string(), "reason": "CONTRADICTED" }),
         Error::History { .. } => json!({ "message": error.to_string(), "reason": "HISTORY" }),
@@ -82,6 +93,25 @@ fn service(problem: &Problem, request_id: &RequestId) -> String {
     text.push_str(&hinted(problem.hint()));
     let reason = format!("  reason {} · request {request_id}", problem.reason());
     text.push_str(&line([dim(reason)]));
+    text
+}
+
+fn lines(path: &str, wrong: &[WrongLine], more: usize) -> String {
+    let count = wrong.len() + more;
+    let mut text = headline(&match count {
+        1 => format!("{path} has a wrong line; nothing was sent."),
+        count => format!("{path} has {count} wrong lines; nothing was sent."),
+    });
+    for WrongLine { number, why } in wrong {
+        text.push_str(&line([
+            strong(format!("  line {number}:")),
+            why.as_str().into(),
+        ]));
+    }
+    if more > 0 {
+        text.push_str(&line([dim(format!("  and {more} more"))]));
+    }
+    text.push_str(&hinted(Some("Mend the lines, and give the file again.")));
     text
 }
 

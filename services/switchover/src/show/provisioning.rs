@@ -1,8 +1,8 @@
 //! Tenants, provisionings and app credentials as people read them.
 
 use proto::provisioning::v1::{
-    AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, Provisioning,
-    ProvisioningState, Tenant,
+    AppCredential, ConsentBasis, DecideProvisioningResponse, OfferStatus, OfferVisit, Provisioning,
+    ProvisioningChange, ProvisioningState, Tenant,
 };
 
 use super::{
@@ -29,6 +29,13 @@ pub fn tenant(tenant: &Tenant, view: &View) -> String {
             tenant.display_name.as_str().into(),
         ])
         .facts([
+            (
+                "users",
+                match tenant.users {
+                    0 => nothing(),
+                    users => users.to_string().into(),
+                },
+            ),
             ("created", time(tenant.create_time, view)),
             ("changed", time(tenant.update_time, view)),
             ("etag", quiet(&tenant.etag)),
@@ -108,7 +115,9 @@ fn rests_on(provisioning: &Provisioning) -> Word {
             ProvisioningState::Denied
             | ProvisioningState::Failed
             | ProvisioningState::Removed
+            | ProvisioningState::Provisioning
             | ProvisioningState::Provisioned
+            | ProvisioningState::Deprovisioning
             | ProvisioningState::Unspecified,
         ) => nothing(),
         (basis, _) => basis.said(),
@@ -145,6 +154,88 @@ pub fn provisionings(provisionings: &[Provisioning], view: &View) -> String {
             ],
             rows,
             "No tenant uses it: switchover provisionings create",
+        )
+        .finish()
+}
+
+/// A page of a provisioning's history, newest first.
+pub fn history(changes: &[ProvisioningChange], view: &View) -> String {
+    let rows = changes
+        .iter()
+        .map(|change| {
+            vec![
+                time(change.time, view),
+                change.event().said(),
+                change.state().said(),
+                or_nothing(&change.actor),
+                or_nothing(id(&change.switch)),
+                dim_time(change.apply_time, view),
+                or_nothing(&change.reason),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &[
+                "WHEN",
+                "WHAT",
+                "STATE SINCE",
+                "BY",
+                "SWITCH",
+                "EVERYWHERE",
+                "WHY",
+            ],
+            rows,
+            "Nothing has happened to it.",
+        )
+        .finish()
+}
+
+/// One line of a change, for whoever follows.
+pub fn change_line(change: &ProvisioningChange, view: &View) -> String {
+    let name = &change.provisioning;
+    let from = match change.previous_state() {
+        ProvisioningState::Unspecified => nothing(),
+        state => state.said(),
+    };
+    Paper::new(view)
+        .line([
+            time(change.time, view),
+            strong(part(name, "tenants")),
+            part(name, "applications").into(),
+            strong(part(name, "provisionings")),
+            from,
+            dim("→"),
+            change.state().said(),
+            dim("·"),
+            change.event().said(),
+            dim("by"),
+            or_nothing(&change.actor),
+            dim(&change.reason),
+        ])
+        .finish()
+}
+
+/// Visits of links that look like a machine's.
+pub fn visits(visits: &[OfferVisit], view: &View) -> String {
+    let rows = visits
+        .iter()
+        .map(|visit| {
+            vec![
+                strong(&visit.address),
+                or_nothing(&visit.user_agent),
+                visit.opened.to_string().into(),
+                visit.sent.to_string().into(),
+                dim_time(visit.first_time, view),
+                time(visit.last_time, view),
+            ]
+        })
+        .collect();
+    Paper::new(view)
+        .table(
+            &["FROM", "CALLS ITSELF", "OPENED", "SENT", "FIRST", "LAST"],
+            rows,
+            "No machine has looked at its links.",
         )
         .finish()
 }

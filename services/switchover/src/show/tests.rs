@@ -13,8 +13,8 @@ use proto::{
     notification::v1::{Delivery, DeliveryState, DeliveryTry, Event, Inbox, Tab, TabCount},
     provisioning::v1::{
         AccessToken, AppCredential, ConsentBasis, Contact, DecideProvisioningResponse,
-        IssueTokenResponse, OfferStatus, Provisioning, ProvisioningState, Tenant, TokenAnswer,
-        TokenRefusal, token_answer,
+        IssueTokenResponse, OfferStatus, Provisioning, ProvisioningChange, ProvisioningEvent,
+        ProvisioningState, Tenant, TokenAnswer, TokenRefusal, token_answer,
     },
 };
 
@@ -89,6 +89,9 @@ fn provisioning(tenant: &str, state: ProvisioningState) -> Provisioning {
             | ProvisioningState::PendingAcceptance
             | ProvisioningState::Denied
             | ProvisioningState::Failed
+            | ProvisioningState::Requested
+            | ProvisioningState::Provisioning
+            | ProvisioningState::Deprovisioning
             | ProvisioningState::Removed => ConsentBasis::Unspecified,
         }
         .into(),
@@ -327,6 +330,38 @@ fn tenants_and_provisionings_read_well() {
         status: OfferStatus::DeniedTakingEffect.into(),
         outstanding_gateways: vec!["gateways/gateway-2".to_owned()],
     };
+    let name = &provisionings[1].name;
+    let changes = [
+        ProvisioningChange {
+            provisioning: name.clone(),
+            time: at(4_000),
+            event: ProvisioningEvent::Denied.into(),
+            actor: "consent link, from 192.0.2.7".to_owned(),
+            previous_state: ProvisioningState::Provisioned.into(),
+            state: ProvisioningState::Denied.into(),
+            switch: "applications/shop/switches/0199a000-0000-7000-8000-000000000001".to_owned(),
+            ..ProvisioningChange::default()
+        },
+        ProvisioningChange {
+            provisioning: name.clone(),
+            time: at(3_000),
+            event: ProvisioningEvent::OnRecord.into(),
+            actor: "people/anna".to_owned(),
+            reason: "contract 7".to_owned(),
+            state: ProvisioningState::Provisioned.into(),
+            apply_time: at(3_001),
+            ..ProvisioningChange::default()
+        },
+    ];
+    insta::assert_snapshot!(
+        "provisioning_history",
+        plain(&provisioning::history(&changes, &view))
+    );
+    let lines: String = changes
+        .iter()
+        .map(|change| provisioning::change_line(change, &view))
+        .collect();
+    insta::assert_snapshot!("provisioning_changes", plain(&lines));
     insta::assert_snapshot!("decided", plain(&provisioning::decided(&decided, &view)));
 }
 

@@ -10,7 +10,9 @@ use proto::{
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{Category, DeliveryState, Tab},
-    provisioning::v1::{ConsentBasis, OfferStatus, ProvisioningState},
+    provisioning::v1::{
+        BatchOutcome, ConsentBasis, OfferStatus, ProvisioningEvent, ProvisioningState,
+    },
 };
 
 use super::{
@@ -118,6 +120,33 @@ said! {
         Denied: Bad "denied",
         Failed: Bad "failed",
         Removed: Dim "removed",
+        Requested: Busy "requested",
+        Provisioning: Busy "provisioning",
+        Deprovisioning: Busy "deprovisioning",
+    }
+    ProvisioningEvent {
+        Unspecified: Dim "unknown",
+        KnownBefore: Dim "known before",
+        Asked: Plain "asked",
+        OnRecord: Plain "given, consent on record",
+        AskedAgain: Plain "asked again",
+        Accepted: Good "accepted",
+        Denied: Bad "denied",
+        MovedAlong: Plain "moved along",
+        SourceChanged: Plain "decided about the source",
+        SwitchGivenUp: Bad "switch given up",
+        Removed: Plain "taken away",
+        MailHandedOver: Plain "mail handed over",
+        Applied: Good "applied by every gateway",
+    }
+    BatchOutcome {
+        Unspecified: Dim "unknown",
+        Created: Good "created and given",
+        Provided: Good "given",
+        Restored: Good "given again",
+        Removed: Good "taken away",
+        Unchanged: Dim "as it was",
+        Failed: Bad "failed",
     }
     ConsentBasis {
         Unspecified: Dim "none yet",

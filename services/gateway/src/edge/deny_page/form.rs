@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header},
 };
 use proto::provisioning::v1 as wire;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// The most bytes of a form.
 pub(in crate::edge) const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -65,19 +65,7 @@ struct Fields {
 impl Form {
     /// Reads a form, sent with this content type.
     pub(super) async fn parse(kind: Option<&HeaderValue>, body: Bytes) -> Result<Self, FormError> {
-        if body.len() > BODY_BYTES_MAX {
-            return Err(FormError::TooLarge);
-        }
-        let mut request = Request::new(Body::from(body));
-        *request.method_mut() = Method::POST;
-        if let Some(kind) = kind {
-            request
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, kind.clone());
-        }
-        let axum::Form(fields) = axum::Form::<Fields>::from_request(request, &())
-            .await
-            .map_err(|_| FormError::Unreadable)?;
+        let fields: Fields = read(kind, body).await?;
         if fields.form_token.is_empty() || fields.form_token.len() > FORM_TOKEN_MAX {
             return Err(FormError::Unreadable);
         }
@@ -90,6 +78,27 @@ impl Form {
             typed: fields.typed,
         })
     }
+}
+
+/// Reads the fields of a form, sent with this content type.
+pub(super) async fn read<T: DeserializeOwned>(
+    kind: Option<&HeaderValue>,
+    body: Bytes,
+) -> Result<T, FormError> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(FormError::TooLarge);
+    }
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = Method::POST;
+    if let Some(kind) = kind {
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, kind.clone());
+    }
+    let fields = axum::Form::<T>::from_request(request, &()).await;
+    fields
+        .map(|axum::Form(fields)| fields)
+        .map_err(|_| FormError::Unreadable)
 }
 
 /// Tells whether the browser says that another site's page sent the form.

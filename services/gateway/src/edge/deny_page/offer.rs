@@ -38,6 +38,9 @@ pub(super) struct OfferView {
     /// What a person types to decide; programs are not told.
     #[serde(skip)]
     typed_word: String,
+    /// How many people the tenant has; 0 if nobody has said.
+    #[serde(skip)]
+    users: i64,
 }
 
 /// What the tenant is asked.
@@ -138,6 +141,7 @@ impl OfferView {
                 .len()
                 .saturating_sub(GATEWAYS_NAMED_MAX),
             typed_word: offer.typed_word.clone(),
+            users: offer.tenant_users,
         })
     }
 
@@ -161,6 +165,7 @@ impl OfferView {
             gateways_outstanding => self.gateways_outstanding.clone(),
             gateways_unnamed => self.gateways_unnamed,
             typed_word => self.typed_word.as_str(),
+            users => self.users,
         }
     }
 
@@ -178,6 +183,6 @@ impl OfferView {
 }
 
 /// The reader's time zone is not known, so it is said which one this is.
-fn for_people(time: Timestamp) -> String {
+pub(super) fn for_people(time: Timestamp) -> String {
     time.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }

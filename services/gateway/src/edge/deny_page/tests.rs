@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod overview;
+
 const TOKEN: &str = "Zq3vN8yB1tKxW5rD7mHcJ2pLfS9gUaE4oQ6iTnVbYwX";
 const FORM: &str = "application/x-www-form-urlencoded";
 const A_PERSON: [(&str, &str); 3] = [
@@ -62,6 +64,7 @@ fn offer(kind: wire::OfferKind, status: wire::OfferStatus) -> wire::Offer {
         },
         fleet_size: 3,
         typed_word: "crm".to_owned(),
+        tenant_users: 0,
     }
 }
 
