@@ -6,7 +6,10 @@ use clap::Args;
 use contract::{GatewayName, Line, OperatorName};
 use runtime::{Endpoint, ServiceArgs};
 
-use crate::apps::{AppsUrl, SUPPORT_CHARS_MAX};
+use crate::{
+    apps::{AppsUrl, SUPPORT_CHARS_MAX},
+    edge::TrustedProxy,
+};
 
 /// The most characters of the operator's name for people.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 100;
@@ -93,6 +96,15 @@ pub struct Config {
         default_value = "http://localhost:8081"
     )]
     pub edge_url: EdgeUrl,
+    /// Proxies in front of the edge, by address or network: what they append to `X-Forwarded-For` says
+    /// from where a request came. Without them, all that comes through one counts as one source.
+    #[arg(
+        long,
+        env = "SWITCHOVER_TRUSTED_PROXY",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<TrustedProxy>,
     /// Folder for what this gateway knew last; for no other gateway.
     #[arg(
         long,

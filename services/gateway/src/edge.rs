@@ -34,6 +34,7 @@ mod limit;
 mod oauth;
 mod page;
 mod serve;
+mod source;
 mod unsubscribe_page;
 
 use deny_page::Visit;
@@ -41,6 +42,7 @@ use limit::{Limiter, WRONG_MAX};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
+pub use source::{NoProxy, TrustedProxy};
 
 /// How long a browser may take to send a form.
 const BODY_MAX: Duration = Duration::from_secs(10);
@@ -62,6 +64,8 @@ pub(crate) struct Edge {
     clock: Clock,
     /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
+    /// Whose word on where a request came from is taken.
+    proxies: Vec<TrustedProxy>,
 }
 
 /// Where notification is. Most gateways never ask it, so there is no connection to it before one does.
@@ -120,6 +124,7 @@ impl Edge {
             keys: KeySet::default(),
             clock,
             origin: settings.origin.to_owned(),
+            proxies: settings.proxies.to_vec(),
         }
     }
 
@@ -145,6 +150,7 @@ impl Edge {
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
+            .layer(middleware::from_fn_with_state(edge.clone(), look_through))
             .with_state(edge)
     }
 }
@@ -157,6 +163,21 @@ pub(crate) struct EdgeSettings<'a> {
     pub(crate) support: &'a str,
     /// Where browsers reach this edge: scheme and authority.
     pub(crate) origin: &'a str,
+    /// Whose word on where a request came from is taken.
+    pub(crate) proxies: &'a [TrustedProxy],
+}
+
+/// Puts the address from which the request came in the place of the proxy's that brought it.
+async fn look_through(
+    State(edge): State<Arc<Edge>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    let source = source::source(peer.ip(), request.headers(), &edge.proxies);
+    let peer = Peer(SocketAddr::new(source, peer.port()));
+    request.extensions_mut().insert(peer);
+    next.run(request).await
 }
 
 async fn seal(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response<Body> {

@@ -23,6 +23,7 @@ mod tests;
 pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
 #[cfg(feature = "faults")]
 pub use control::model;
+pub use edge::{NoProxy, TrustedProxy};
 pub(crate) use error::Error;
 
 use api::Api;
@@ -114,6 +115,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
             operator: config.operator_text(),
             support: config.support.as_str(),
             origin: config.edge_url.origin(),
+            proxies: &config.trusted_proxy,
         },
     );
     shell.spawn(

@@ -81,12 +81,13 @@ async fn run(arguments: Arguments) -> Result<()> {
 fn show(figures: &Figures) {
     for sending in &figures.sending {
         println!(
-            "{:>7} mails over {:>2} connections: {:>6.0} a second, a bare loop {:>6.0}, ratio {:.2}",
+            "{:>7} mails over {:>2} connections: {:>6.0} a second, a bare loop {:>6.0}, ratio {:.2} ({:.0} without delay)",
             sending.mails,
             sending.connections,
             sending.ours_per_second,
             sending.bare_per_second,
             sending.ratio,
+            sending.bare_without_delay_per_second,
         );
     }
     if let Some(fanning) = &figures.fanning {

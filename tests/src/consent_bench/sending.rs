@@ -1,5 +1,7 @@
 //! Mails a second, beside a bare loop of the same library against the same server.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use lettre::{
     Address,
@@ -12,6 +14,10 @@ use tokio::{net::TcpStream, task::JoinSet, time::Instant};
 use super::{post_office::PostOffice, rate, sink::Sink};
 use crate::world::Database;
 
+/// Mails over each connection of the bare loop as it comes: each takes 40 ms.
+const BARE_MAX: u32 = 100;
+/// How long the bare loop waits for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a mail of the bare loop: as many as one of ours has.
 const BYTES: usize = 6000;
 
@@ -24,14 +30,18 @@ pub struct Sending {
     pub mails: u32,
     /// The service's mails a second: claimed, sent, and written down as sent.
     pub ours_per_second: f64,
-    /// The bare loop's.
+    /// The bare loop's, with connections as the library makes them.
     pub bare_per_second: f64,
+    /// The same with connections as ours are, on which no mail waits for a delayed acknowledgement.
+    pub bare_without_delay_per_second: f64,
     /// Ours by the bare loop's.
     pub ratio: f64,
 }
 
 pub(super) async fn measure(database: Database, connections: u8, mails: u32) -> Result<Sending> {
-    let bare = bare(connections, mails).await?;
+    let few = mails.min(BARE_MAX * u32::from(connections));
+    let as_it_comes = bare(connections, few, Socket::AsItComes).await?;
+    let without_delay = bare(connections, mails, Socket::WithoutDelay).await?;
     let office = PostOffice::open(database, connections).await?;
     office.publish(0..mails).await?;
     let start = Instant::now();
@@ -42,13 +52,23 @@ pub(super) async fn measure(database: Database, connections: u8, mails: u32) -> 
         connections,
         mails,
         ours_per_second: ours,
-        bare_per_second: bare,
-        ratio: (ours / bare * 1e3).round() / 1e3,
+        bare_per_second: as_it_comes,
+        bare_without_delay_per_second: without_delay,
+        ratio: (ours / as_it_comes * 1e3).round() / 1e3,
     })
 }
 
+/// How the bare loop connects.
+#[derive(Clone, Copy)]
+enum Socket {
+    /// As the library does.
+    AsItComes,
+    /// As the service does.
+    WithoutDelay,
+}
+
 /// Sends as fast as the library does.
-async fn bare(connections: u8, mails: u32) -> Result<f64> {
+async fn bare(connections: u8, mails: u32, socket: Socket) -> Result<f64> {
     let sink = Sink::start().await?;
     let address = |text: &str| text.parse::<Address>().context("an address of ours");
     let envelope = Envelope::new(
@@ -69,11 +89,18 @@ async fn bare(connections: u8, mails: u32) -> Result<f64> {
             mails / u32::from(connections) + u32::from(connection < mails % u32::from(connections));
         sending.spawn(async move {
             let hello = ClientId::default();
-            // As ours: otherwise each mail waits 40 ms for a delayed acknowledgement.
-            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-            stream.set_nodelay(true)?;
-            let mut connection =
-                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?;
+            let server = ("127.0.0.1", port);
+            let mut connection = match socket {
+                Socket::AsItComes => {
+                    let limit = Some(ANSWER_MAX);
+                    AsyncSmtpConnection::connect_tokio1(server, limit, &hello, None, None).await?
+                }
+                Socket::WithoutDelay => {
+                    let stream = TcpStream::connect(server).await?;
+                    stream.set_nodelay(true)?;
+                    AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?
+                }
+            };
             for _ in 0..part {
                 connection.send(&envelope, mail.as_bytes()).await?;
             }

@@ -178,6 +178,7 @@ impl World {
             support: "support@example.com".parse().unwrap(),
             apps_url: "http://apps.example:8080".parse().unwrap(),
             edge_url: "https://consent.example".parse().unwrap(),
+            trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,

@@ -386,6 +386,19 @@ async fn links_that_lead_nowhere_all_look_the_same_and_cannot_be_guessed_fast() 
 }
 
 #[tokio::test]
+async fn who_comes_by_a_proxy_of_ours_is_counted_by_the_address_that_it_tells() {
+    let world = edge().await;
+    let guesser = [("x-forwarded-for", "198.51.100.1")];
+    for _ in 0..WRONG_MAX {
+        assert_eq!(visit(&world, "GET", "nope", &guesser).await.status, 404);
+    }
+    assert_eq!(visit(&world, "GET", TOKEN, &guesser).await.status, 429);
+    let other = [("x-forwarded-for", "198.51.100.1, 203.0.113.5")];
+    assert_eq!(visit(&world, "GET", TOKEN, &other).await.status, 200);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn without_provisioning_the_page_says_to_come_back() {
     let mut world = edge().await;
     world.stop_provisioning().await;
