@@ -55,11 +55,11 @@ const HEALING_MAX: Duration = Duration::from_secs(150);
 /// simulated: a restored backup, two transactions at once, the links of mails.
 pub const FOUND: [(Plant, u64); 12] = [
     (Plant::QuorumInsteadOfAll, 1),
-    (Plant::AckBeforeFlip, 1),
+    (Plant::AckBeforeFlip, 2),
     (Plant::HoldNotPersisted, 6),
-    (Plant::StaleStateApplied, 1),
+    (Plant::StaleStateApplied, 9),
     (Plant::AckNotBoundToRev, 1),
-    (Plant::LeaseFlagNotClock, 11),
+    (Plant::LeaseFlagNotClock, 5),
     (Plant::FenceWithoutWait, 2),
     (Plant::BootBeforeSyncFenced, 2),
     (Plant::HoldTimeoutFallsBack, 36),
