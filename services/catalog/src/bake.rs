@@ -8,13 +8,13 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Tx;
 use contract::{Generation, Prose, RequestId, SwitchName, VersionName, VersionRef};
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
-use runtime::{CancellationToken, fault::crash_point, retry};
+use runtime::{CancellationToken, fault::crash_point};
 
 use crate::{
     Catalog,
     application::{Act, Bake},
+    due::Work,
     error::Error,
     recovery,
     store::{
@@ -37,8 +37,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(15);
 /// Watches that one replica looks at at once.
 const AT_ONCE: usize = 32;
-/// A lost wake-up costs at most this.
-const POLL: Duration = Duration::from_secs(2);
 /// Rows that are due and claimed by another replica are looked at again after this.
 const OTHERS: Duration = Duration::from_millis(20);
 
@@ -113,13 +111,13 @@ pub(crate) async fn watch(
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut listener = catalog.db.listen(BAKES);
-    let mut work: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+    let mut work = Work::default();
     while !stop.is_cancelled() {
-        let room = AT_ONCE.saturating_sub(work.len());
-        let next = match claim(&catalog, room).await {
+        let room = work.room(AT_ONCE);
+        let next = match work.beside(claim(&catalog, room)).await {
             Ok((claimed, next)) => {
                 for watch in claimed {
-                    work.push(Box::pin(look(&catalog, watch)));
+                    work.begin(look(&catalog, watch));
                 }
                 next
             }
@@ -131,19 +129,7 @@ pub(crate) async fn watch(
                 None
             }
         };
-        let due = async {
-            match next {
-                Some(next) => retry::until(next, &catalog.clock, &stop).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            Some(()) = work.next() => {}
-            () = listener.changed_or(POLL) => {}
-            _ = due => {}
-        }
+        work.wait(&mut listener, next, &catalog.clock, &stop).await;
     }
     // What is half looked at is looked at again by whoever claims it next.
     Ok(())

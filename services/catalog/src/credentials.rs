@@ -8,13 +8,14 @@ use ::store::{Db, Tx};
 use contract::{ApplicationName, CredentialName, VersionRef};
 use jiff::Timestamp;
 use proto::provisioning::v1 as wire;
-use runtime::{CancellationToken, Clock, retry};
+use runtime::{CancellationToken, Clock};
 use serde::{Deserialize, Serialize};
 use tokens::{Secret, pair};
 
 use crate::{
     Catalog,
     application::{Act, AppCredentials, Scope, Version},
+    due::{self, POLL},
     error::Error,
     peers::Peers,
     store::{CREDENTIAL_ORDERS, credential_orders},
@@ -24,8 +25,6 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(30);
 /// Applications whose orders are told in one go.
 const BATCH: i64 = 50;
-/// A lost wake-up costs at most this.
-const POLL: Duration = Duration::from_secs(5);
 /// Pauses between tries double up to this.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How long an answer waits until provisioning has taken a pair; after that the pair becomes valid later.
@@ -220,18 +219,7 @@ pub(crate) async fn tell(
                 None
             }
         };
-        let due = async {
-            match next {
-                Some(next) => retry::until(next, &clock, &stop).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = listener.changed_or(POLL) => {}
-            _ = due => {}
-        }
+        due::wait(&mut listener, next, &clock, &stop).await;
     }
     Ok(())
 }

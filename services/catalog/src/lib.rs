@@ -8,6 +8,7 @@ mod application;
 mod bake;
 pub mod config;
 mod credentials;
+mod due;
 mod error;
 mod fleet;
 mod health;

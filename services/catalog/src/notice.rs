@@ -7,12 +7,13 @@ use ::store::{Db, Tx};
 use contract::{ApplicationName, Line, RequestId, SwitchName, VersionName};
 use jiff::Timestamp;
 use proto::notification::v1 as wire;
-use runtime::{CancellationToken, Clock, retry};
+use runtime::{CancellationToken, Clock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     application::Application,
+    due,
     error::Error,
     peers::Peers,
     store::{NOTICES, notices},
@@ -22,8 +23,6 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(30);
 /// Notices of one call.
 const BATCH: i64 = 50;
-/// A lost wake-up costs at most this.
-const POLL: Duration = Duration::from_secs(5);
 /// Pauses between tries double up to this.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -163,18 +162,7 @@ pub(crate) async fn publish(
                 None
             }
         };
-        let due = async {
-            match next {
-                Some(next) => retry::until(next, &clock, &stop).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = listener.changed_or(POLL) => {}
-            _ = due => {}
-        }
+        due::wait(&mut listener, next, &clock, &stop).await;
     }
     Ok(())
 }

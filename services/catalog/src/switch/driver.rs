@@ -5,7 +5,6 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use ::store::Db;
 use contract::{Problem, VersionName, VersionRef};
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use runtime::{
     CancellationToken, Clock, SigningKey,
@@ -16,6 +15,7 @@ use runtime::{
 use super::{Effect, Event, State, Switch, advance::apply, step};
 use crate::{
     application::Version,
+    due::Work,
     error::Error,
     fleet::leases::surely,
     peers::{Move, Peers, later},
@@ -29,8 +29,6 @@ const LEASE: Duration = Duration::from_secs(3);
 const RENEW: Duration = Duration::from_secs(1);
 /// Switches that one replica works on at once.
 const AT_ONCE: usize = 32;
-/// A lost wake-up costs at most this.
-const POLL: Duration = Duration::from_secs(2);
 /// Pauses between tries of what is owed double up to this.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Rows that are due and claimed by another replica are looked at again after this.
@@ -50,13 +48,13 @@ impl Driver {
     /// Keeps switches going until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut listener = self.db.listen(SWITCHES);
-        let mut work: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        let mut work = Work::default();
         while !stop.is_cancelled() {
-            let room = AT_ONCE.saturating_sub(work.len());
-            let next = match self.claim(room).await {
+            let room = work.room(AT_ONCE);
+            let next = match work.beside(self.claim(room)).await {
                 Ok((claimed, next)) => {
                     for (switch, tries) in claimed {
-                        work.push(Box::pin(self.work(switch, tries)));
+                        work.begin(self.work(switch, tries));
                     }
                     next
                 }
@@ -68,19 +66,7 @@ impl Driver {
                     None
                 }
             };
-            let due = async {
-                match next {
-                    Some(next) => retry::until(next, &self.clock, &stop).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                Some(()) = work.next() => {}
-                () = listener.changed_or(POLL) => {}
-                _ = due => {}
-            }
+            work.wait(&mut listener, next, &self.clock, &stop).await;
         }
         // What is half done is done again by whoever claims it next.
         Ok(())
