@@ -130,8 +130,9 @@ pub fn run(seed: u64) -> Result<Outcome> {
         .set_default();
     let network = Arc::new(Turmoil::new(seed));
     let simulated = runtime::simulation::enter(network.clone(), seed);
-    // In every fifth seed the replicas wake each other never, and look by themselves only.
-    let in_step = store::lockstep::enter(if seed.is_multiple_of(5) {
+    // In every fifth seed the replicas wake each other never, and look by themselves only: something
+    // that goes wrong, as gateways may then be too late to get ready.
+    let in_step = store::lockstep::enter(if seed.is_multiple_of(5) && !World::is_calm(seed) {
         Heard::Own
     } else {
         Heard::Everybodys

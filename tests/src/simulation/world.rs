@@ -29,8 +29,13 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Tells whether nothing goes wrong with this seed.
+    pub(super) fn is_calm(seed: u64) -> bool {
+        seed.is_multiple_of(8)
+    }
+
     pub(super) fn of(seed: u64) -> Self {
-        let calm = seed.is_multiple_of(8);
+        let calm = Self::is_calm(seed);
         let (fenced, jumps) = (seed % 3 == 2, seed % 2 == 1);
         let long_outage = !calm && seed % 10 == 6;
         Self {
