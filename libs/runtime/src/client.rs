@@ -38,6 +38,13 @@ impl Endpoint {
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
+
+    /// Returns it as browsers write an origin: in lower case, without a usual port.
+    pub fn origin(&self) -> String {
+        let origin = self.to_string().to_ascii_lowercase();
+        let usual = if self.is_encrypted() { ":443" } else { ":80" };
+        origin.strip_suffix(usual).unwrap_or(&origin).to_owned()
+    }
 }
 
 impl FromStr for Endpoint {

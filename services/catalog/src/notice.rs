@@ -174,6 +174,11 @@ async fn publish_due(
     peers: &Peers,
 ) -> Result<Option<Timestamp>, ::store::Error> {
     let now = clock.now();
+    // A write transaction is worth it only if something is due.
+    let next = ::store::read!(db, |tx| notices::next_due(tx).await)?;
+    if next.is_none_or(|next| next > now) {
+        return Ok(next);
+    }
     let claimed = ::store::write!(db, |tx| notices::claim_due(tx, now, LEASE, BATCH).await)?;
     for due in claimed {
         let request_id = due.notice.request_id.clone();

@@ -219,15 +219,7 @@ impl FromStr for EdgeUrl {
 
     fn from_str(text: &str) -> Result<Self, EdgeUrlError> {
         let endpoint: Endpoint = text.parse().map_err(|_| EdgeUrlError)?;
-        let origin = endpoint.to_string().to_ascii_lowercase();
-        let usual = if origin.starts_with("https:") {
-            ":443"
-        } else {
-            ":80"
-        };
-        Ok(Self(
-            origin.strip_suffix(usual).unwrap_or(&origin).to_owned(),
-        ))
+        Ok(Self(endpoint.origin()))
     }
 }
 

@@ -98,13 +98,7 @@ impl Config {
     /// Returns how tokens name who issues them: as browsers write an origin, in lower case and without
     /// a usual port.
     pub(crate) fn issuer(&self) -> String {
-        let origin = self.edge_url.to_string().to_ascii_lowercase();
-        let usual = if self.edge_url.is_encrypted() {
-            ":443"
-        } else {
-            ":80"
-        };
-        origin.strip_suffix(usual).unwrap_or(&origin).to_owned()
+        self.edge_url.origin()
     }
 
     /// Reads the key file, or makes it.

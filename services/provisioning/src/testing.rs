@@ -496,3 +496,17 @@ fn sent_token(notice: &Notice, tenant: &str, version: &str) -> Option<String> {
     };
     (subject.tenant == format!("tenants/{tenant}") && target == version).then(|| token.clone())
 }
+
+/// Compares what was made of the code with the file, below the crate, in which people read it; writes it
+/// there if the variable `UPDATE` is set.
+pub(crate) fn is_checked_in(file: &str, made: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, made).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        made,
+        "run this test with UPDATE=1 and look at what has changed"
+    );
+}

@@ -1,5 +1,6 @@
 //! What the client's commands do: one file a noun. Each parses nothing and prints nothing itself.
 
+mod again;
 pub mod apps;
 pub mod bulk;
 pub mod catalog;

@@ -88,12 +88,7 @@ impl ConsentService for Api {
         let mut v = Violations::new();
         let choice = read_choice(&mut v, decision);
         let origin = read_origin(&mut v, origin.unwrap_or_default());
-        v.check(
-            typed.chars().count() <= TYPED_CHARS_MAX,
-            "typed",
-            Fault::OutOfRange,
-            "must be at most 100 characters",
-        );
+        check_typed(&mut v, &typed);
         let (choice, origin) = v.all((choice, origin))?;
         let answer = Answer {
             form: form_token,
@@ -145,12 +140,7 @@ impl ConsentService for Api {
         let mut v = Violations::new();
         let name = v.parse::<ProvisioningName>("provisioning", &provisioning);
         let origin = read_origin(&mut v, origin.unwrap_or_default());
-        v.check(
-            typed.chars().count() <= TYPED_CHARS_MAX,
-            "typed",
-            Fault::OutOfRange,
-            "must be at most 100 characters",
-        );
+        check_typed(&mut v, &typed);
         let (name, origin) = v.all((name, origin))?;
         let answer = Answer {
             form: form_token,
@@ -250,6 +240,15 @@ fn read_choice(v: &mut Violations, decision: i32) -> Checked<Choice> {
         Ok(Decision::Unspecified) => v.wrong("decision", Fault::Missing, "must be ACCEPT or DENY"),
         Err(_) => v.wrong("decision", Fault::Unknown, "must be ACCEPT or DENY"),
     }
+}
+
+fn check_typed(v: &mut Violations, typed: &str) {
+    v.check(
+        typed.chars().count() <= TYPED_CHARS_MAX,
+        "typed",
+        Fault::OutOfRange,
+        "must be at most 100 characters",
+    );
 }
 
 fn read_origin(v: &mut Violations, origin: wire::Origin) -> Checked<Origin> {

@@ -12,7 +12,7 @@ use proto::provisioning::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::Api;
+use super::{Api, caller};
 use crate::{
     consent::Notice,
     prepare::{self, Order, Outcome, Question},
@@ -81,6 +81,7 @@ impl SwitchConsentService for Api {
         &self,
         request: Request<CloseConsentRequest>,
     ) -> Result<Response<CloseConsentResponse>, Status> {
+        let by = caller(&request).clone();
         let CloseConsentRequest {
             switch,
             watched_tenants,
@@ -94,6 +95,7 @@ impl SwitchConsentService for Api {
             |v, tenant| v.parse::<TenantRef>("", tenant),
         );
         let (switch, watched) = v.all((switch, watched))?;
+        by.may_touch(&switch)?;
         let watched: Vec<_> = watched.into_iter().map(|tenant| tenant.tenant).collect();
         let closed = prepare::close(&self.service, &switch, &watched).await?;
         let denied = closed.watched.into_iter();

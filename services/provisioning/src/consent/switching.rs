@@ -200,16 +200,7 @@ fn table() -> String {
 
 #[test]
 fn the_table_of_switching_is_what_the_code_does() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/consent/switching.md");
-    let table = table();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &table).unwrap();
-    }
-    assert_eq!(
-        std::fs::read_to_string(path).unwrap_or_default(),
-        table,
-        "run this test with UPDATE=1 and look at what has changed"
-    );
+    crate::testing::is_checked_in("src/consent/switching.md", &table());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use proto::provisioning::v1::{BatchProvideRequest, BatchRemoveRequest, BatchTenant};
-use runtime::{Backoff, CancellationToken};
+use tonic::{Response, Status};
 
+use super::again::{Again, Patience};
 use crate::{
     args::{ApplicationArg, Contact, VersionArgs},
     connect::{Service::Provisioning, Session},
@@ -20,8 +21,8 @@ use file::Row;
 
 /// Tenants of one call: as many as the service takes.
 const AT_ONCE: usize = 500;
-/// The first and the longest pause before a call is repeated that could not be answered.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The first pause before a call is repeated that could not be answered.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
 /// How often a call is repeated.
 const TRIES: u32 = 20;
 
@@ -80,20 +81,11 @@ impl Add {
                 tenants,
                 request_id: session.request_id().to_string(),
             };
-            let mut tries = Tries::new();
-            let answer = loop {
-                let mut client = session.batches();
-                let call = client.batch_provide(request.clone());
-                match session.ask(Provisioning, call).await {
-                    Ok(answer) => break Ok(answer),
-                    Err(error) => {
-                        if let Err(error) = tries.another(error).await {
-                            break Err(error);
-                        }
-                    }
-                }
-            };
-            match answer {
+            let answer = persistently(session, || {
+                let (mut batches, request) = (session.batches(), request.clone());
+                async move { batches.batch_provide(request).await }
+            });
+            match answer.await {
                 Ok(answer) => bulk.show(&answer, &answer.results)?,
                 Err(error) => return broken(done, rows.len(), session, screen, &bulk, error),
             }
@@ -129,20 +121,11 @@ impl Remove {
                 reason: self.reason.clone(),
                 request_id: session.request_id().to_string(),
             };
-            let mut tries = Tries::new();
-            let answer = loop {
-                let mut client = session.batches();
-                let call = client.batch_remove(request.clone());
-                match session.ask(Provisioning, call).await {
-                    Ok(answer) => break Ok(answer),
-                    Err(error) => {
-                        if let Err(error) = tries.another(error).await {
-                            break Err(error);
-                        }
-                    }
-                }
-            };
-            match answer {
+            let answer = persistently(session, || {
+                let (mut batches, request) = (session.batches(), request.clone());
+                async move { batches.batch_remove(request).await }
+            });
+            match answer.await {
                 Ok(answer) => bulk.show(&answer, &answer.results)?,
                 Err(error) => return broken(done, rows.len(), session, screen, &bulk, error),
             }
@@ -152,30 +135,17 @@ impl Remove {
     }
 }
 
-/// Repeats of a call that could not be answered: under one request id it does nothing twice.
-struct Tries {
-    left: u32,
-    backoff: Backoff,
-    stop: CancellationToken,
-}
-
-impl Tries {
-    fn new() -> Self {
-        Self {
-            left: TRIES,
-            backoff: Backoff::new(PAUSES.0, PAUSES.1),
-            stop: CancellationToken::new(),
+/// Repeats a call that could not be answered: under one request id it does nothing twice.
+async fn persistently<T, F>(session: &Session, call: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let mut again = Again::new(Patience::Tries(TRIES), PAUSE_FIRST);
+    loop {
+        match session.ask(Provisioning, call()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => again.wait(error).await?,
         }
-    }
-
-    /// Waits for another try; the error itself if there is to be none.
-    async fn another(&mut self, error: Error) -> Result<(), Error> {
-        let transient = matches!(&error, Error::Service { problem, .. } if problem.transient());
-        self.left = self.left.saturating_sub(1);
-        if !transient || self.left == 0 || self.backoff.next(&self.stop).await.is_err() {
-            return Err(error);
-        }
-        Ok(())
     }
 }
 

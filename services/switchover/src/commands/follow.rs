@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proto::catalog::v1::{Switch, SwitchState, WatchSwitchRequest};
-use runtime::{Backoff, CancellationToken};
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 
+use super::again::{Again, Patience};
 use crate::{
     connect::{Service::Catalog, Session},
     error::Error,
@@ -15,17 +15,13 @@ use crate::{
 
 /// How often the time of a step is drawn anew.
 const REDRAW: Duration = Duration::from_millis(100);
-/// The first and the longest pause before a broken stream is opened again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often a stream may break without bringing anything, before that is said.
 const TRIES: u32 = 20;
 
 /// Shows the switch until it has ended. Fails if it did not succeed.
 pub async fn to_the_end(name: &str, session: &Session, screen: &Screen) -> Result<(), Error> {
     let mut live = screen.live();
-    let stop = CancellationToken::new();
-    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-    let mut tries = 0;
+    let mut again = Again::new(Patience::Tries(TRIES), Again::PAUSE_FIRST);
     loop {
         let request = WatchSwitchRequest {
             name: name.to_owned(),
@@ -38,19 +34,14 @@ pub async fn to_the_end(name: &str, session: &Session, screen: &Screen) -> Resul
                 Shown::Ended(switch) => return outcome(&switch),
                 Shown::Broken { status, brought } => {
                     if brought {
-                        backoff.reset();
-                        tries = 0;
+                        again.brought();
                     }
                     session.fail(Catalog, &status)
                 }
             },
             Err(error) => error,
         };
-        tries += 1;
-        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
-        if !transient || tries >= TRIES || backoff.next(&stop).await.is_err() {
-            return Err(broken);
-        }
+        again.wait(broken).await?;
     }
 }
 

@@ -1,25 +1,23 @@
 //! `switchover inbox …`
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand, ValueEnum};
 use contract::InboxName;
 use proto::notification::v1::{
     ArchiveEventsRequest, Category, Channel, GetInboxRequest, ListEventsRequest,
     ListSubscriptionsRequest, MarkEventsRequest, SetSubscriptionRequest, Tab, WatchInboxRequest,
 };
-use runtime::{Backoff, CancellationToken};
 
-use super::{Verb, pages, present};
+use super::{
+    Verb,
+    again::{Again, Patience},
+    pages, present,
+};
 use crate::{
     args::{EventArg, Paging, TenantArg},
     connect::{Service::Notification, Session},
     error::Error,
     show::{Screen, notification},
 };
-
-/// The first and the longest pause before a broken stream is opened again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What to do with an inbox.
 #[derive(Debug, Subcommand)]
@@ -315,8 +313,7 @@ async fn watch(
     session: &Session,
     screen: &Screen,
 ) -> Result<(), Error> {
-    let stop = CancellationToken::new();
-    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+    let mut again = Again::new(Patience::OnceLetIn, Again::PAUSE_FIRST);
     let mut greeted = false;
     loop {
         let request = WatchInboxRequest {
@@ -336,7 +333,7 @@ async fn watch(
                         break session.fail(Notification, &status);
                     }
                     Ok(Some(answer)) => {
-                        backoff.reset();
+                        again.brought();
                         after.clone_from(&answer.position);
                         let first = !std::mem::replace(&mut greeted, true);
                         screen.answer(&answer, |view| {
@@ -353,10 +350,6 @@ async fn watch(
                 }
             },
         };
-        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
-        // Whoever has never been let in is told at once.
-        if !greeted || !transient || backoff.next(&stop).await.is_err() {
-            return Err(broken);
-        }
+        again.wait(broken).await?;
     }
 }

@@ -1,7 +1,5 @@
 //! `switchover provisionings …`
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand, ValueEnum};
 use contract::{VersionName, VersionRef};
 use proto::provisioning::v1::{
@@ -10,18 +8,18 @@ use proto::provisioning::v1::{
     ListProvisioningHistoryRequest, ListProvisioningsRequest, ProvisioningState,
     RemoveProvisioningRequest, WatchProvisioningsRequest, create_provisioning_request::Consent,
 };
-use runtime::{Backoff, CancellationToken};
 
-use super::{Verb, bulk, pages, present};
+use super::{
+    Verb,
+    again::{Again, Patience},
+    bulk, pages, present,
+};
 use crate::{
     args::{ApplicationArg, Paging, ProvisioningArgs, TenantApplicationArgs, TenantArg},
     connect::{Service::Provisioning, Session},
     error::Error,
     show::{Screen, provisioning},
 };
-
-/// The first and the longest pause before a broken stream is opened again.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What to do with provisionings.
 #[derive(Debug, Subcommand)]
@@ -360,9 +358,7 @@ async fn follow(
     session: &Session,
     screen: &Screen,
 ) -> Result<(), Error> {
-    let stop = CancellationToken::new();
-    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-    let mut let_in = false;
+    let mut again = Again::new(Patience::OnceLetIn, Again::PAUSE_FIRST);
     loop {
         let watch = session.provisionings();
         let opened = session
@@ -381,8 +377,7 @@ async fn follow(
                         break session.fail(Provisioning, &status);
                     }
                     Ok(Some(answer)) => {
-                        backoff.reset();
-                        let_in = true;
+                        again.brought();
                         let present = !answer.provisionings.is_empty();
                         if !answer.position.is_empty() {
                             request.after.clone_from(&answer.position);
@@ -404,10 +399,6 @@ async fn follow(
                 }
             },
         };
-        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
-        // Whoever has never been let in is told at once.
-        if !let_in || !transient || backoff.next(&stop).await.is_err() {
-            return Err(broken);
-        }
+        again.wait(broken).await?;
     }
 }
