@@ -41,6 +41,8 @@ struct Following {
     permille: u32,
     /// The wall time when it began, in microseconds since 1970; moves when the clock is stepped.
     wall: std::sync::atomic::AtomicI64,
+    /// Whether somebody else's clock counts instead of the one that is stepped.
+    anchored: std::sync::atomic::AtomicBool,
     chance: AtomicU64,
 }
 
@@ -79,6 +81,7 @@ impl Clock {
             began: tokio::time::Instant::now(),
             permille,
             wall: wall.as_microsecond().into(),
+            anchored: false.into(),
             chance: AtomicU64::new(seed),
         })))
     }
@@ -86,7 +89,9 @@ impl Clock {
     /// Steps the wall time of a clock that follows a runtime's; monotonic time stays.
     #[cfg(feature = "faults")]
     pub fn step(&self, by: jiff::SignedDuration) {
-        if let Kind::Following(following) = &self.0 {
+        if let Kind::Following(following) = &self.0
+            && !following.anchored.load(Ordering::Relaxed)
+        {
             let micros = i64::try_from(by.as_micros()).unwrap_or_default();
             following.wall.fetch_add(micros, Ordering::Relaxed);
         }
@@ -154,12 +159,17 @@ impl Clock {
         }
     }
 
-    /// Makes it `wall` now by a real clock, and from then on as much more as monotonic time passes: the
-    /// system's wall clock counts no more, however it is set. Other clocks stay as they are.
+    /// Makes it `wall` now, and from then on as much more as monotonic time passes: the system's wall
+    /// clock counts no more, however it is set. One that tests move stays as it is.
     fn anchor(&self, wall: Timestamp) {
-        if let Kind::Real { anchor, .. } = &self.0 {
-            let mut anchor = anchor.write().unwrap_or_else(PoisonError::into_inner);
-            *anchor = Some((Instant::now(), wall));
+        match &self.0 {
+            Kind::Real { anchor, .. } => {
+                let mut anchor = anchor.write().unwrap_or_else(PoisonError::into_inner);
+                *anchor = Some((Instant::now(), wall));
+            }
+            Kind::Simulated(_) => {}
+            #[cfg(feature = "faults")]
+            Kind::Following(following) => following.anchor(wall),
         }
     }
 
@@ -198,10 +208,22 @@ impl Clock {
 
 #[cfg(feature = "faults")]
 impl Following {
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
     fn now(&self) -> Timestamp {
-        let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let micros = self.wall.load(Ordering::Relaxed).saturating_add(elapsed);
+        let micros = self
+            .wall
+            .load(Ordering::Relaxed)
+            .saturating_add(self.elapsed());
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
+    }
+
+    fn anchor(&self, wall: Timestamp) {
+        let began = wall.as_microsecond().saturating_sub(self.elapsed());
+        self.wall.store(began, Ordering::Relaxed);
+        self.anchored.store(true, Ordering::Relaxed);
     }
 }
 

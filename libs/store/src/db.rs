@@ -103,8 +103,11 @@ impl Db {
     /// [`Error::Unavailable`] if there is no answer.
     pub async fn server_time(&self) -> Result<Option<i64>, Error> {
         const SQL: &str = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
-        let Pools::Postgres(pool) = &self.0.pools else {
-            return Ok(None);
+        let pool = match &self.0.pools {
+            Pools::Postgres(pool) => pool,
+            Pools::Sqlite { .. } => return Ok(None),
+            #[cfg(feature = "lockstep")]
+            Pools::Lockstep(_) => return Ok(crate::lockstep::server_time()),
         };
         let asked = sqlx::query_as(SQL).fetch_one(pool);
         let (micros,): (i64,) = match timeout(ACQUIRE_MAX, asked).await {

@@ -27,6 +27,7 @@ pub enum Heard {
 
 struct Entry {
     heard: Heard,
+    time: Box<dyn Fn() -> i64>,
     wakes: HashMap<PathBuf, Arc<Wakes>>,
 }
 
@@ -34,10 +35,11 @@ thread_local! {
     static ENTERED: RefCell<Option<Entry>> = const { RefCell::new(None) };
 }
 
-/// Has every SQLite database that this thread opens be in step, until what is returned is dropped.
-pub fn enter(heard: Heard) -> Entered {
-    let wakes = HashMap::new();
-    ENTERED.set(Some(Entry { heard, wakes }));
+/// Has every SQLite database that this thread opens be in step, until what is returned is dropped. It
+/// stands for a server that many use: `time` is what its clock says, in microseconds since 1970.
+pub fn enter(heard: Heard, time: impl Fn() -> i64 + 'static) -> Entered {
+    let (wakes, time) = (HashMap::new(), Box::new(time));
+    ENTERED.set(Some(Entry { heard, time, wakes }));
     Entered(())
 }
 
@@ -64,6 +66,11 @@ pub(crate) fn wakes(path: &Path) -> Option<Arc<Wakes>> {
             }
         })
     })
+}
+
+/// Returns the time of the server that is stood for, if this thread opens databases in step.
+pub(crate) fn server_time() -> Option<i64> {
+    ENTERED.with_borrow(|entered| entered.as_ref().map(|entry| (entry.time)()))
 }
 
 pub(crate) fn entered() -> bool {

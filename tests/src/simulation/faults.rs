@@ -140,6 +140,7 @@ impl Faults {
 
     /// Mends everything.
     pub(super) fn heal(&mut self, sim: &mut Sim<'_>, trace: &Trace) {
+        self.site.heal();
         for (_, fault) in std::mem::take(&mut self.mends) {
             self.mend(sim, trace, &fault, false);
         }

@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -36,6 +36,12 @@ pub(super) const CATALOGS: [&str; 2] = ["catalog-a", "catalog-b"];
 /// The versions, and where each listens on their host.
 pub(super) const VERSIONS: [(&str, u16); 2] = [("1.0", 9001), ("2.0", 9002)];
 
+/// Returns what a clock says that is right.
+pub(super) fn time() -> Timestamp {
+    let start = Timestamp::from_second(1_800_000_000).expect("a time of this century");
+    start + turmoil::sim_elapsed().unwrap_or_default()
+}
+
 /// What all hosts of one seed share: addresses, disks that outlive them, and their clocks.
 pub(super) struct Site {
     pub(super) seed: u64,
@@ -44,6 +50,8 @@ pub(super) struct Site {
     pub(super) addresses: BTreeMap<String, IpAddr>,
     clocks: Mutex<BTreeMap<String, HostClock>>,
     boots: AtomicU64,
+    /// All is mended: nothing goes wrong any more.
+    healed: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -62,7 +70,13 @@ impl Site {
             addresses,
             clocks: Mutex::default(),
             boots: AtomicU64::new(0),
+            healed: Arc::default(),
         }
+    }
+
+    /// From now on nothing goes wrong.
+    pub(super) fn heal(&self) {
+        self.healed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn at(&self, host: &str, port: u16) -> SocketAddr {
@@ -88,9 +102,7 @@ impl Site {
         let life = self.boots.fetch_add(1, Ordering::Relaxed);
         let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
         let clock = clocks.entry(host.to_owned()).or_default();
-        let elapsed = turmoil::sim_elapsed().unwrap_or_default();
-        let start = Timestamp::from_second(1_800_000_000).expect("a time of this century");
-        let wall = start + elapsed + clock.off;
+        let wall = time() + clock.off;
         let seed = self.seed.wrapping_mul(0x1_0001).wrapping_add(life << 40);
         // Within the 5 % by which the rates of clocks may differ.
         let rate = 975 + u32::try_from((self.seed ^ life).wrapping_mul(7) % 51).unwrap_or_default();
@@ -156,7 +168,8 @@ pub(super) async fn gateway(site: Arc<Site>, name: String) -> Result<Infallible>
             let listen = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
             let catalog = site.at(CATALOGS[number], CATALOG_PORT);
             let seed = site.seed ^ (life << 20) ^ u64::from(port);
-            relay::start(&shell, seed, &name, catalog, listen).await?;
+            let healed = Arc::clone(&site.healed);
+            relay::start(&shell, seed, healed, &name, catalog, listen).await?;
             catalogs[number] = format!("http://{listen}");
         }
     }

@@ -1,11 +1,14 @@
 //! A relay of messages between one gateway and one catalog, on the gateway's host. What is said
 //! arrives in its order, and late at times; what was said once is said again, on this stream or on a
-//! later one.
+//! later one. Once all is mended it hands on what it gets.
 
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,10 +34,11 @@ const UNDER_WAY: usize = 64;
 /// The longest that one is late.
 const LATE_MAX: u64 = 400;
 
-/// Relays what is said to `listen` to the catalog, in the name of the gateway.
+/// Relays what is said to `listen` to the catalog, in the name of the gateway; as it came once `healed`.
 pub(super) async fn start(
     shell: &Shell,
     seed: u64,
+    healed: Arc<AtomicBool>,
     gateway: &str,
     catalog: SocketAddr,
     listen: SocketAddr,
@@ -48,6 +52,7 @@ pub(super) async fn start(
             told: VecDeque::new(),
             held: VecDeque::new(),
         })),
+        healed,
         streams: Arc::default(),
     };
     Server::builder(shell, Access::Open)
@@ -61,6 +66,7 @@ pub(super) async fn start(
 struct Relay {
     catalog: FleetServiceClient<Client>,
     memory: Arc<Mutex<Memory>>,
+    healed: Arc<AtomicBool>,
     streams: Arc<Mutex<JoinSet<()>>>,
 }
 
@@ -124,6 +130,10 @@ impl Relay {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn healed(&self) -> bool {
+        self.healed.load(Ordering::Relaxed)
+    }
+
     fn streams(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,7 +145,7 @@ impl Relay {
         catalog: &mpsc::Sender<FollowRequest>,
     ) -> Result<(), Status> {
         while let Some(request) = said.message().await? {
-            let twice = self.memory().said(&request);
+            let twice = !self.healed() && self.memory().said(&request);
             for request in std::iter::repeat_n(request, 1 + usize::from(twice)) {
                 catalog.send(request).await.map_err(gone)?;
             }
@@ -152,6 +162,10 @@ impl Relay {
     ) -> Result<(), Status> {
         let never = CancellationToken::new();
         while let Some(response) = told.message().await? {
+            if self.healed() {
+                gateway.send(Ok(response)).await.map_err(gone)?;
+                continue;
+            }
             let (late, held, again) = self.memory().told(&response);
             if let Some(held) = held {
                 catalog.send(held).await.map_err(gone)?;

@@ -26,16 +26,14 @@ pub(super) struct World {
     pub(super) late_grants: bool,
     /// The catalogs once stay away for longer than a request is held.
     pub(super) long_outage: bool,
+    /// The replicas wake each other never, and look by themselves only: gateways may then be too late
+    /// to get ready.
+    pub(super) unheard: bool,
 }
 
 impl World {
-    /// Tells whether nothing goes wrong with this seed.
-    pub(super) fn is_calm(seed: u64) -> bool {
-        seed.is_multiple_of(8)
-    }
-
     pub(super) fn of(seed: u64) -> Self {
-        let calm = Self::is_calm(seed);
+        let calm = seed.is_multiple_of(8);
         let (fenced, jumps) = (seed % 3 == 2, seed % 2 == 1);
         let long_outage = !calm && seed % 10 == 6;
         Self {
@@ -47,6 +45,7 @@ impl World {
             crashes: !fenced && seed % 4 == 2,
             late_grants: seed % 4 == 3,
             long_outage,
+            unheard: !calm && seed.is_multiple_of(5),
         }
     }
 }
