@@ -188,6 +188,20 @@ impl Rules {
         self.0.get(method)?.owned.as_deref()
     }
 
+    /// Tells whether the method is for others than gateways and services, too.
+    pub fn is_for_people(&self, method: &str) -> bool {
+        match self.0.get(method).map(|rule| &rule.who) {
+            None => false,
+            Some(Who::Anyone) => true,
+            Some(Who::Roles(roles)) => roles.iter().any(|role| match role {
+                Role::OperatorAdmin | Role::OperatorViewer | Role::Tester | Role::TenantAdmin => {
+                    true
+                }
+                Role::Gateway | Role::Service => false,
+            }),
+        }
+    }
+
     /// Returns how long a call of the method may last, if the method has a rule.
     pub fn shape(&self, method: &str) -> Option<Shape> {
         self.0.get(method).map(|rule| rule.shape)
