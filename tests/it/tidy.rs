@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("demo", &[]),
     ("history", &[]),
+    ("oidc", &[]),
     ("tokens", &[]),
     (
         "catalog",
