@@ -18,18 +18,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("contract", &["proto"]),
     ("runtime", &["proto", "contract"]),
     ("store", &[]),
+    ("audit", &["proto", "contract", "runtime", "store"]),
     ("demo", &[]),
     ("history", &[]),
     ("tokens", &[]),
     (
         "catalog",
-        &["proto", "contract", "runtime", "store", "tokens"],
+        &["proto", "contract", "runtime", "store", "tokens", "audit"],
     ),
     (
         "provisioning",
-        &["proto", "contract", "runtime", "store", "tokens"],
+        &["proto", "contract", "runtime", "store", "tokens", "audit"],
     ),
-    ("notification", &["proto", "contract", "runtime", "store"]),
+    (
+        "notification",
+        &["proto", "contract", "runtime", "store", "audit"],
+    ),
     ("gateway", &["proto", "contract", "runtime"]),
     (
         "switchover",
@@ -38,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "contract",
             "runtime",
             "store",
+            "audit",
             "demo",
             "history",
             "catalog",
