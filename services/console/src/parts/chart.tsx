@@ -7,8 +7,8 @@ import { trafficOf } from "../traffic";
 import { useValue } from "../value";
 import { Table } from "./table";
 
-const WIDTH = 640;
-const HEIGHT = 150;
+const WIDTH = 1000;
+const HEIGHT = 100;
 const ROWS_MAX = 12;
 
 interface Props {
@@ -31,41 +31,42 @@ export function TrafficChart({ application, commit }: Props) {
         <ul class="legend">
           {lines.map(({ version, last }, place) => (
             <li key={version}>
-              <svg class={`swatch line line-${place % 3}`} viewBox="0 0 28 4" aria-hidden="true">
-                <path d="M0 2h28" />
+              <svg class={`swatch line line-${place % 3}`} viewBox="0 0 28 12" aria-hidden="true">
+                <path d="M0 6h28" />
               </svg>
               {version} <span class="soft numeric">{number(last, 1)}</span>
             </li>
           ))}
+          {mark !== undefined && commit !== undefined && (
+            <li>
+              <svg class="swatch mark" viewBox="0 0 28 12" aria-hidden="true">
+                <path d="M14 0v12" />
+              </svg>
+              {t.chart.commit(clock(commit))}
+            </li>
+          )}
         </ul>
       </figcaption>
-      <svg class="chart-field" viewBox={`-44 -12 ${WIDTH + 52} ${HEIGHT + 30}`} role="img" aria-label={summary(lines)}>
-        {[0, 0.5, 1].map((part) => (
-          <g key={part}>
-            <path class="grid" d={`M0 ${HEIGHT - part * HEIGHT}H${WIDTH}`} />
-            <text class="tick" x={-8} y={HEIGHT - part * HEIGHT + 4} text-anchor="end">
-              {number(top * part, 1)}
-            </text>
-          </g>
-        ))}
-        <text class="tick" x={0} y={HEIGHT + 16}>
-          {samples[0] === undefined ? "" : clock(samples[0].at)}
-        </text>
-        <text class="tick" x={WIDTH} y={HEIGHT + 16} text-anchor="end">
-          {samples.at(-1) === undefined ? t.chart.axis : clock(samples.at(-1)?.at ?? 0)}
-        </text>
-        {mark !== undefined && (
-          <g>
-            <path class="mark" d={`M${mark} -2V${HEIGHT}`} />
-            <text class="tick mark-text" x={mark} y={-4} text-anchor={mark > WIDTH / 2 ? "end" : "start"}>
-              {t.chart.commit}
-            </text>
-          </g>
-        )}
-        {lines.map(({ version, points }, place) => (
-          <polyline key={version} class={`line line-${place % 3}`} points={points} />
-        ))}
-      </svg>
+      <div class="plot">
+        <div class="plot-scale" aria-hidden="true">
+          {[1, 0.5, 0].map((part) => (
+            <span key={part}>{number(top * part, 1)}</span>
+          ))}
+        </div>
+        <svg class="plot-field" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={summary(lines)}>
+          {[0, 0.5, 1].map((part) => (
+            <path key={part} class="grid" d={`M0 ${HEIGHT * part}H${WIDTH}`} />
+          ))}
+          {mark !== undefined && <path class="mark" d={`M${mark} 0V${HEIGHT}`} />}
+          {lines.map(({ version, points }, place) => (
+            <polyline key={version} class={`line line-${place % 3}`} points={points} />
+          ))}
+        </svg>
+        <div class="plot-times" aria-hidden="true">
+          <span>{samples[0] === undefined ? "" : clock(samples[0].at)}</span>
+          <span>{samples.at(-1) === undefined ? "" : clock(samples.at(-1)?.at ?? 0)}</span>
+        </div>
+      </div>
       <p class="soft">{missed ? t.chart.missed : samples.length === 0 ? t.chart.nothing : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}</p>
       {samples.length > 0 && (
         <details>
