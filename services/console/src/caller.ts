@@ -1,0 +1,93 @@
+import { Value } from "./value";
+
+/** What a caller of the console may be. */
+export type Role = "operator-admin" | "operator-viewer" | "tester" | "tenant-admin";
+
+/** Who looks at the console. */
+export interface Caller {
+  readonly role: Role;
+  /** `people/…`, or `tenants/…` of a tenant's administrator. */
+  readonly subject: string;
+}
+
+/** How the console stands to whoever looks at it. */
+export type Session =
+  | { readonly kind: "starting" }
+  /** Nobody has signed in; `/session/login` leads to where that is done. */
+  | { readonly kind: "stranger"; readonly loginUrl: string }
+  /** `development`: the services believe what is said, so another role can be tried. */
+  | { readonly kind: "known"; readonly caller: Caller; readonly csrf: string; readonly development: boolean }
+  /** The edge cannot be asked. */
+  | { readonly kind: "away" };
+
+export const session = new Value<Session>({ kind: "starting" });
+
+const ROLES: readonly Role[] = ["operator-admin", "operator-viewer", "tester", "tenant-admin"];
+const OPERATOR: Caller = { role: "operator-admin", subject: "people/demo" };
+const KEPT = "switchover-act-as";
+
+/** Asks the edge who is here. */
+export async function begin(): Promise<void> {
+  try {
+    const answer = await fetch("/session", { headers: { accept: "application/json" }, credentials: "same-origin" });
+    // An edge that knows no sessions is one to play with.
+    session.set(answer.status === 404 ? development() : read(await answer.json()));
+  } catch {
+    session.set({ kind: "away" });
+  }
+}
+
+/** Takes another role where the services believe what is said. */
+export function actAs(caller: Caller): void {
+  sessionStorage.setItem(KEPT, JSON.stringify(caller));
+  session.set(development());
+}
+
+/** Ends the session at the edge. */
+export async function signOut(): Promise<void> {
+  const now = session.get();
+  const csrf = now.kind === "known" ? now.csrf : "";
+  await fetch("/session/logout", { method: "POST", headers: { "x-switchover-csrf": csrf }, credentials: "same-origin" });
+  await begin();
+}
+
+/** Returns who looks at the console; the operator where nobody is known yet. */
+export function caller(): Caller {
+  const now = session.get();
+  return now.kind === "known" ? now.caller : OPERATOR;
+}
+
+/** Tells whether the caller may change what is the operator's. */
+export function mayChange(): boolean {
+  return caller().role === "operator-admin";
+}
+
+/** Returns whose inbox the caller reads. */
+export function inboxName(): string {
+  const { role, subject } = caller();
+  return role === "tenant-admin" ? `${subject}/inbox` : "operator/inbox";
+}
+
+/** Reads what the edge answers to `GET /session`. */
+export function read(answer: unknown): Session {
+  const facts = (typeof answer === "object" && answer !== null ? answer : {}) as Record<string, unknown>;
+  const text = (name: string): string => (typeof facts[name] === "string" ? facts[name] : "");
+  if (facts["development"] === true) return development();
+  const role = ROLES.find((known) => known === text("role").toLowerCase().replace(/^role_/, "").replaceAll("_", "-"));
+  if (facts["signed_in"] !== true || role === undefined)
+    return { kind: "stranger", loginUrl: text("login_url") || "/session/login" };
+  return { kind: "known", caller: { role, subject: text("subject") }, csrf: text("csrf"), development: false };
+}
+
+function development(): Session {
+  return { kind: "known", caller: kept() ?? OPERATOR, csrf: "", development: true };
+}
+
+function kept(): Caller | undefined {
+  try {
+    const said = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Caller | null;
+    return said !== null && ROLES.includes(said.role) && typeof said.subject === "string" ? said : undefined;
+  } catch {
+    return undefined;
+  }
+}

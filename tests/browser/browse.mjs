@@ -1,0 +1,23 @@
+// Looks at the console with a browser: node browse.mjs BROWSER WHAT SETTINGS, SETTINGS a JSON object.
+// WHAT is walk, read, keys or names. The last line tells what was seen, as JSON; the exit code is 1 if something
+// was wrong, and the line before says what.
+import { start } from "./session.mjs";
+import { walk } from "./walk.mjs";
+
+const WHATS = { walk };
+
+const [browserPath, what, settings] = process.argv.slice(2);
+const act = WHATS[what];
+if (act === undefined || settings === undefined) {
+  console.error(`usage: node browse.mjs BROWSER ${Object.keys(WHATS).join("|")} SETTINGS`);
+  process.exit(2);
+}
+const browser = await start(browserPath);
+try {
+  console.log(JSON.stringify(await act(browser, JSON.parse(settings))));
+} catch (error) {
+  console.error(error.stack);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
