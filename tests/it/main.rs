@@ -7,6 +7,7 @@ mod cutting;
 mod demonstrating;
 mod denying;
 mod dying;
+mod edge;
 mod filling;
 mod giving_many;
 mod issuing;

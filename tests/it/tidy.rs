@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "notification",
         &["proto", "contract", "runtime", "store", "audit"],
     ),
-    ("gateway", &["proto", "contract", "runtime"]),
+    ("gateway", &["proto", "contract", "runtime", "oidc"]),
     (
         "switchover",
         &[

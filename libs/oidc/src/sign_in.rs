@@ -303,14 +303,8 @@ impl Client {
         }))
     }
 
-    async fn ask(
-        &self,
-        metadata: &Metadata,
-        pairs: &[(&str, &str)],
-        now: Now,
-    ) -> Result<Tokens, SignInError> {
-        let place = metadata.token.as_ref();
-        let place = place.ok_or(SignInError::Lacks("token endpoint"))?;
+    /// Returns what is asked, and by which field the client proves who it is, if by one.
+    fn form(&self, metadata: &Metadata, pairs: &[(&str, &str)]) -> (String, Option<HeaderValue>) {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(pairs);
         if let Some(resource) = &self.resource {
@@ -328,9 +322,21 @@ impl Client {
             }
             ClientKey::Secret(secret) => Some(basic(&self.id, secret)),
         };
+        (form.finish(), authorization)
+    }
+
+    async fn ask(
+        &self,
+        metadata: &Metadata,
+        pairs: &[(&str, &str)],
+        now: Now,
+    ) -> Result<Tokens, SignInError> {
+        let place = metadata.token.as_ref();
+        let place = place.ok_or(SignInError::Lacks("token endpoint"))?;
+        let (form, authorization) = self.form(metadata, pairs);
         let wrong = |why| Unreachable::new("the tokens", why);
         let web = self.issuer.web();
-        let answer = web.post(place, form.finish(), authorization).await;
+        let answer = web.post(place, form, authorization).await;
         let answer = answer.map_err(wrong)?;
         let document = Object::read(&answer.body);
         match (answer.status, document) {

@@ -12,8 +12,10 @@ use crate::{
 };
 
 mod api;
+mod console;
 
 pub use api::ApiArgs;
+pub use console::ConsoleArgs;
 
 /// The most characters of the operator's name for people.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 100;
@@ -113,6 +115,9 @@ pub struct Config {
     /// Who may call the API at the edge, and how much.
     #[command(flatten)]
     pub api: ApiArgs,
+    /// How people sign in to the console.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
     /// Folder for what this gateway knew last; for no other gateway.
     #[arg(
         long,

@@ -35,6 +35,7 @@ mod limit;
 mod oauth;
 mod page;
 mod serve;
+mod session;
 mod source;
 mod unsubscribe_page;
 
@@ -46,6 +47,8 @@ use limit::{Limiter, WRONG_MAX};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
+use session::Joined;
+pub(crate) use session::{Sessions, SignIn};
 pub use source::{NoProxy, TrustedProxy};
 
 /// How long a browser may take to send a form.
@@ -66,6 +69,7 @@ pub(crate) struct Edge {
     clients: Limiter<String>,
     keys: KeySet,
     api: Api,
+    sessions: Sessions,
     clock: Clock,
     /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
@@ -118,6 +122,7 @@ impl Edge {
         provisioning: Client,
         notification: Notification,
         api: Api,
+        sessions: Sessions,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
@@ -133,6 +138,7 @@ impl Edge {
             clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
             keys: KeySet::default(),
             api,
+            sessions,
             clock,
             origin: settings.origin.to_owned(),
             proxies: settings.proxies.to_vec(),
@@ -151,6 +157,10 @@ impl Edge {
                 "/consent/{token}",
                 MethodRouter::new().get(show).post(decide),
             )
+            .route("/session", get(who))
+            .route("/session/login", get(login))
+            .route("/session/callback", get(callback))
+            .route("/session/logout", post(logout))
             .route("/oauth/token", post(token))
             .route("/oauth/tenants", get(tenants))
             .route("/.well-known/jwks.json", get(keys))
@@ -358,7 +368,7 @@ async fn elsewhere(
 ) -> Response<Body> {
     if Api::is_method(request.uri().path()) {
         let source = peer.ip();
-        return edge.api.answer(Whence { source, here }, request).await;
+        return call(&edge, Whence { source, here }, request).await;
     }
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     if looks
@@ -368,6 +378,60 @@ async fn elsewhere(
         return page;
     }
     nothing_here(&edge, request.headers())
+}
+
+/// Answers a call, in the session of the page that makes it if it has one.
+async fn call(edge: &Edge, whence: Whence, request: Request) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    let joined = edge.sessions.join(&mut head, &edge.origin, &edge.clock);
+    let cookies = match joined.await {
+        Joined::Forged => return session::forged(),
+        Joined::Alone => HeaderMap::new(),
+        Joined::With(cookies) => cookies,
+    };
+    let request = Request::from_parts(head, body);
+    let mut response = edge.api.answer(whence, request).await;
+    response.headers_mut().extend(cookies);
+    response
+}
+
+async fn who(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+    // Under a name that was made to lead here, a page of somebody else would be its own.
+    if !edge.api.is_own_host(&request) {
+        return misdirected();
+    }
+    let catalog = edge.api.catalog();
+    let headers = request.headers();
+    edge.sessions.show(headers, catalog, &edge.clock).await
+}
+
+async fn login(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+    if !edge.api.is_own_host(&request) {
+        return misdirected();
+    }
+    let query = request.uri().query().unwrap_or_default();
+    edge.sessions.login(query, &edge.pages, &edge.clock).await
+}
+
+async fn callback(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let query = uri.query().unwrap_or_default();
+    let answered = edge
+        .sessions
+        .callback(&headers, query, &edge.pages, &edge.clock);
+    answered.await
+}
+
+async fn logout(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    edge.sessions
+        .logout(&headers, &edge.origin, &edge.clock)
+        .await
+}
+
+fn misdirected() -> Response<Body> {
+    json(
+        StatusCode::MISDIRECTED_REQUEST,
+        &serde_json::json!({ "error": "HOST_REFUSED", "message": "This edge has another address. Ask it there." }),
+    )
 }
 
 fn nothing_here(edge: &Edge, headers: &HeaderMap) -> Response<Body> {

@@ -25,7 +25,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ApiArgs, Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
+pub use config::{ApiArgs, Config, ConsoleArgs, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
 #[cfg(feature = "faults")]
 pub use control::model;
 pub use edge::{AllowedOrigin, NoOrigin, NoProxy, TrustedProxy};
@@ -34,7 +34,9 @@ pub(crate) use error::Error;
 use api::Api;
 use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
-use edge::{Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Upstreams};
+use edge::{
+    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Sessions, Upstreams,
+};
 
 /// Where a gateway listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +126,16 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         open: matches!(access, Access::Open),
         most: config.api.most(),
     };
+    let sessions = match config.sign_in()? {
+        Some(sign_in) => Sessions::SignIn(Box::new(sign_in)),
+        None if api.open => Sessions::Development,
+        None => Sessions::None,
+    };
     let pages = Edge::new(
         provisioning,
         Notification::new(config.notification.clone(), credentials),
         EdgeApi::new(upstreams, shell.clock(), shell.stopping(), &api)?,
+        sessions,
         status.clone(),
         shell.clock(),
         &EdgeSettings {

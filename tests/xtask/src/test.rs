@@ -28,6 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::postgres()?;
     tools::browser()?;
     tools::dkimpy()?;
+    tools::grpcio()?;
     console::build()?;
     if options.filter.is_none() {
         step("formatting", || cargo(&["fmt", "--check", "--all"]))?;

@@ -12,6 +12,12 @@ use crate::run::{cargo, checked, command, root, step, target};
 
 /// The release of dkimpy that checks the signatures of mails, and what it checks Ed25519 with.
 const DKIMPY: [&str; 2] = ["dkimpy==1.1.8", "pynacl==1.6.2"];
+/// The releases of gRPC's client in Python, which calls the edge by reflection alone.
+const GRPCIO: [&str; 3] = [
+    "grpcio==1.85.3",
+    "grpcio-reflection==1.85.1",
+    "grpcio-status==1.85.3",
+];
 /// The release of cargo-deny whose checks the workspace passes.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -22,11 +28,12 @@ pub(crate) fn install() -> Result<()> {
     postgres()?;
     browser()?;
     dkimpy()?;
+    grpcio()?;
     cargo_deny().map(drop)
 }
 
-/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser and what
-/// checks tokens), unless the same lock file has been installed before.
+/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser, what
+/// checks tokens and what calls the edge), unless the same lock file has been installed before.
 pub(crate) fn node_programs() -> Result<()> {
     install_packages("tests/tools")
 }
@@ -97,13 +104,23 @@ pub(crate) fn browser() -> Result<()> {
 
 /// Installs dkimpy, which checks the signatures of mails, into the target folder when it is missing.
 pub(crate) fn dkimpy() -> Result<()> {
-    let folder = target().join("tools/dkimpy");
-    if folder.join("dkim").exists() {
+    python("dkimpy", "dkim", &DKIMPY)
+}
+
+/// Installs gRPC's client in Python, which calls the edge, into the target folder when it is missing.
+pub(crate) fn grpcio() -> Result<()> {
+    python("grpcio", "grpc_status", &GRPCIO)
+}
+
+/// Installs packages of Python, one of which has this module, into a folder of the target folder.
+fn python(name: &str, module: &str, packages: &[&str]) -> Result<()> {
+    let folder = target().join("tools").join(name);
+    if folder.join(module).exists() {
         return Ok(());
     }
-    step("installing dkimpy", || {
+    step(&format!("installing {name}"), || {
         let mut pip = command("python3", &["-m", "pip", "install", "--quiet", "--target"]);
-        checked(pip.arg(&folder).args(DKIMPY))
+        checked(pip.arg(&folder).args(packages))
     })
 }
 

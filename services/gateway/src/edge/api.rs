@@ -11,7 +11,7 @@ use axum::{
 use contract::{Code, Problem, Rules, Shape, reason};
 use runtime::{CancellationToken, Clock};
 use serde_json::json;
-use tonic::Status;
+use tonic::{Status, transport::Channel};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -103,6 +103,16 @@ impl Api {
             (Some(service), Some(method), None) => service.contains('.') && !method.is_empty(),
             _ => false,
         }
+    }
+
+    /// Tells whether a request was sent to a host of this edge.
+    pub(super) fn is_own_host(&self, request: &Request) -> bool {
+        guard::authority(request).is_some_and(|host| self.guard.is_own_host(host))
+    }
+
+    /// Returns the way to the catalog, which tells who somebody is.
+    pub(super) fn catalog(&self) -> Option<Channel> {
+        self.upstreams.to(Behind::Catalog).ok()
     }
 
     /// Answers a call, or a browser that asks whether it may make one.

@@ -15,7 +15,7 @@ mod tests;
 
 /// What `cargo xtask console` makes; nothing where that was not run.
 #[derive(RustEmbed)]
-#[folder = "$SWITCHOVER_CONSOLE"]
+#[folder = "../console/dist"]
 #[allow_missing = true]
 struct Built;
 

@@ -20,7 +20,7 @@ use proto::{
 };
 use runtime::{
     Access, CancellationToken, Clock, Credentials, Endpoint, Server, ServiceArgs, Shell,
-    connect_lazy, retry,
+    TokensArgs, connect_lazy, retry,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -32,8 +32,10 @@ use super::{
     provisioning::Provisioning,
     tokens::Tokens,
 };
-use crate::{Addresses, ApiArgs, Config, control::route_tests as routes, start};
+use crate::{Addresses, ApiArgs, Config, ConsoleArgs, control::route_tests as routes, start};
 
+/// What access tokens must be for.
+pub(crate) const AUDIENCE: &str = "https://switchover.example.com";
 /// A host of the tenant `acme`.
 pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
 
@@ -50,8 +52,12 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     /// What the API at the edge is told.
     pub(crate) api: ApiArgs,
+    /// How people sign in.
+    pub(crate) console: ConsoleArgs,
     /// The keys that callers of the gateway need, if they do.
     keys: Option<PathBuf>,
+    /// Whose tokens all believe.
+    token_args: TokensArgs,
     versions: Vec<SocketAddr>,
     others: Shell,
     catalog_shell: Option<Shell>,
@@ -125,7 +131,9 @@ impl World {
                 edge_open_calls_each: 20,
                 edge_open_calls_max: 30,
             },
+            console: ConsoleArgs::default(),
             keys: None,
+            token_args: TokensArgs::default(),
             versions,
             others,
             catalog_shell: None,
@@ -141,7 +149,7 @@ impl World {
 
     pub(crate) async fn start_catalog(&mut self) {
         let shell = Shell::for_tests();
-        let server = Server::builder(&shell, Access::Open).add_service(self.catalog.service());
+        let server = Server::builder(&shell, self.believed()).add_service(self.catalog.service());
         self.catalog_at = server.serve(self.catalog_at).await.unwrap();
         self.catalog_shell = Some(shell);
     }
@@ -153,7 +161,7 @@ impl World {
 
     pub(crate) async fn start_provisioning(&mut self) {
         let shell = Shell::for_tests();
-        let server = Server::builder(&shell, Access::Open)
+        let server = Server::builder(&shell, self.believed())
             .add_service(self.provisioning.grants())
             .add_service(self.provisioning.consent())
             .add_service(self.tokens.service())
@@ -187,11 +195,34 @@ impl World {
         self.keys = Some(path);
     }
 
+    /// Has all that starts from now on believe the tokens of an issuer, and nobody's word.
+    pub(crate) async fn believe(&mut self, issuer: &oidc::testing::TestIssuer) {
+        self.token_args = TokensArgs {
+            oidc_issuer: Some(issuer.url()),
+            oidc_audience: Some(AUDIENCE.to_owned()),
+            ..TokensArgs::default()
+        };
+        self.console.console_client_id = Some("console".to_owned());
+        self.stop_catalog().await;
+        self.stop_provisioning().await;
+        self.start_catalog().await;
+        self.start_provisioning().await;
+    }
+
+    fn believed(&self) -> Access {
+        let service = ServiceArgs {
+            tokens: self.token_args.clone(),
+            ..ServiceArgs::default()
+        };
+        service.access(ANYWHERE, &self.clock).unwrap()
+    }
+
     fn config(&self) -> Config {
         Config {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
+                tokens: self.token_args.clone(),
                 ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
@@ -207,6 +238,7 @@ impl World {
             edge_url: "https://consent.example".parse().unwrap(),
             trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
             api: self.api.clone(),
+            console: self.console.clone(),
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use contract::{Code, Problem, reason};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
 
-use crate::tests::world::{World, until};
+use crate::tests::{
+    http::client,
+    world::{World, until},
+};
 
 mod foreign;
 
@@ -24,16 +23,6 @@ const NATIVE: &str = "application/grpc";
 const MESSAGE: &[u8] = &[0, 0, 0, 0, 3, 1, 2, 3];
 /// How gRPC-web says that a call went well.
 const WENT_WELL: &[u8] = b"\x80\0\0\0\x0fgrpc-status:0\r\n";
-
-type Http = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
-
-/// A client that speaks one version of HTTP.
-fn client(version: Version) -> Http {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .http2_only(version == Version::HTTP_2)
-        .build_http()
-}
 
 /// An answer, read to its end.
 #[derive(Debug)]
