@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use contract::{Caller, Identity, Problem, Role, Subject, reason};
+use contract::{Caller, Identity, Problem, Role, Scope, Subject, reason};
 use http::HeaderMap;
 use jiff::Timestamp;
 
@@ -74,6 +74,8 @@ pub struct Proven {
     pub expires: Option<Timestamp>,
     /// The person that speaks for a tenant, if a token says so.
     pub person: Option<Subject>,
+    /// What the key may be used for.
+    pub scope: Arc<Scope>,
 }
 
 impl Proven {
@@ -83,6 +85,7 @@ impl Proven {
             proof,
             expires: None,
             person: None,
+            scope: Arc::default(),
         }
     }
 }
@@ -142,6 +145,7 @@ impl Proofs {
                 let entry = keys.owner(&key).ok_or_else(refused)?;
                 Ok(Proven {
                     expires: entry.expires,
+                    scope: entry.scope,
                     ..Proven::new(Caller::Known(entry.identity), Proof::Key)
                 })
             }

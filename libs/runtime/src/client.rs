@@ -18,6 +18,10 @@ use crate::{
     request, telemetry,
 };
 
+mod token;
+
+pub use token::TokenFile;
+
 const CONNECT: Duration = Duration::from_secs(3);
 /// A peer that does not answer a ping within the time-out is gone: 15 s at most until it is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -94,6 +98,8 @@ pub struct EndpointError(String);
 pub enum Credentials {
     /// By a key that the service knows.
     Key(Key),
+    /// By an access token in a file.
+    Token(TokenFile),
     /// By its word; services believe it only where all callers are on their own machine.
     Claimed(Identity),
     /// Not at all.
@@ -144,11 +150,17 @@ fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {
 #[derive(Clone)]
 pub struct Identify {
     headers: Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)>,
+    token: Option<TokenFile>,
 }
 
 impl Identify {
     fn new(credentials: &Credentials) -> Result<Self, Error> {
+        let mut token = None;
         let pairs = match credentials {
+            Credentials::Token(file) => {
+                token = Some(file.clone());
+                file.choice()
+            }
             Credentials::Key(key) => {
                 vec![(
                     caller::AUTHORIZATION,
@@ -172,7 +184,7 @@ impl Identify {
                 Ok((MetadataKey::from_static(name), value))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { headers })
+        Ok(Self { headers, token })
     }
 }
 
@@ -181,6 +193,9 @@ impl Interceptor for Identify {
         let metadata = request.metadata_mut();
         for (name, value) in &self.headers {
             metadata.insert(name.clone(), value.clone());
+        }
+        if let Some(token) = &self.token {
+            metadata.insert(caller::AUTHORIZATION, token.bearer()?);
         }
         if let Some(value) = request::current().and_then(|id| id.as_str().parse().ok()) {
             metadata.insert(request::HEADER, value);

@@ -51,7 +51,7 @@ pub struct ServiceArgs {
     pub key_file: Option<PathBuf>,
     /// Whose access tokens are believed.
     #[command(flatten)]
-    pub tokens: TokensArgs,
+    pub tokens: Box<TokensArgs>,
     /// Serve gRPC reflection to the operator.
     #[arg(long, env = "SWITCHOVER_REFLECTION")]
     pub reflection: bool,

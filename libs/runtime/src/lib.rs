@@ -22,7 +22,7 @@ pub mod simulation;
 pub mod telemetry;
 
 pub use caller::{Access, Key, TokensArgs};
-pub use client::{Client, Credentials, Endpoint, connect_lazy};
+pub use client::{Client, Credentials, Endpoint, TokenFile, connect_lazy};
 pub use clock::Clock;
 pub use config::{ProcessArgs, ServiceArgs};
 pub use error::{Error, exit};

@@ -17,6 +17,7 @@ mod answer;
 mod callers;
 mod door;
 mod health;
+mod scoped;
 mod wire;
 
 /// The largest message that a service takes, in bytes: callers set it on each service with

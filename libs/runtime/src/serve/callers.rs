@@ -64,10 +64,21 @@ fn show(proven: &Proven) -> wire::Caller {
             seconds: end.as_second(),
             nanos: end.subsec_nanosecond(),
         }),
+        methods: texts(&proven.scope.methods),
+        applications: proven
+            .scope
+            .applications
+            .iter()
+            .map(|application| format!("applications/{application}"))
+            .collect(),
         person: proven
             .person
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
     }
+}
+
+fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+    all.into_iter().map(|one| one.to_string()).collect()
 }

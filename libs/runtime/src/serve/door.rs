@@ -18,7 +18,10 @@ use tonic::{Status, body::Body, service::Routes, transport::server::TcpConnectIn
 use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
-use super::answer::{Answer, Call};
+use super::{
+    answer::{Answer, Call},
+    scoped,
+};
 use crate::{caller::Access, clock::Clock, request, retry, shell::panic_text, telemetry};
 
 /// What all calls of one server share.
@@ -97,7 +100,9 @@ impl House {
         let (mut response, permit) = match admitted.instrument(span.clone()).await {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
-                let inside = self.inside(routes, request, pace).instrument(span.clone());
+                let inside = self
+                    .inside(routes, request, &method, pace)
+                    .instrument(span.clone());
                 (
                     request::with_request_id(id.clone(), inside).await,
                     Some(permit),
@@ -145,7 +150,9 @@ impl House {
         let decided = identified.and_then(|proven| {
             span.record("caller", proven.caller.subject());
             let decision = self.rules.decide(&proven.caller, method);
-            decision.check().map(|()| proven)
+            decision.check()?;
+            proven.scope.check_method(method)?;
+            Ok(proven)
         });
         let proven = decided.inspect_err(|problem| {
             let peer = request
@@ -171,6 +178,7 @@ impl House {
         &self,
         mut routes: Routes,
         request: Request<Body>,
+        method: &str,
         pace: Pace,
     ) -> Response<Body> {
         let never = CancellationToken::new();
@@ -186,7 +194,16 @@ impl House {
                 Pace::Long(_) => self.stop.cancelled().await,
             }
         };
-        let served = AssertUnwindSafe(routes.call(request)).catch_unwind();
+        let served = async {
+            match scoped::check(request, method).await {
+                Ok(request) => routes.call(request).await,
+                Err(problem) => {
+                    tracing::warn!(reason = %problem.reason(), "a key was used for what it is not");
+                    Ok(refuse(problem))
+                }
+            }
+        };
+        let served = AssertUnwindSafe(served).catch_unwind();
         tokio::select! {
             biased;
             served = served => match served {
