@@ -153,6 +153,7 @@ impl Server {
             .add_service(health::start(&self.shell, self.names));
 
         let stop = self.shell.stopping();
+        let access = self.access.clone();
         let door = door::Door::new(
             self.routes.routes().prepare(),
             door::House {
@@ -166,7 +167,7 @@ impl Server {
                 stop: stop.clone(),
             },
         );
-        let incoming = wire::accept(listener, stop.clone(), self.shell.cutting());
+        let incoming = wire::accept(listener, access, stop.clone(), self.shell.cutting());
         let serving = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

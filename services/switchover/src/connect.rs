@@ -22,7 +22,7 @@ use proto::{
         tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
     },
 };
-use runtime::{Client, Clock, Credentials, Endpoint, Key, TokenFile, request};
+use runtime::{Client, ClientTls, Clock, Credentials, Endpoint, Key, TokenFile, request};
 use tonic::{Response, Status};
 
 use crate::{error::Error, show::Form};
@@ -92,6 +92,15 @@ pub struct Options {
         conflicts_with = "key_file"
     )]
     pub token_file: Option<PathBuf>,
+    /// PEM file with the authorities by which services' certificates are checked, instead of the system's
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHOVER_TLS_CA",
+        hide_env = true,
+        value_name = "FILE"
+    )]
+    pub tls_ca: Option<PathBuf>,
     /// Who to be where no proof is needed, or which of its roles a token is used for: a role, and
     /// whose, such as tenant-admin:bert
     #[arg(
@@ -131,6 +140,7 @@ impl Options {
             gateway: self.gateway.or(other.gateway),
             key_file: self.key_file.or(other.key_file),
             token_file: self.token_file.or(other.token_file),
+            tls_ca: self.tls_ca.or(other.tls_ca),
             claim: self.claim.or(other.claim),
             request_id: self.request_id.or(other.request_id),
             json: self.json || other.json,
@@ -258,6 +268,13 @@ impl Session {
             (None, None, Some(identity)) => Credentials::Claimed(identity.clone()),
             (None, None, None) => Credentials::claimed(Role::OperatorAdmin, LOCAL)
                 .map_err(|error| Error::usage(error, None))?,
+        };
+        let credentials = match &options.tls_ca {
+            None => credentials,
+            Some(path) => {
+                let tls = ClientTls::trusting(Some(path))?;
+                Credentials::Over(tls, Box::new(credentials))
+            }
         };
         let place = |given: &Option<Endpoint>, port| Place::new(given.clone(), port, &credentials);
         Ok(Self {

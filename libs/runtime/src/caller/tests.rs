@@ -24,7 +24,7 @@ fn with_key(key: &Key) -> HeaderMap {
 
 /// Tells who calls.
 async fn who(access: &Access, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let proven = access.identify(headers).await;
+    let proven = access.identify(headers, None).await;
     proven.map(|proven| proven.caller)
 }
 

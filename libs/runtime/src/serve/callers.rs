@@ -50,6 +50,7 @@ fn show(proven: &Proven) -> wire::Caller {
         Proof::Word => wire::Proof::Word,
         Proof::Key => wire::Proof::Key,
         Proof::Token => wire::Proof::Token,
+        Proof::Certificate => wire::Proof::Certificate,
     };
     wire::Caller {
         role: role.into(),
