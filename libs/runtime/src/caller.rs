@@ -1,13 +1,20 @@
-//! Who calls: by an API key, by an access token of the operator's issuer, or, where only this machine
-//! can call, by the caller's word. Keys and tokens are never logged.
+//! Who calls: by an API key, by an access token of the operator's issuer, by a client certificate, or,
+//! where only this machine can call, by the caller's word. Keys and tokens are never logged.
+//!
+//! A bearer in the call decides. Without one the certificate of the connection does, unless the call
+//! says that it is nobody's.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use contract::{Caller, Identity, Problem, Role, Subject, reason};
+use contract::{Caller, Identity, Problem, Role, Scope, Subject, reason};
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::{clock::Clock, error::Error};
+use crate::{
+    clock::Clock,
+    error::Error,
+    tls::{Certified, ServerTls},
+};
 
 mod file;
 mod key;
@@ -44,11 +51,14 @@ pub enum Access {
     Proven(Arc<Proofs>),
 }
 
-/// What is taken as a proof of who calls; at least one of it is there.
+/// What is taken as a proof of who calls, and how calls come.
 #[derive(Debug)]
 pub struct Proofs {
     keys: Option<KeyFile>,
     tokens: Option<Tokens>,
+    tls: Option<ServerTls>,
+    /// Whether the operator says that nobody else listens on the network.
+    plaintext: bool,
     clock: Clock,
 }
 
@@ -63,6 +73,8 @@ pub enum Proof {
     Key,
     /// By an access token.
     Token,
+    /// By a client certificate.
+    Certificate,
 }
 
 /// Who calls, and by what that is known.
@@ -76,6 +88,8 @@ pub struct Proven {
     pub expires: Option<Timestamp>,
     /// The person that speaks for a tenant, if a token says so.
     pub person: Option<Subject>,
+    /// What the key may be used for.
+    pub scope: Arc<Scope>,
 }
 
 impl Proven {
@@ -85,53 +99,109 @@ impl Proven {
             proof,
             expires: None,
             person: None,
+            scope: Arc::default(),
         }
     }
 }
 
 impl Access {
-    /// Reads a keys file, by which alone callers prove who they are.
+    /// Reads a keys file, by which alone callers prove who they are, unencrypted.
     pub fn keys(path: impl Into<PathBuf>, clock: Clock) -> Result<Self, Error> {
-        Self::by(Some(path.into()), None, clock)
+        let proofs = Proofs::new(Some(path.into()), None, None, clock)?;
+        Self::by(proofs.plaintext(true))
     }
 
-    /// Believes what is given; whoever is on this machine if nothing is.
-    pub fn by(keys: Option<PathBuf>, tokens: Option<Tokens>, clock: Clock) -> Result<Self, Error> {
-        if keys.is_none() && tokens.is_none() {
-            return Ok(Self::Open);
+    /// Believes these proofs; whoever is on this machine if there are none.
+    pub fn by(proofs: Proofs) -> Result<Self, Error> {
+        match (proofs.proves(), &proofs.tls) {
+            (true, _) => Ok(Self::Proven(Arc::new(proofs))),
+            (false, None) => Ok(Self::Open),
+            (false, Some(_)) => Err(Error::Usage(
+                "--tls-cert protects nothing while every caller is believed: give --keys, --oidc-issuer or --tls-client-ca".to_owned(),
+            )),
         }
-        let keys = keys.map(|path| KeyFile::open(path, clock.clone()));
-        Ok(Self::Proven(Arc::new(Proofs {
-            keys: keys.transpose()?,
-            tokens,
-            clock,
-        })))
     }
 
-    /// Refuses to believe everybody where more than this machine can call.
+    /// Refuses to believe everybody where more than this machine can call, and to be called
+    /// unencrypted from there unless the operator says so.
     pub fn fits(&self, listen: SocketAddr) -> Result<(), Error> {
+        let wrong = |why: &str| {
+            let text = format!("{listen} can be reached from other machines, so {why}");
+            Err(Error::Usage(text))
+        };
         match self {
-            Self::Open if !listen.ip().is_loopback() => Err(Error::Usage(format!(
-                "{listen} can be reached from other machines, so callers must prove who they are: give a keys file (--keys) or an issuer (--oidc-issuer), or listen on 127.0.0.1"
-            ))),
-            Self::Open | Self::Proven(_) => Ok(()),
+            Self::Open | Self::Proven(_) if listen.ip().is_loopback() => Ok(()),
+            Self::Open => wrong(
+                "callers must prove who they are: give --keys, --oidc-issuer or --tls-client-ca, or listen on 127.0.0.1",
+            ),
+            Self::Proven(proofs) if proofs.tls.is_none() && !proofs.plaintext => wrong(
+                "calls must be encrypted: give --tls-cert and --tls-key, or --plaintext if the network is your own alone",
+            ),
+            Self::Proven(_) => Ok(()),
         }
     }
 
-    /// Tells who makes a call with these headers. Wrong credentials are refused, none are nobody.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Proven, Problem> {
+    /// Returns how calls are taken encrypted, if they are.
+    pub(crate) fn tls(&self) -> Option<&ServerTls> {
+        match self {
+            Self::Open => None,
+            Self::Proven(proofs) => proofs.tls.as_ref(),
+        }
+    }
+
+    /// Tells who makes a call with these headers, over a connection with this certificate. Wrong
+    /// credentials are refused, none are nobody.
+    pub async fn identify(
+        &self,
+        headers: &HeaderMap,
+        certificate: Option<&Certified>,
+    ) -> Result<Proven, Problem> {
         match self {
             Self::Open => claimed(headers),
-            Self::Proven(proofs) => proofs.identify(headers).await,
+            Self::Proven(proofs) => proofs.identify(headers, certificate).await,
         }
     }
 }
 
 impl Proofs {
-    async fn identify(&self, headers: &HeaderMap) -> Result<Proven, Problem> {
+    /// Takes a keys file, tokens and encrypted connections, as far as they are given.
+    pub fn new(
+        keys: Option<PathBuf>,
+        tokens: Option<Tokens>,
+        tls: Option<ServerTls>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let keys = keys.map(|path| KeyFile::open(path, clock.clone()));
+        Ok(Self {
+            keys: keys.transpose()?,
+            tokens,
+            tls,
+            plaintext: false,
+            clock,
+        })
+    }
+
+    /// Sets whether calls may come unencrypted from other machines.
+    #[must_use]
+    pub fn plaintext(mut self, on: bool) -> Self {
+        self.plaintext = on;
+        self
+    }
+
+    fn proves(&self) -> bool {
+        let certificates = self.tls.as_ref().is_some_and(ServerTls::knows_clients);
+        self.keys.is_some() || self.tokens.is_some() || certificates
+    }
+
+    async fn identify(
+        &self,
+        headers: &HeaderMap,
+        certificate: Option<&Certified>,
+    ) -> Result<Proven, Problem> {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else {
-            return Ok(Proven::new(Caller::Anonymous, Proof::None));
+            let certificate = certificate.filter(|_| only(headers, ROLE) != Some(ANONYMOUS));
+            return self.certified(certificate);
         };
         // With two, each reader could believe another.
         let bearer = value.to_str().ok().and_then(bearer);
@@ -144,6 +214,7 @@ impl Proofs {
                 let entry = keys.owner(&key).ok_or_else(refused)?;
                 Ok(Proven {
                     expires: entry.expires,
+                    scope: entry.scope,
                     ..Proven::new(Caller::Known(entry.identity), Proof::Key)
                 })
             }
@@ -159,6 +230,28 @@ impl Proofs {
                 "API keys are not taken here: sign in for an access token.",
             )),
             (false, _, None) => Err(refused()),
+        }
+    }
+
+    /// Tells whom a certificate proves to call.
+    fn certified(&self, certificate: Option<&Certified>) -> Result<Proven, Problem> {
+        let wrong = |message| Err(Problem::unauthenticated(reason::UNAUTHENTICATED, message));
+        match certificate {
+            None => Ok(Proven::new(Caller::Anonymous, Proof::None)),
+            // The connection was made while it was valid.
+            Some(certificate) if self.clock.now() >= certificate.until => {
+                wrong("The client's certificate has expired: connect again with a new one.")
+            }
+            Some(Certified { identity: None, .. }) => wrong(
+                "The client's certificate names no service and no gateway of this installation.",
+            ),
+            Some(Certified {
+                identity: Some(identity),
+                until,
+            }) => Ok(Proven {
+                expires: Some(*until),
+                ..Proven::new(Caller::Known(identity.clone()), Proof::Certificate)
+            }),
         }
     }
 }

@@ -17,6 +17,7 @@ mod answer;
 mod callers;
 mod door;
 mod health;
+mod scoped;
 mod wire;
 
 /// The largest message that a service takes, in bytes: callers set it on each service with
@@ -155,6 +156,7 @@ impl Server {
             .add_service(health::start(&self.shell, self.names));
 
         let stop = self.shell.stopping();
+        let access = self.access.clone();
         let door = door::Door::new(
             self.routes.routes().prepare(),
             door::House {
@@ -168,7 +170,7 @@ impl Server {
                 stop: stop.clone(),
             },
         );
-        let incoming = wire::accept(listener, stop.clone(), self.shell.cutting());
+        let incoming = wire::accept(listener, access, stop.clone(), self.shell.cutting());
         let serving = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

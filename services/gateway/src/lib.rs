@@ -118,6 +118,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         config.provisioning.clone(),
         config.notification.clone(),
         own.clone(),
+        credentials.clone(),
     );
     let api = ApiSettings {
         origin: config.edge_url.origin(),

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use contract::{Identity, Role};
+use contract::{Identity, Role, Scope};
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -29,6 +29,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// role = "gateway"
 /// subject = "gateways/gateway-1"
 /// expires = "2027-01-01T00:00:00Z"   # optional
+/// methods = ["switchover.catalog.v1.SwitchService/*"]   # optional: these of its role's alone
+/// applications = ["crm"]             # optional: these alone
 /// ```
 ///
 /// A change is in force within a second. While a changed file cannot be read, the last good one
@@ -56,6 +58,7 @@ pub(super) struct Entry {
     sha256: [u8; 32],
     pub(super) identity: Identity,
     pub(super) expires: Option<Timestamp>,
+    pub(super) scope: Arc<Scope>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +75,10 @@ struct Line {
     role: Role,
     subject: String,
     expires: Option<Timestamp>,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    applications: Vec<String>,
 }
 
 impl KeyFile {
@@ -163,11 +170,22 @@ fn entry(number: usize, line: &Line) -> Result<Entry, String> {
         .filter(|_| line.sha256.len() == 64)
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| format!("key {number}: sha256 is not 64 hex digits"))?;
-    let identity = Identity::new(line.role, &line.subject)
-        .map_err(|error| format!("key {number}: {error}"))?;
+    let wrong = |error: &dyn std::fmt::Display| format!("key {number}: {error}");
+    let identity = Identity::new(line.role, &line.subject).map_err(|error| wrong(&error))?;
+    let methods = line.methods.iter().map(|text| text.parse());
+    let applications = line.applications.iter().map(|text| text.parse());
+    let scope = Scope {
+        methods: methods
+            .collect::<Result<_, _>>()
+            .map_err(|error: contract::scope::MethodError| wrong(&error))?,
+        applications: applications
+            .collect::<Result<_, _>>()
+            .map_err(|error: contract::NameError| wrong(&error))?,
+    };
     Ok(Entry {
         sha256,
         identity,
         expires: line.expires,
+        scope: Arc::new(scope),
     })
 }

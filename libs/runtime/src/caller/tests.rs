@@ -24,7 +24,7 @@ fn with_key(key: &Key) -> HeaderMap {
 
 /// Tells who calls.
 async fn who(access: &Access, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let proven = access.identify(headers).await;
+    let proven = access.identify(headers, None).await;
     proven.map(|proven| proven.caller)
 }
 
@@ -124,6 +124,19 @@ fn a_file_that_is_wrong_is_refused_at_the_start_with_the_line_that_is() {
         (line(&key, "king", "x", ""), "role"),
         (line(&key, "gateway", "people/x", ""), "gateways/{gateway}"),
         (line(&key, "tester", "x", "colour = 1"), "colour"),
+        (
+            line(
+                &key,
+                "tester",
+                "x",
+                "methods = [\"switchover.catalog.v1.Nothing/*\"]",
+            ),
+            "is no method",
+        ),
+        (
+            line(&key, "tester", "x", "applications = [\"A B\"]"),
+            "application name",
+        ),
     ] {
         fs::write(&path, text).unwrap();
         let error = Access::keys(&path, Clock::real()).unwrap_err();

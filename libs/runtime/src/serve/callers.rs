@@ -50,6 +50,7 @@ fn show(proven: &Proven) -> wire::Caller {
         Proof::Word => wire::Proof::Word,
         Proof::Key => wire::Proof::Key,
         Proof::Token => wire::Proof::Token,
+        Proof::Certificate => wire::Proof::Certificate,
     };
     wire::Caller {
         role: role.into(),
@@ -64,10 +65,21 @@ fn show(proven: &Proven) -> wire::Caller {
             seconds: end.as_second(),
             nanos: end.subsec_nanosecond(),
         }),
+        methods: texts(&proven.scope.methods),
+        applications: proven
+            .scope
+            .applications
+            .iter()
+            .map(|application| format!("applications/{application}"))
+            .collect(),
         person: proven
             .person
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
     }
+}
+
+fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+    all.into_iter().map(|one| one.to_string()).collect()
 }

@@ -28,7 +28,10 @@ impl World {
         let path = keys.path().join("keys.toml");
         let key = Key::generate();
         fs::write(&path, line(&key, "gateway", "gateways/g-1", "")).unwrap();
-        let access = Access::by(Some(path), args.tokens().unwrap(), clock.clone()).unwrap();
+        let access = Access::by(
+            Proofs::new(Some(path), args.tokens().unwrap(), None, clock.clone()).unwrap(),
+        )
+        .unwrap();
         Self {
             issuer,
             clock,
@@ -54,7 +57,7 @@ impl World {
         let mut all = headers(more);
         let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
         all.insert(AUTHORIZATION, value);
-        self.access.identify(&all).await
+        self.access.identify(&all, None).await
     }
 }
 
@@ -79,13 +82,21 @@ async fn a_person_comes_by_a_token_and_a_gateway_by_its_key_to_the_same_server()
         anna.expires,
         Some(world.clock.now() + Duration::from_secs(300))
     );
-    let gateway = world.access.identify(&with_key(&world.key)).await.unwrap();
+    let gateway = world
+        .access
+        .identify(&with_key(&world.key), None)
+        .await
+        .unwrap();
     assert_eq!(shown(&gateway), "gateway gateways/g-1");
     assert_eq!(gateway.proof, Proof::Key);
-    let nobody = world.access.identify(&HeaderMap::new()).await.unwrap();
+    let nobody = world
+        .access
+        .identify(&HeaderMap::new(), None)
+        .await
+        .unwrap();
     assert_eq!(nobody.caller, Caller::Anonymous);
     let claims = headers(&[(ROLE, "operator-admin"), (SUBJECT, "people/eve")]);
-    let nobody = world.access.identify(&claims).await.unwrap();
+    let nobody = world.access.identify(&claims, None).await.unwrap();
     assert_eq!(nobody.caller, Caller::Anonymous, "a word is no proof");
     drop(world.keys);
 }
@@ -145,7 +156,7 @@ async fn expired_foreign_and_forged_tokens_are_refused_and_never_repeated() {
     // Two answers to the question who calls are none.
     let mut both = with_key(&world.key);
     both.append(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-    assert!(world.access.identify(&both).await.is_err());
+    assert!(world.access.identify(&both, None).await.is_err());
 }
 
 #[tokio::test]
@@ -212,10 +223,13 @@ async fn a_server_for_tokens_alone_takes_no_keys_and_may_be_reached_from_elsewhe
         oidc_audience: Some(AUDIENCE.to_owned()),
         ..TokensArgs::default()
     };
-    let access = Access::by(None, args.tokens().unwrap(), Clock::real()).unwrap();
-    assert!(access.fits("0.0.0.0:1".parse().unwrap()).is_ok());
+    let access =
+        Access::by(Proofs::new(None, args.tokens().unwrap(), None, Clock::real()).unwrap())
+            .unwrap();
+    let beyond = access.fits("0.0.0.0:1".parse().unwrap()).unwrap_err();
+    assert!(beyond.to_string().contains("--plaintext"), "{beyond}");
     let problem = access
-        .identify(&with_key(&Key::generate()))
+        .identify(&with_key(&Key::generate()), None)
         .await
         .unwrap_err();
     assert!(problem.is(&reason::UNAUTHENTICATED), "{problem}");

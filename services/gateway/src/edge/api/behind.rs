@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use contract::{Problem, reason};
-use runtime::{Endpoint, channel_lazy};
+use runtime::{Credentials, Endpoint, channel_lazy};
 use tonic::transport::Channel;
 
 /// A service that answers calls.
@@ -81,6 +81,8 @@ pub(crate) struct Upstreams {
     notification: Way,
     gateway: Own,
     own: OnceLock<Way>,
+    /// By whom services are known; the gateway's own part of them goes nowhere.
+    credentials: Credentials,
 }
 
 /// Where this gateway's own service listens, once it does.
@@ -100,11 +102,11 @@ impl Way {
         }
     }
 
-    fn channel(&self) -> Result<Channel, runtime::Error> {
+    fn channel(&self, credentials: &Credentials) -> Result<Channel, runtime::Error> {
         match self.channel.get() {
             Some(channel) => Ok(channel.clone()),
             None => {
-                let made = channel_lazy(&self.endpoint)?;
+                let made = channel_lazy(&self.endpoint, credentials)?;
                 Ok(self.channel.get_or_init(|| made).clone())
             }
         }
@@ -118,6 +120,7 @@ impl Upstreams {
         provisioning: Endpoint,
         notification: Endpoint,
         gateway: Own,
+        credentials: Credentials,
     ) -> Self {
         Self {
             catalogs: catalogs.into_iter().map(Way::new).collect(),
@@ -126,6 +129,7 @@ impl Upstreams {
             notification: Way::new(notification),
             gateway,
             own: OnceLock::new(),
+            credentials,
         }
     }
 
@@ -144,7 +148,7 @@ impl Upstreams {
             }),
         };
         let way = way.ok_or_else(|| away(behind))?;
-        way.channel().map_err(|error| Problem::internal(&error))
+        way.channel(&self.credentials).map_err(|error| Problem::internal(&error))
     }
 
     /// Notes that a service did not answer: where it has replicas, the next is asked from now on.
