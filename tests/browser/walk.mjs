@@ -15,7 +15,7 @@ export async function walk(browser, { edge, mails, tenant, application, from, to
 
   await row(to).getByRole("button", { name: /Register to Test/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Register to Test" }).click();
-  await page.getByRole("dialog").getByText("Tester token").waitFor();
+  await page.getByRole("dialog").getByText("Shown here and never again").waitFor();
   await keep("registered", false);
   const copied = page.getByRole("dialog").getByRole("button", { name: "Copy: Tester token" });
   await copied.click();
@@ -65,7 +65,7 @@ export async function walk(browser, { edge, mails, tenant, application, from, to
   await page.getByRole("link", { name: "My Applications" }).first().click();
   await page.getByRole("link", { name: /Shop/ }).first().click();
   await page.getByRole("navigation", { name: "Parts of this application" }).getByRole("link", { name: "Provisioning" }).click();
-  const denied = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: tenant, exact: true }) }).filter({ hasText: "Denied" });
+  const denied = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: new RegExp(`\\b${tenant}$`) }) }).filter({ hasText: "Denied" });
   await denied.waitFor();
   await keep("denied");
 

@@ -41,7 +41,7 @@ export function Bulk({ application, onClose }: { readonly application: Applicati
   if (results !== undefined) return <Results of={results} onClose={onClose} />;
   return (
     <Dialog title={t.bulk.title} onClose={onClose} wide>
-      <Form onSend={send} fault={deed.fault} foot={<Buttons send={t.bulk.send(rows.length)} busy={deed.busy} onCancel={onClose} />}>
+      <Form onSend={send} fault={deed.fault} foot={<Buttons send={rows.length === 0 ? t.act.add : t.bulk.send(rows.length)} busy={deed.busy} onCancel={onClose} />}>
         <Choices
           legend={t.bulk.what}
           value={what}

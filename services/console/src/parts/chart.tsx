@@ -23,7 +23,16 @@ export function TrafficChart({ application, commit }: Props) {
   const id = useId();
   const { lines, top, x } = draw(samples, WIDTH, HEIGHT);
   const mark = commit === undefined ? undefined : x(commit);
-  const missed = commit !== undefined && samples.length > 0 && mark === undefined;
+  const missed = commit !== undefined && commit < (samples[0]?.at ?? Number.POSITIVE_INFINITY);
+  if (missed)
+    return (
+      <figure class="sheet sheet-padded chart" aria-labelledby={id}>
+        <figcaption>
+          <h3 id={id}>{t.chart.title}</h3>
+        </figcaption>
+        <p class="soft">{t.chart.missed}</p>
+      </figure>
+    );
   return (
     <figure class="sheet sheet-padded chart" aria-labelledby={id}>
       <figcaption class="section-head">
@@ -67,7 +76,7 @@ export function TrafficChart({ application, commit }: Props) {
           <span>{samples.at(-1) === undefined ? "" : clock(samples.at(-1)?.at ?? 0)}</span>
         </div>
       </div>
-      <p class="soft">{missed ? t.chart.missed : samples.length === 0 ? t.chart.nothing : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}</p>
+      <p class="soft">{samples.length === 0 ? t.chart.nothing : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}</p>
       {samples.length > 0 && (
         <details>
           <summary>{t.chart.table}</summary>

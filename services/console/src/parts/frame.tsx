@@ -30,7 +30,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
           <Icon of={open ? "close" : "menu"} />
         </button>
       </header>
-      <div id="side" class={open ? "side" : "side side-closed"}>
+      <aside id="side" class={open ? "side" : "side side-closed"} aria-label={t.frame.menu}>
         <Brand />
         <nav class="nav" aria-label={t.frame.pages}>
           <ul>
@@ -42,14 +42,12 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
           </ul>
         </nav>
         <Choosers />
-      </div>
-      <div class="main">
+      </aside>
+      <main class="main" id="content" tabIndex={-1}>
         <Connection />
         {caller().role === "operator-viewer" && !mayChange() && <p class="banner banner-quiet">{t.frame.readOnly}</p>}
-        <main class="page" id="content" tabIndex={-1}>
-          {children}
-        </main>
-      </div>
+        <div class="page">{children}</div>
+      </main>
       <Announcer />
     </div>
   );

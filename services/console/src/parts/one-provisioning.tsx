@@ -7,6 +7,7 @@ import { ProvisioningState, type Provisioning } from "../generated/switchover/pr
 import { t } from "../language";
 import { TONES, moving } from "../provisionings";
 import { idIn, idOf } from "../router";
+import { Actor } from "./actor";
 import { say } from "./announce";
 import { Badge } from "./badge";
 import { Ask, Dialog } from "./dialog";
@@ -36,7 +37,7 @@ export function OneProvisioning({ of, onClose }: { readonly of: Provisioning; re
             </Badge>,
           ],
           [texts.since, <Time key="since" at={of.stateTime} />],
-          [texts.by, of.stateActor === "" ? null : of.stateActor],
+          [texts.by, of.stateActor === "" ? null : <Actor key="by" name={of.stateActor} />],
           [texts.basis, texts.bases[of.consentBasis]],
           [texts.offerUntil, of.offerExpireTime === undefined ? null : <Time key="until" at={of.offerExpireTime} />],
           [t.act.reason, of.stateMessage === "" ? null : <span key="why" lang="en">{of.stateMessage}</span>],

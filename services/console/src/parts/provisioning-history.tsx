@@ -1,6 +1,7 @@
 import { useAsk } from "../ask";
 import { provisionings } from "../client";
 import { t } from "../language";
+import { Actor } from "./actor";
 import { FaultNote, Skeleton } from "./notes";
 import { Time } from "./time";
 
@@ -18,7 +19,7 @@ export function ProvisioningHistory({ name }: { readonly name: string }) {
             <li key={answer.length - place}>
               <b>{t.provisioning.events[change.event]}</b>
               <span class="soft">
-                <Time at={change.time} /> · {change.actor}
+                <Time at={change.time} /> · <Actor name={change.actor} />
               </span>
               {change.reason !== "" && <span>{change.reason}</span>}
             </li>

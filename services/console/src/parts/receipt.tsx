@@ -52,14 +52,16 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
       <Facts
         of={[
           [t.receipt.number, number(receipt.number)],
-          [t.receipt.totals, totals.join(" · ")],
+          [t.receipt.totals, <Lines key="totals" of={totals} />],
           [
             t.switch.tenants,
-            [
+            <Lines
+              key="tenants"
+              of={[
               t.switch.tenantsMoved(number(receipt.tenants.moved), number(receipt.tenants.total)),
               t.switch.tenantsMailed(receipt.tenants.mailed),
               t.switch.tenantsDenied(receipt.tenants.denied),
-            ].join(" · "),
+            ]} />,
           ],
           [t.receipt.previous, receipt.previous_sha256 === "" ? t.receipt.first : <code key="previous">{receipt.previous_sha256.slice(0, 16)}…</code>],
           [t.receipt.signedBy, <code key="key">{answer.keyId.slice(0, 16)}…</code>],
@@ -69,6 +71,18 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
       <p class="soft">{t.receipt.sinceConfirm}</p>
       <Command text={`switchover switches receipt ${of.name}`} />
     </div>
+  );
+}
+
+function Lines({ of }: { readonly of: readonly string[] }) {
+  return (
+    <>
+      {of.map((line) => (
+        <span key={line} class="line-text">
+          {line}
+        </span>
+      ))}
+    </>
   );
 }
 

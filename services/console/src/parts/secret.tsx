@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
 import { t } from "../language";
-import { say } from "./announce";
 import { Icon } from "./icon";
 
 /** A text to be copied, whole. */
@@ -10,7 +9,6 @@ export function Copyable({ name, value }: { readonly name: string; readonly valu
     try {
       await navigator.clipboard.writeText(value);
       setCopied(true);
-      say(t.act.copied);
     } catch {
       // It can be marked and copied by hand.
     }
@@ -23,6 +21,9 @@ export function Copyable({ name, value }: { readonly name: string; readonly valu
         <Icon of={copied ? "check" : "copy"} />
         {copied ? t.act.copied : t.act.copy}
       </button>
+      <span class="hidden" role="status">
+        {copied && `${t.act.copied}: ${name}`}
+      </span>
     </div>
   );
 }

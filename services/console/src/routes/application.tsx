@@ -65,6 +65,7 @@ function PartOf({ application, part }: { readonly application: Shown; readonly p
         <>
           <Versions application={application} />
           <Facts
+            wide
             of={[
               [t.application.address, <code key="a">{application.addressTemplate}</code>],
               [t.application.testAddress, application.testVersion === "" ? null : <code key="t">{application.testAddress}</code>],

@@ -6,6 +6,7 @@ import { Decision as Choice, type DecideProvisioningResponse, type OfferStatus }
 import { ProvisioningState, type Provisioning } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { list } from "../format";
 import { t } from "../language";
+import { Actor } from "../parts/actor";
 import { Badge } from "../parts/badge";
 import { Facts } from "../parts/facts";
 import { Buttons, Choices, Form, Text } from "../parts/fields";
@@ -55,7 +56,7 @@ export function Decision({ application, version }: { readonly application: strin
               [t.provisioning.state, t.provisioning.states[answer.state]],
               [t.provisioning.since, <Time key="since" at={answer.stateTime} />],
               [t.provisioning.basis, t.provisioning.bases[answer.consentBasis]],
-              [t.provisioning.by, answer.stateActor === "" ? null : answer.stateActor],
+              [t.provisioning.by, answer.stateActor === "" ? null : <Actor key="by" name={answer.stateActor} />],
             ]}
           />
           {open && <Decide key={String(answer.state)} of={answer} application={application} version={version} tenant={about?.displayName ?? idOf(tenant)} people={about?.users ?? 0n} onTaken={setTaken} />}

@@ -60,7 +60,7 @@ function columns(open: (name: string) => void): Column<Delivery>[] {
   const texts = t.deliveries;
   return [
     { title: texts.subject, heads: true, cell: ({ subject }) => subject },
-    { title: texts.to, cell: ({ recipient }) => recipient },
+    { title: texts.to, wide: true, cell: ({ recipient }) => recipient },
     {
       title: texts.state,
       cell: ({ state, reason }) => (

@@ -78,7 +78,7 @@ function columns() {
         </>
       ),
     },
-    { title: texts.contacts, cell: ({ contacts }: Tenant) => (contacts.length === 0 ? <span class="is-bad">{texts.noContacts}</span> : contacts.map(({ email }) => <span key={email} class="line-text">{email}</span>)) },
+    { title: texts.contacts, wide: true, cell: ({ contacts }: Tenant) => (contacts.length === 0 ? <span class="is-bad">{texts.noContacts}</span> : contacts.map(({ email }) => <span key={email} class="line-text">{email}</span>)) },
     { title: texts.people, numeric: true, cell: ({ users }: Tenant) => (users === 0n ? t.act.none : number(users)) },
     { title: texts.since, cell: ({ createTime }: Tenant) => <Time at={createTime} /> },
   ];

@@ -64,7 +64,7 @@ export const de: Texts = {
     copy: "Kopieren",
     copied: "Kopiert",
     more: "Mehr anzeigen",
-    details: "Einzelheiten",
+    details: "Details",
     search: "Suchen",
     remove: "Entfernen",
     add: "Hinzufügen",
@@ -410,7 +410,7 @@ export const de: Texts = {
       [ProvisioningState.REMOVED]: "Entzogen",
     },
     bases: {
-      [ConsentBasis.UNSPECIFIED]: "Noch auf nichts",
+      [ConsentBasis.UNSPECIFIED]: "–",
       [ConsentBasis.ACCEPTED]: "Der Mandant hat zugestimmt",
       [ConsentBasis.ON_RECORD]: "Schriftliche Zustimmung",
       [ConsentBasis.MOVED_WITH_NOTICE]: "Gewechselt, mit Hinweis zum Ablehnen",

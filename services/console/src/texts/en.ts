@@ -391,7 +391,7 @@ export const en = {
       [ProvisioningState.REMOVED]: "Removed",
     },
     bases: {
-      [ConsentBasis.UNSPECIFIED]: "Nothing yet",
+      [ConsentBasis.UNSPECIFIED]: "–",
       [ConsentBasis.ACCEPTED]: "The tenant accepted",
       [ConsentBasis.ON_RECORD]: "Consent in writing",
       [ConsentBasis.MOVED_WITH_NOTICE]: "Moved along, told how to deny",
