@@ -110,6 +110,13 @@ impl Credentials {
 /// Returns a client that connects when it is first used, and again whenever it must. Needs a
 /// running runtime.
 pub fn connect_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Client, Error> {
+    let identify = Identify::new(credentials)?;
+    Ok(InterceptedService::new(channel_lazy(endpoint)?, identify))
+}
+
+/// Returns a channel that connects as [`connect_lazy`] does and says nothing of who calls: for calls
+/// of others that are passed on as they came.
+pub fn channel_lazy(endpoint: &Endpoint) -> Result<Channel, Error> {
     let mut channel = Channel::builder(endpoint.0.clone())
         .connect_timeout(CONNECT)
         .http2_keep_alive_interval(KEEPALIVE)
@@ -122,8 +129,7 @@ pub fn connect_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Cl
             .tls_config(ClientTlsConfig::new().with_native_roots())
             .map_err(|error| Error::Usage(format!("{endpoint}: {error}")))?;
     }
-    let identify = Identify::new(credentials)?;
-    Ok(InterceptedService::new(lazy(&channel), identify))
+    Ok(lazy(&channel))
 }
 
 fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {

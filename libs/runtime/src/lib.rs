@@ -22,7 +22,7 @@ pub mod simulation;
 pub mod telemetry;
 
 pub use caller::{Access, Key};
-pub use client::{Client, Credentials, Endpoint, connect_lazy};
+pub use client::{Client, Credentials, Endpoint, channel_lazy, connect_lazy};
 pub use clock::Clock;
 pub use config::{ProcessArgs, ServiceArgs};
 pub use error::{Error, exit};

@@ -138,11 +138,14 @@ impl Server {
             rules
         };
         if self.reflection {
-            let reflection = tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-                .build_v1()
-                .map_err(Error::internal)?;
-            self.routes.add_service(reflection);
+            let reflection = || {
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            };
+            // Many clients still ask by the name that it had first.
+            self.routes
+                .add_service(reflection().build_v1().map_err(Error::internal)?)
+                .add_service(reflection().build_v1alpha().map_err(Error::internal)?);
         }
         self.routes
             .add_service(health::start(&self.shell, self.names));

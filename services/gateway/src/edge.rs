@@ -1,6 +1,6 @@
-//! The edge for people's browsers and applications' backends, on a listener of its own: the pages behind
-//! links in mails, access tokens, and whether this gateway is well. Nothing here logs a path: a token
-//! may stand in it.
+//! The edge for people's browsers, programs and applications' backends, on a listener of its own: the
+//! API, the pages behind links in mails, access tokens, and whether this gateway is well. Nothing here
+//! logs the path of a page: a token may stand in it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 use crate::control::status::Status;
 
+mod api;
 mod deny_page;
 mod limit;
 mod oauth;
@@ -37,6 +38,9 @@ mod serve;
 mod source;
 mod unsubscribe_page;
 
+use api::Whence;
+pub use api::{AllowedOrigin, NoOrigin};
+pub(crate) use api::{Api, ApiSettings, Most, Own, Upstreams};
 use deny_page::Visit;
 use limit::{Limiter, WRONG_MAX};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
@@ -61,6 +65,7 @@ pub(crate) struct Edge {
     /// Counts what clients with right secrets ask for, by client id: nobody else can use it up.
     clients: Limiter<String>,
     keys: KeySet,
+    api: Api,
     clock: Clock,
     /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
@@ -103,11 +108,16 @@ impl Notification {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// Whether a request was made on this machine, with no proxy between.
+#[derive(Debug, Clone, Copy)]
+struct Here(bool);
+
 impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
         notification: Notification,
+        api: Api,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
@@ -122,6 +132,7 @@ impl Edge {
             guessers: Limiter::new(clock.clone(), WRONG_MAX),
             clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
             keys: KeySet::default(),
+            api,
             clock,
             origin: settings.origin.to_owned(),
             proxies: settings.proxies.to_vec(),
@@ -147,7 +158,7 @@ impl Edge {
                 "/unsubscribe/{token}",
                 MethodRouter::new().get(show_unsubscribe).post(unsubscribe),
             )
-            .fallback(nothing_here)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
             .layer(middleware::from_fn_with_state(edge.clone(), look_through))
@@ -174,6 +185,8 @@ async fn look_through(
     mut request: Request,
     next: Next,
 ) -> Response<Body> {
+    let here = source::is_here(peer.ip(), request.headers());
+    request.extensions_mut().insert(Here(here));
     let source = source::source(peer.ip(), request.headers(), &edge.proxies);
     let peer = Peer(SocketAddr::new(source, peer.port()));
     request.extensions_mut().insert(peer);
@@ -322,8 +335,21 @@ fn wish(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> unsubscribe_pag
     unsubscribe_page::Visit::new(edge, token, address, request.headers().clone())
 }
 
-async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
-    if wants_json(&headers) {
+async fn elsewhere(
+    State(edge): State<Arc<Edge>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(Here(here)): Extension<Here>,
+    request: Request,
+) -> Response<Body> {
+    if Api::is_method(request.uri().path()) {
+        let source = peer.ip();
+        return edge.api.answer(Whence { source, here }, request).await;
+    }
+    nothing_here(&edge, request.headers())
+}
+
+fn nothing_here(edge: &Edge, headers: &HeaderMap) -> Response<Body> {
+    if wants_json(headers) {
         return json(
             StatusCode::NOT_FOUND,
             &serde_json::json!({ "error": "NOT_FOUND", "message": "There is nothing here." }),

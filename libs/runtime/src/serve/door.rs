@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use contract::{Problem, RequestId, Rules, Shape, reason};
+use contract::{Caller, Problem, RequestId, Rules, Shape, reason};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -96,7 +96,16 @@ impl House {
         let (mut response, permit) = match self.admit(&mut request, &method, pace, &span) {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
+                let call = request::Call {
+                    caller: request
+                        .extensions()
+                        .get()
+                        .cloned()
+                        .unwrap_or(Caller::Anonymous),
+                    method,
+                };
                 let inside = self.inside(routes, request, pace).instrument(span.clone());
+                let inside = request::with_call(call, inside);
                 (
                     request::with_request_id(id.clone(), inside).await,
                     Some(permit),

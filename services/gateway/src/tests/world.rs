@@ -1,6 +1,11 @@
 //! A gateway with everything around it, that can be killed and started again.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::Request;
@@ -22,11 +27,12 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{
     catalog::Catalog,
     http::{Answer, send},
+    inbox::Inbox,
     notification::Notification,
     provisioning::Provisioning,
     tokens::Tokens,
 };
-use crate::{Addresses, Config, control::route_tests as routes, start};
+use crate::{Addresses, ApiArgs, Config, control::route_tests as routes, start};
 
 /// A host of the tenant `acme`.
 pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
@@ -38,8 +44,14 @@ pub(crate) struct World {
     pub(crate) tokens: Tokens,
     /// Served where provisioning is.
     pub(crate) notification: Notification,
+    /// Served there, too.
+    pub(crate) inbox: Inbox,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) clock: Clock,
+    /// What the API at the edge is told.
+    pub(crate) api: ApiArgs,
+    /// The keys that callers of the gateway need, if they do.
+    keys: Option<PathBuf>,
     versions: Vec<SocketAddr>,
     others: Shell,
     catalog_shell: Option<Shell>,
@@ -104,8 +116,16 @@ impl World {
             provisioning: Provisioning::default(),
             tokens: Tokens::default(),
             notification: Notification::default(),
+            inbox: Inbox::default(),
             gateway: None,
             clock: Clock::real(),
+            api: ApiArgs {
+                edge_allowed_origin: vec!["https://portal.example".parse().unwrap()],
+                edge_calls_per_minute: 1000,
+                edge_open_calls_each: 20,
+                edge_open_calls_max: 30,
+            },
+            keys: None,
             versions,
             others,
             catalog_shell: None,
@@ -137,7 +157,8 @@ impl World {
             .add_service(self.provisioning.grants())
             .add_service(self.provisioning.consent())
             .add_service(self.tokens.service())
-            .add_service(self.notification.service());
+            .add_service(self.notification.service())
+            .add_service(self.inbox.clone());
         self.provisioning_at = server.serve(self.provisioning_at).await.unwrap();
         self.provisioning_shell = Some(shell);
     }
@@ -159,11 +180,18 @@ impl World {
         self.gateway = Some(Gateway { shell, at });
     }
 
+    /// Has the next gateway believe nobody without a key, and nobody has one.
+    pub(crate) fn ask_for_keys(&mut self) {
+        let path = self.folder.path().join("callers.toml");
+        std::fs::write(&path, "").unwrap();
+        self.keys = Some(path);
+    }
+
     fn config(&self) -> Config {
         Config {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
-                keys: None,
+                keys: self.keys.clone(),
                 key_file: None,
                 reflection: false,
             },
@@ -179,6 +207,7 @@ impl World {
             apps_url: "http://apps.example:8080".parse().unwrap(),
             edge_url: "https://consent.example".parse().unwrap(),
             trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
+            api: self.api.clone(),
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,
