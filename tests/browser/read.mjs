@@ -81,8 +81,8 @@ async function asked(page, name, where, pictures) {
   await picture(page, pictures, `${where}-${title}`, false);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
-  const back = await button.evaluate((element) => element === document.activeElement);
-  if (!back) faults.push(`${where}, ${name}: the focus is not where it was`);
+  const back = await page.waitForFunction((element) => element === document.activeElement, await button.elementHandle(), { timeout: 5000 }).catch(() => undefined);
+  if (back === undefined) faults.push(`${where}, ${name}: the focus is not where it was`);
   return faults;
 }
 
