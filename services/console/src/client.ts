@@ -1,5 +1,6 @@
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { AuditService } from "./generated/switchover/audit/v1/audit_pb";
 import { begin, session } from "./caller";
 import { heard, unheard } from "./connection";
 import { faultOf, isAborted } from "./fault";
@@ -66,6 +67,7 @@ export const batches = createClient(BatchService, transport);
 export const consents = createClient(ConsentService, transport);
 export const inboxes = createClient(InboxService, transport);
 export const deliveries = createClient(DeliveryService, transport);
+export const audits = createClient(AuditService, transport);
 export const subscriptions = createClient(SubscriptionService, transport);
 
 /** Names a request, so that sending it again is harmless. */

@@ -72,6 +72,7 @@ function places(): PlaceProps[] {
     inbox,
     { to: "/gateways", of: "gateways", name: t.frame.gateways },
     { to: "/mails", of: "deliveries", name: t.frame.deliveries },
+    { to: "/audit", of: "audit", name: t.frame.audit },
     notices,
   ];
 }

@@ -4,6 +4,7 @@ import { parts } from "../router";
 import { Agreements } from "./agreements";
 import { Application, type Part } from "./application";
 import { Applications } from "./applications";
+import { Audit } from "./audit";
 import { Decision } from "./decision";
 import { Gateways } from "./gateways";
 import { InboxPage, TABS } from "./inbox";
@@ -45,6 +46,7 @@ export function pageOf(path: string, role: Role = caller().role): Page {
   if (first === "applications") return { kind: "applications", draw: () => <Applications /> };
   if (first === "tenants") return { kind: "tenants", draw: () => <Tenants /> };
   if (first === "gateways") return { kind: "gateways", draw: () => <Gateways /> };
+  if (first === "audit") return { kind: "audit", draw: () => <Audit /> };
   if (first === "mails") return { kind: "mails", draw: () => <Mails /> };
   return missing;
 }
