@@ -50,9 +50,14 @@ export const STRINGS = [
 ];
 
 /** Names one application after each string, and looks at every page; returns how many strings were seen as text. */
-export async function names(browser, { edge, upstream, pictures, application, tenant, version }) {
+export async function names(
+  browser,
+  { edge, upstream, pictures, application, tenant, version },
+) {
   const { page, wrongs, close } = await open(browser, edge);
-  await page.exposeFunction(MARK, () => wrongs.push("a name was run as a script"));
+  await page.exposeFunction(MARK, () =>
+    wrongs.push("a name was run as a script"),
+  );
   await page.goto("/");
   await settled(page);
   for (const [place, text] of STRINGS.entries()) {
@@ -62,14 +67,30 @@ export async function names(browser, { edge, upstream, pictures, application, te
   await page.goto("/");
   await page.getByRole("link", { name: STRINGS[0], exact: true }).waitFor();
   const listed = await page.getByRole("rowheader").allInnerTexts();
-  const missing = STRINGS.filter((text) => !listed.some((cell) => cell.includes(text)));
-  ensure(missing.length === 0, `not in the list as they are: ${missing.join("\n")}`);
+  const missing = STRINGS.filter(
+    (text) => !listed.some((cell) => cell.includes(text)),
+  );
+  ensure(
+    missing.length === 0,
+    `not in the list as they are: ${missing.join("\n")}`,
+  );
   await picture(page, pictures, "names-applications");
 
   await everywhere(page, upstream);
   for (const path of [
-    "/", "/applications/x0", "/applications/x0/provisioning", "/applications/x0/settings", "/applications/x0/history", "/tenants", "/inbox", "/inbox/subscriptions",
-    "/inbox/events", "/gateways", "/mails", "/notices", `/applications/${application}/provisioning`,
+    "/",
+    "/applications/x0",
+    "/applications/x0/provisioning",
+    "/applications/x0/settings",
+    "/applications/x0/history",
+    "/tenants",
+    "/inbox",
+    "/inbox/subscriptions",
+    "/inbox/events",
+    "/gateways",
+    "/mails",
+    "/notices",
+    `/applications/${application}/provisioning`,
   ]) {
     await page.goto(path);
     await settled(page);
@@ -77,9 +98,19 @@ export async function names(browser, { edge, upstream, pictures, application, te
   }
   await close();
 
-  const theirs = await open(browser, edge, { role: "tenant-admin", subject: `tenants/${tenant}` });
-  await theirs.page.exposeFunction(MARK, () => wrongs.push("a name was run as a script"));
-  for (const path of ["/", `/applications/${application}/${version}`, "/inbox/subscriptions", `/applications/${encodeURIComponent(STRINGS[1])}/${encodeURIComponent(STRINGS[3])}`]) {
+  const theirs = await open(browser, edge, {
+    role: "tenant-admin",
+    subject: `tenants/${tenant}`,
+  });
+  await theirs.page.exposeFunction(MARK, () =>
+    wrongs.push("a name was run as a script"),
+  );
+  for (const path of [
+    "/",
+    `/applications/${application}/${version}`,
+    "/inbox/subscriptions",
+    `/applications/${encodeURIComponent(STRINGS[1])}/${encodeURIComponent(STRINGS[3])}`,
+  ]) {
     await theirs.page.goto(path);
     await settled(theirs.page);
     await hovered(theirs.page);
@@ -97,15 +128,28 @@ async function named(page, id, text) {
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name", { exact: true }).fill(text.slice(0, 50));
   await dialog.getByLabel("Short name").fill(id);
-  await dialog.getByLabel("What it is for").fill(`${text} ${STRINGS.join(" ")}`.slice(0, 500));
+  await dialog
+    .getByLabel("What it is for")
+    .fill(`${text} ${STRINGS.join(" ")}`.slice(0, 500));
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.waitForURL(`**/applications/${id}`);
 }
 
 async function seen(page, selector, text) {
   const shown = page.locator(selector).first();
-  await page.waitForFunction(([where, wanted]) => document.querySelector(where)?.textContent?.includes(wanted), [selector, text.slice(0, 50)]);
-  ensure((await shown.locator("script, img, svg, iframe, object, embed, form, style, link, base").count()) === 0, `${text} became more than text`);
+  await page.waitForFunction(
+    ([where, wanted]) =>
+      document.querySelector(where)?.textContent?.includes(wanted),
+    [selector, text.slice(0, 50)],
+  );
+  ensure(
+    (await shown
+      .locator(
+        "script, img, svg, iframe, object, embed, form, style, link, base",
+      )
+      .count()) === 0,
+    `${text} became more than text`,
+  );
 }
 
 /** Every other text that can be given: roles, scopes, reasons, tenants' names, consents, searches. */
@@ -118,9 +162,13 @@ async function everywhere(page, upstream) {
   await dialog.getByLabel("Address of the backend").fill(upstream);
   await dialog.getByLabel("Roles").fill(`clerk = ${text}`);
   await dialog.getByLabel(/acts for tenants|app credentials/).check();
-  await dialog.getByLabel("Scopes").fill("<svg/onload=xssran()> javascript:xssran()");
+  await dialog
+    .getByLabel("Scopes")
+    .fill("<svg/onload=xssran()> javascript:xssran()");
   await dialog.getByRole("button", { name: "Create" }).click();
-  const row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "1.0", exact: true }) });
+  const row = page
+    .getByRole("row")
+    .filter({ has: page.getByRole("rowheader", { name: "1.0", exact: true }) });
   await row.getByRole("button", { name: /Register to Test/ }).click();
   await dialog.getByLabel("Reason").fill(text);
   await dialog.getByRole("button", { name: "Register to Test" }).click();
@@ -133,14 +181,27 @@ async function everywhere(page, upstream) {
   await hovered(page);
   await page.goto("/applications/x0/provisioning");
   await page.getByRole("button", { name: "Add to customer" }).click();
-  await dialog.getByLabel("Tenant", { exact: true }).selectOption({ label: "New tenant …" });
-  await dialog.getByLabel("Name of the tenant", { exact: true }).fill(STRINGS[1]);
-  await dialog.getByLabel("Short name of the tenant", { exact: true }).fill("xss");
+  await dialog
+    .getByLabel("Tenant", { exact: true })
+    .selectOption({ label: "New tenant …" });
+  await dialog
+    .getByLabel("Name of the tenant", { exact: true })
+    .fill(STRINGS[1]);
+  await dialog
+    .getByLabel("Short name of the tenant", { exact: true })
+    .fill("xss");
   await dialog.getByLabel("It is in writing").check();
   await dialog.getByLabel("Where it is written down").fill(text);
   await dialog.getByRole("button", { name: "Add" }).click();
-  await page.getByRole("row").filter({ hasText: "Provisioned" }).first().waitFor();
-  await page.getByRole("button", { name: /^Details/ }).first().click();
+  await page
+    .getByRole("row")
+    .filter({ hasText: "Provisioned" })
+    .first()
+    .waitFor();
+  await page
+    .getByRole("button", { name: /^Details/ })
+    .first()
+    .click();
   await dialog.getByText(STRINGS[24]).first().waitFor();
   await page.keyboard.press("Escape");
   await page.goto("/");
@@ -150,5 +211,9 @@ async function everywhere(page, upstream) {
 
 /** Touches everything with the pointer, for what waits for that. */
 async function hovered(page) {
-  for (const one of (await page.locator("h1, th, td, a, button").all()).slice(0, 12)) await one.hover({ timeout: 2000, force: true }).catch(() => {});
+  for (const one of (await page.locator("h1, th, td, a, button").all()).slice(
+    0,
+    12,
+  ))
+    await one.hover({ timeout: 2000, force: true }).catch(() => {});
 }

@@ -47,7 +47,11 @@ export function actAs(caller: Caller): void {
 export async function signOut(): Promise<void> {
   const now = session.get();
   const csrf = now.kind === "known" ? now.csrf : "";
-  await fetch("/session/logout", { method: "POST", headers: { "x-switchover-csrf": csrf }, credentials: "same-origin" });
+  await fetch("/session/logout", {
+    method: "POST",
+    headers: { "x-switchover-csrf": csrf },
+    credentials: "same-origin",
+  });
   await begin();
 }
 
@@ -73,7 +77,14 @@ export function read(answer: unknown): Session {
   const facts = (typeof answer === "object" && answer !== null ? answer : {}) as Record<string, unknown>;
   const text = (name: string): string => (typeof facts[name] === "string" ? facts[name] : "");
   if (facts["development"] === true) return development();
-  const role = ROLES.find((known) => known === text("role").toLowerCase().replace(/^role_/, "").replaceAll("_", "-"));
+  const role = ROLES.find(
+    (known) =>
+      known ===
+      text("role")
+        .toLowerCase()
+        .replace(/^role_/, "")
+        .replaceAll("_", "-"),
+  );
   if (facts["signed_in"] !== true || role === undefined)
     return { kind: "stranger", loginUrl: text("login_url") || "/session/login" };
   return { kind: "known", caller: { role, subject: text("subject") }, csrf: text("csrf"), development: false };

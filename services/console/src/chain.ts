@@ -45,7 +45,10 @@ export async function digest(entry: AuditEntry): Promise<string> {
 }
 
 /** Checks a log from its first entry on; tells how far it is. */
-export async function check(log: AsyncIterable<ExportAuditEntriesResponse>, tell: (entries: number) => void): Promise<Verdict> {
+export async function check(
+  log: AsyncIterable<ExportAuditEntriesResponse>,
+  tell: (entries: number) => void,
+): Promise<Verdict> {
   let previous = NONE;
   let entries = 0;
   for await (const { content } of log) {
@@ -55,7 +58,8 @@ export async function check(log: AsyncIterable<ExportAuditEntriesResponse>, tell
     }
     if (content.case !== "entry") continue;
     const entry = content.value;
-    const follows = entry.number === BigInt(entries + 1) && entry.previousHash === previous && entry.hash === (await digest(entry));
+    const follows =
+      entry.number === BigInt(entries + 1) && entry.previousHash === previous && entry.hash === (await digest(entry));
     if (!follows) return { kind: "broken", number: entry.number };
     previous = entry.hash;
     entries += 1;

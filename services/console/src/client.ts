@@ -12,7 +12,11 @@ import { DeliveryService, InboxService } from "./generated/switchover/notificati
 import { SubscriptionService } from "./generated/switchover/notification/v1/subscriptions_pb";
 import { BatchService } from "./generated/switchover/provisioning/v1/batches_pb";
 import { ConsentService } from "./generated/switchover/provisioning/v1/consent_pb";
-import { CredentialService, ProvisioningService, TenantService } from "./generated/switchover/provisioning/v1/tenants_pb";
+import {
+  CredentialService,
+  ProvisioningService,
+  TenantService,
+} from "./generated/switchover/provisioning/v1/tenants_pb";
 
 /** How long a call may take; streams may take as long as they like. */
 const CALL_MS = 20_000;
@@ -76,7 +80,10 @@ export function newRequestId(): string {
 }
 
 /** Reads every page of a list, up to so many entries. */
-export async function all<T>(page: (token: string) => Promise<{ readonly items: T[]; readonly next: string }>, most = 5000): Promise<T[]> {
+export async function all<T>(
+  page: (token: string) => Promise<{ readonly items: T[]; readonly next: string }>,
+  most = 5000,
+): Promise<T[]> {
   const found: T[] = [];
   let token = "";
   do {

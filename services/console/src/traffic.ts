@@ -77,7 +77,8 @@ function add(application: string, gatewayName: string, next: Sample): void {
 export function read(status: GetStatusResponse, at: number): Reading {
   const requests = new Map<string, number>();
   for (const { traffic } of status.applications)
-    for (const { version, test, requests: total } of traffic) if (!test) requests.set(version, (requests.get(version) ?? 0) + Number(total));
+    for (const { version, test, requests: total } of traffic)
+      if (!test) requests.set(version, (requests.get(version) ?? 0) + Number(total));
   return { at, requests };
 }
 

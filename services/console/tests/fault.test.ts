@@ -26,7 +26,13 @@ test("a wrong field is told at its field", () => {
   const violation = message(text(1, "application.display_name"), text(2, "is too long"));
   const details = [
     { type: "google.rpc.ErrorInfo", value: message(text(1, "INVALID_FIELDS"), text(2, "switchover")) },
-    { type: "google.rpc.BadRequest", value: message(within(1, violation), within(1, message(text(1, "version.roles[3].name"), text(2, "is there twice")))) },
+    {
+      type: "google.rpc.BadRequest",
+      value: message(
+        within(1, violation),
+        within(1, message(text(1, "version.roles[3].name"), text(2, "is there twice"))),
+      ),
+    },
   ];
   const fault = faultOf(failed(Code.InvalidArgument, ...details));
   expect(fault.kind).toBe("fields");
@@ -38,13 +44,25 @@ test("a wrong field is told at its field", () => {
 
 test("what to do next is told", () => {
   const help = message(within(1, message(text(1, "Look at it again."), text(2, "switchover apps get shop"))));
-  const fault = faultOf(failed(Code.Aborted, { type: "google.rpc.Help", value: help }, { type: "google.rpc.ErrorInfo", value: message(text(1, "STALE_ETAG")) }));
+  const fault = faultOf(
+    failed(
+      Code.Aborted,
+      { type: "google.rpc.Help", value: help },
+      { type: "google.rpc.ErrorInfo", value: message(text(1, "STALE_ETAG")) },
+    ),
+  );
   expect(fault.help).toEqual(["Look at it again."]);
   expect(fault.kind).toBe("changed");
 });
 
 test("details that cannot be read are passed over", () => {
-  const fault = faultOf(failed(Code.FailedPrecondition, { type: "google.rpc.BadRequest", value: new Uint8Array([0x0a, 0xff]) }, { type: "other", value: new Uint8Array() }));
+  const fault = faultOf(
+    failed(
+      Code.FailedPrecondition,
+      { type: "google.rpc.BadRequest", value: new Uint8Array([0x0a, 0xff]) },
+      { type: "other", value: new Uint8Array() },
+    ),
+  );
   expect(fault).toMatchObject({ kind: "refused", fields: [], reason: "", message: "no" });
 });
 

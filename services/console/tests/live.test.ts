@@ -140,7 +140,10 @@ describe("a stream", () => {
   test("that is over is not opened again", async () => {
     const [world, source] = [new World(), new Source()];
     source.script = [[new Error("gone for good")]];
-    follow(source.followed(() => true), world);
+    follow(
+      source.followed(() => true),
+      world,
+    );
     await settle();
     await world.pass(PAUSE_MS.longest);
     world.look(true);

@@ -6,7 +6,11 @@ import { readList } from "../src/csv";
 import { durationOf, span } from "../src/format";
 import { SwitchPolicySchema } from "../src/generated/switchover/catalog/v1/applications_pb";
 import { SwitchSchema, SwitchState } from "../src/generated/switchover/catalog/v1/switches_pb";
-import { ProvisioningState, WatchProvisioningsResponseSchema, type Provisioning } from "../src/generated/switchover/provisioning/v1/tenants_pb";
+import {
+  ProvisioningState,
+  WatchProvisioningsResponseSchema,
+  type Provisioning,
+} from "../src/generated/switchover/provisioning/v1/tenants_pb";
 import { notNumbers, policyOf, readNumber, typed } from "../src/policy";
 import { apply } from "../src/provisionings";
 import { after, readReceipt } from "../src/receipt";
@@ -24,7 +28,11 @@ describe("a list of tenants", () => {
 
   test("may be CSV with quotation marks, commas and line ends", () => {
     const text = '\uFEFFtenant,display_name,contacts\nanna,"Anna ""A"", and\nsons",a@a.example; b@a.example\n';
-    expect(readList(text)).toEqual({ rows: [{ tenant: "anna", displayName: 'Anna "A", and\nsons', contacts: ["a@a.example", "b@a.example"], onRecord: "" }] });
+    expect(readList(text)).toEqual({
+      rows: [
+        { tenant: "anna", displayName: 'Anna "A", and\nsons', contacts: ["a@a.example", "b@a.example"], onRecord: "" },
+      ],
+    });
   });
 
   test("is not taken when a line is wrong, and each wrong line is told", () => {
@@ -36,7 +44,7 @@ describe("a list of tenants", () => {
       ],
     });
     expect(readList("tenant,colour\nanna,red")).toEqual({ wrong: [{ line: 1, why: "column", text: "colour" }] });
-    expect(readList("tenant,display_name\nanna,\"A")).toEqual({ wrong: [{ line: 2, why: "quote", text: "anna" }] });
+    expect(readList('tenant,display_name\nanna,"A')).toEqual({ wrong: [{ line: 2, why: "quote", text: "anna" }] });
     expect(readList(" \n")).toEqual({ wrong: [{ line: 1, why: "empty", text: "" }] });
     const many = Array.from({ length: 501 }, (_, place) => `t${place}`).join("\n");
     expect(readList(many)).toEqual({ wrong: [{ line: 501, why: "many", text: "" }] });
@@ -60,7 +68,12 @@ describe("a policy", () => {
   });
 
   test("takes numbers with a comma, and nothing that is none", () => {
-    expect([readNumber("1,5"), readNumber(" "), readNumber("-1"), readNumber("five")]).toEqual([1.5, "default", undefined, undefined]);
+    expect([readNumber("1,5"), readNumber(" "), readNumber("-1"), readNumber("five")]).toEqual([
+      1.5,
+      "default",
+      undefined,
+      undefined,
+    ]);
     expect(notNumbers({ ...typed(undefined), drain: "soon" })).toEqual(["drain"]);
   });
 });
@@ -82,7 +95,10 @@ test("addresses may hold whatever a name may", () => {
 });
 
 describe("the steps of a switch", () => {
-  const at = (milliseconds: number) => ({ seconds: BigInt(Math.floor(milliseconds / 1000)), nanos: (milliseconds % 1000) * 1e6 });
+  const at = (milliseconds: number) => ({
+    seconds: BigInt(Math.floor(milliseconds / 1000)),
+    nanos: (milliseconds % 1000) * 1e6,
+  });
 
   test("are those behind it, the one that it is at, and those ahead", () => {
     const one = create(SwitchSchema, {
@@ -97,13 +113,23 @@ describe("the steps of a switch", () => {
     expect(steps[0]).toEqual({ state: SwitchState.PROVISIONING, stand: "done", took: 250, began: 0 });
     expect(steps[1]?.stand).toBe("now");
     expect(steps.slice(2).map(({ state, stand }) => [state, stand])).toEqual(
-      [SwitchState.RELEASING, SwitchState.DRAINING, SwitchState.SETTLING, SwitchState.SUCCEEDED].map((state) => [state, "ahead"]),
+      [SwitchState.RELEASING, SwitchState.DRAINING, SwitchState.SETTLING, SwitchState.SUCCEEDED].map((state) => [
+        state,
+        "ahead",
+      ]),
     );
     expect(cancellable(one)).toBe(true);
   });
 
   test("have nothing ahead once it is given up, and then it cannot be cancelled", () => {
-    const one = create(SwitchSchema, { state: SwitchState.FAILED, createTime: at(0), steps: [{ state: SwitchState.PREPARING, startTime: at(0) }, { state: SwitchState.FAILED, startTime: at(5) }] });
+    const one = create(SwitchSchema, {
+      state: SwitchState.FAILED,
+      createTime: at(0),
+      steps: [
+        { state: SwitchState.PREPARING, startTime: at(0) },
+        { state: SwitchState.FAILED, startTime: at(5) },
+      ],
+    });
     expect(stepsOf(one).map(({ stand }) => stand)).toEqual(["done", "done"]);
     expect(cancellable(one)).toBe(false);
     expect(cancellable(create(SwitchSchema, { state: SwitchState.DRAINING, commitTime: at(1) }))).toBe(false);
@@ -111,7 +137,13 @@ describe("the steps of a switch", () => {
 });
 
 describe("a chart", () => {
-  const samples = [0, 500, 1000].map((time, place) => ({ at: time, rates: new Map([["1.0", 100 - place * 50], ["2.0", place * 45]]) }));
+  const samples = [0, 500, 1000].map((time, place) => ({
+    at: time,
+    rates: new Map([
+      ["1.0", 100 - place * 50],
+      ["2.0", place * 45],
+    ]),
+  }));
 
   test("draws each version from left to right, the most at the top", () => {
     const drawn = draw(samples, 100, 50);
@@ -131,7 +163,20 @@ describe("a chart", () => {
 
   test("counts from nothing when a gateway was started anew", () => {
     const before = { at: 0, requests: new Map([["1.0", 1000]]) };
-    expect(sample(before, { at: 2000, requests: new Map([["1.0", 1100], ["2.0", 10]]) }).rates).toEqual(new Map([["1.0", 50], ["2.0", 5]]));
+    expect(
+      sample(before, {
+        at: 2000,
+        requests: new Map([
+          ["1.0", 1100],
+          ["2.0", 10],
+        ]),
+      }).rates,
+    ).toEqual(
+      new Map([
+        ["1.0", 50],
+        ["2.0", 5],
+      ]),
+    );
     expect(sample(before, { at: 1000, requests: new Map([["1.0", 30]]) }).rates).toEqual(new Map([["1.0", 30]]));
   });
 });
@@ -139,8 +184,21 @@ describe("a chart", () => {
 test("a change brings a provisioning where it led, known before or not", () => {
   const known = new Map<string, Provisioning>();
   const name = "tenants/anna/applications/shop/provisionings/1.0";
-  apply(known, create(WatchProvisioningsResponseSchema, { provisionings: [{ name, state: ProvisioningState.PROVISIONED, etag: "1" }] }));
-  apply(known, create(WatchProvisioningsResponseSchema, { changes: [{ provisioning: name, state: ProvisioningState.DENIED, actor: "people/x" }, { provisioning: `${name}1`, state: ProvisioningState.REQUESTED }] }));
+  apply(
+    known,
+    create(WatchProvisioningsResponseSchema, {
+      provisionings: [{ name, state: ProvisioningState.PROVISIONED, etag: "1" }],
+    }),
+  );
+  apply(
+    known,
+    create(WatchProvisioningsResponseSchema, {
+      changes: [
+        { provisioning: name, state: ProvisioningState.DENIED, actor: "people/x" },
+        { provisioning: `${name}1`, state: ProvisioningState.REQUESTED },
+      ],
+    }),
+  );
   expect(known.get(name)).toMatchObject({ state: ProvisioningState.DENIED, stateActor: "people/x", etag: "1" });
   expect(known.get(`${name}1`)?.state).toBe(ProvisioningState.REQUESTED);
 });
@@ -150,7 +208,11 @@ test("a receipt of another form is not guessed at", () => {
   expect(readReceipt("no")).toBeUndefined();
   const receipt = readReceipt('{"form":"switchover-receipt-1","confirmed_at":"2026-11-28T08:00:00.9Z"}');
   expect(receipt).toBeDefined();
-  if (receipt !== undefined) expect([after(receipt, "2026-11-28T08:00:01.1005Z"), after(receipt, null)]).toEqual([expect.closeTo(200.5, 2), undefined]);
+  if (receipt !== undefined)
+    expect([after(receipt, "2026-11-28T08:00:01.1005Z"), after(receipt, null)]).toEqual([
+      expect.closeTo(200.5, 2),
+      undefined,
+    ]);
 });
 
 test("roles are read line by line", () => {
@@ -161,7 +223,10 @@ test("roles are read line by line", () => {
 });
 
 test("whoever the edge does not know is a stranger", () => {
-  expect(readSession({ signed_in: false, login_url: "/session/login" })).toEqual({ kind: "stranger", loginUrl: "/session/login" });
+  expect(readSession({ signed_in: false, login_url: "/session/login" })).toEqual({
+    kind: "stranger",
+    loginUrl: "/session/login",
+  });
   expect(readSession(null)).toEqual({ kind: "stranger", loginUrl: "/session/login" });
   expect(readSession({ signed_in: true, role: "wizard", subject: "people/x" }).kind).toBe("stranger");
   expect(readSession({ signed_in: true, role: "operator-viewer", subject: "people/x", csrf: "c" })).toEqual({

@@ -5,11 +5,14 @@ import { en } from "../src/texts/en";
 /** Walks two sets of texts side by side. */
 function pairs(one: unknown, other: unknown, path = ""): [string, unknown, unknown][] {
   if (typeof one !== "object" || one === null) return [[path, one, other]];
-  return Object.entries(one).flatMap(([key, value]) => pairs(value, (other as Record<string, unknown>)[key], `${path}.${key}`));
+  return Object.entries(one).flatMap(([key, value]) =>
+    pairs(value, (other as Record<string, unknown>)[key], `${path}.${key}`),
+  );
 }
 
 /** What is the same word in both languages. */
-const SAME = /^(|Switchover|Gateways?|Mails|Name|Version|Backend|Scopes|Audit|Live|Generation|Message-ID|Update|System|Details|–|Tester)$/;
+const SAME =
+  /^(|Switchover|Gateways?|Mails|Name|Version|Backend|Scopes|Audit|Live|Generation|Message-ID|Update|System|Details|–|Tester)$/;
 
 describe("texts", () => {
   test("German says everything that English says", () => {
@@ -21,7 +24,10 @@ describe("texts", () => {
   });
 
   test("nothing English is left in German", () => {
-    const left = pairs(en, de).filter(([path, english, german]) => path !== ".language" && typeof english === "string" && english === german && !SAME.test(english));
+    const left = pairs(en, de).filter(
+      ([path, english, german]) =>
+        path !== ".language" && typeof english === "string" && english === german && !SAME.test(english),
+    );
     expect(left.map(([path]) => path)).toEqual([]);
   });
 
@@ -35,6 +41,7 @@ describe("texts", () => {
 
   test("no text is put together of markup", () => {
     for (const texts of [en, de])
-      for (const [path, text] of pairs(texts, texts)) if (typeof text === "string") expect(text, path).not.toMatch(/[<>]|&\w+;/);
+      for (const [path, text] of pairs(texts, texts))
+        if (typeof text === "string") expect(text, path).not.toMatch(/[<>]|&\w+;/);
   });
 });

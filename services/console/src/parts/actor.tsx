@@ -9,5 +9,7 @@ const SWITCH = /^applications\/[^/]+\/switches\/[^/]+$/;
 export function Actor({ name }: { readonly name: string }) {
   if (!SWITCH.test(name)) return <>{name === "" ? t.act.none : name}</>;
   if (caller().role === "tenant-admin") return <>{t.switch.kinds[0]}</>;
-  return <Link to={pathOf("applications", idIn(name, "applications"), "switches", idOf(name))}>{t.switch.kinds[0]}</Link>;
+  return (
+    <Link to={pathOf("applications", idIn(name, "applications"), "switches", idOf(name))}>{t.switch.kinds[0]}</Link>
+  );
 }

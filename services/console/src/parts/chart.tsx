@@ -62,7 +62,13 @@ export function TrafficChart({ application, commit }: Props) {
             <span key={part}>{number(top * part, 1)}</span>
           ))}
         </div>
-        <svg class="plot-field" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={summary(lines)}>
+        <svg
+          class="plot-field"
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={summary(lines)}
+        >
           {[0, 0.5, 1].map((part) => (
             <path key={part} class="grid" d={`M0 ${HEIGHT * part}H${WIDTH}`} />
           ))}
@@ -76,7 +82,11 @@ export function TrafficChart({ application, commit }: Props) {
           <span>{samples.at(-1) === undefined ? "" : clock(samples.at(-1)?.at ?? 0)}</span>
         </div>
       </div>
-      <p class="soft">{samples.length === 0 ? t.chart.nothing : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}</p>
+      <p class="soft">
+        {samples.length === 0
+          ? t.chart.nothing
+          : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}
+      </p>
       {samples.length > 0 && (
         <details>
           <summary>{t.chart.table}</summary>
@@ -86,7 +96,11 @@ export function TrafficChart({ application, commit }: Props) {
             keyOf={(sample) => String(sample.at)}
             columns={[
               { title: t.chart.time, heads: true, cell: (sample) => clock(sample.at) },
-              ...lines.map(({ version }) => ({ title: version, numeric: true, cell: (sample: (typeof samples)[number]) => number(sample.rates.get(version) ?? 0, 1) })),
+              ...lines.map(({ version }) => ({
+                title: version,
+                numeric: true,
+                cell: (sample: (typeof samples)[number]) => number(sample.rates.get(version) ?? 0, 1),
+              })),
             ]}
           />
         </details>
@@ -96,7 +110,9 @@ export function TrafficChart({ application, commit }: Props) {
 }
 
 function summary(lines: ReturnType<typeof draw>["lines"]): string {
-  const sentences = lines.map(({ version, first, last }) => t.chart.summary(version, number(first, 1), number(last, 1)));
+  const sentences = lines.map(({ version, first, last }) =>
+    t.chart.summary(version, number(first, 1), number(last, 1)),
+  );
   return [t.chart.title, ...sentences].join(". ");
 }
 

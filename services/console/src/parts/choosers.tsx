@@ -27,7 +27,12 @@ export function Choosers() {
         </div>
       )}
       <div class="pair">
-        <Select label={t.frame.languageChoice} value={words} options={LANGUAGES.map(({ id, name }) => [id, name])} onValue={(chosen) => speak(chosen as Language)} />
+        <Select
+          label={t.frame.languageChoice}
+          value={words}
+          options={LANGUAGES.map(({ id, name }) => [id, name])}
+          onValue={(chosen) => speak(chosen as Language)}
+        />
         <Select
           label={t.frame.look}
           value={wears}
@@ -58,5 +63,13 @@ function ActAs({ now }: { readonly now: Caller }) {
     actAs(role === undefined ? { role: "tenant-admin", subject: chosen } : { role, subject: "people/demo" });
     go("/");
   };
-  return <Select label={t.frame.actAs} hint={t.frame.actAsHint} value={now.role === "tenant-admin" ? now.subject : now.role} options={options} onValue={choose} />;
+  return (
+    <Select
+      label={t.frame.actAs}
+      hint={t.frame.actAsHint}
+      value={now.role === "tenant-admin" ? now.subject : now.role}
+      options={options}
+      onValue={choose}
+    />
+  );
 }

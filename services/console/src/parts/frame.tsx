@@ -26,7 +26,14 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       <header class="bar">
         <Brand />
         {hasInbox() && <BarInbox />}
-        <button type="button" class="button button-quiet button-icon" aria-expanded={open} aria-controls="side" onClick={() => setOpen(!open)} aria-label={t.frame.menu}>
+        <button
+          type="button"
+          class="button button-quiet button-icon"
+          aria-expanded={open}
+          aria-controls="side"
+          onClick={() => setOpen(!open)}
+          aria-label={t.frame.menu}
+        >
           <Icon of={open ? "close" : "menu"} />
         </button>
       </header>
@@ -36,7 +43,10 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
           <ul>
             {places().map((place) => (
               <li key={place.to}>
-                <Place {...place} current={place.to === "/" ? at === "/" || at.startsWith("/applications") : at.startsWith(place.to)} />
+                <Place
+                  {...place}
+                  current={place.to === "/" ? at === "/" || at.startsWith("/applications") : at.startsWith(place.to)}
+                />
               </li>
             ))}
           </ul>
@@ -105,7 +115,11 @@ function Unread() {
 
 function BarInbox() {
   return (
-    <Link to="/inbox" class="button button-quiet button-icon bar-inbox" label={`${t.frame.inbox}, ${t.frame.unread(unreadTotal(useValue(unread)))}`}>
+    <Link
+      to="/inbox"
+      class="button button-quiet button-icon bar-inbox"
+      label={`${t.frame.inbox}, ${t.frame.unread(unreadTotal(useValue(unread)))}`}
+    >
       <Icon of="inbox" />
       <Unread />
     </Link>

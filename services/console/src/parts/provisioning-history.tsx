@@ -7,7 +7,10 @@ import { Time } from "./time";
 
 /** What has happened to a provisioning, newest first. */
 export function ProvisioningHistory({ name }: { readonly name: string }) {
-  const { answer, fault, again } = useAsk(`${name} history`, async (signal) => (await provisionings.listProvisioningHistory({ name, pageSize: 100 }, { signal })).changes);
+  const { answer, fault, again } = useAsk(
+    `${name} history`,
+    async (signal) => (await provisionings.listProvisioningHistory({ name, pageSize: 100 }, { signal })).changes,
+  );
   return (
     <section class="section">
       <h3>{t.provisioning.history}</h3>

@@ -17,7 +17,12 @@ export function Copyable({ name, value }: { readonly name: string; readonly valu
     <div class="copyable">
       <span class="copyable-name">{name}</span>
       <code translate={false}>{value}</code>
-      <button type="button" class="button button-small" onClick={() => void copy()} aria-label={`${t.act.copy}: ${name}`}>
+      <button
+        type="button"
+        class="button button-small"
+        onClick={() => void copy()}
+        aria-label={`${t.act.copy}: ${name}`}
+      >
         <Icon of={copied ? "check" : "copy"} />
         {copied ? t.act.copied : t.act.copy}
       </button>

@@ -50,7 +50,14 @@ export function Table<Row>({ caption, columns, rows, keyOf, marked }: Props<Row>
 }
 
 function Cell<Row>({ column, row }: { readonly column: Column<Row>; readonly row: Row }) {
-  const looks = [column.numeric && "numeric", column.actions && "cell-actions", column.heads && "cell-head", column.wide && "cell-wide"].filter(Boolean).join(" ");
+  const looks = [
+    column.numeric && "numeric",
+    column.actions && "cell-actions",
+    column.heads && "cell-head",
+    column.wide && "cell-wide",
+  ]
+    .filter(Boolean)
+    .join(" ");
   const inner = (
     <>
       {!column.actions && !column.heads && (

@@ -24,7 +24,11 @@ const EVERY_MS = 3000;
 /** One application. */
 export function Application({ id, part }: { readonly id: string; readonly part: Part }) {
   const name = `applications/${id}`;
-  const { answer, fault, again } = useAsk(name, async (signal) => (await applications.getApplication({ name }, { signal })).application, EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    name,
+    async (signal) => (await applications.getApplication({ name }, { signal })).application,
+    EVERY_MS,
+  );
   useTraffic(name);
   return (
     <>
@@ -42,13 +46,18 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
       {answer?.openSwitch !== undefined && answer.openSwitch !== "" && (
         <Note tone="warn">
           <p>
-            {t.application.openSwitch} <Link to={pathOf("applications", id, "switches", idOf(answer.openSwitch))}>{t.application.watch}</Link>
+            {t.application.openSwitch}{" "}
+            <Link to={pathOf("applications", id, "switches", idOf(answer.openSwitch))}>{t.application.watch}</Link>
           </p>
         </Note>
       )}
       <nav class="tabs" aria-label={t.application.tabsLabel}>
         {PARTS.map((one) => (
-          <Link key={one} to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)} current={one === part}>
+          <Link
+            key={one}
+            to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)}
+            current={one === part}
+          >
             {t.application.tabs[one]}
           </Link>
         ))}
@@ -68,7 +77,10 @@ function PartOf({ application, part }: { readonly application: Shown; readonly p
             wide
             of={[
               [t.application.address, <code key="a">{application.addressTemplate}</code>],
-              [t.application.testAddress, application.testVersion === "" ? null : <code key="t">{application.testAddress}</code>],
+              [
+                t.application.testAddress,
+                application.testVersion === "" ? null : <code key="t">{application.testAddress}</code>,
+              ],
               [t.application.generation, number(application.generation)],
             ]}
           />

@@ -29,22 +29,46 @@ export function Audit() {
   const [most, setMost] = useState(FIRST);
   const [opened, setOpened] = useState<AuditEntry | undefined>(undefined);
   const parent = `services/${service}`;
-  const asked = useAsk(`audit ${service} ${actor} ${resource} ${most}`, (signal) => audits.listAuditEntries({ parent, actor: actor.trim(), resource: resource.trim(), pageSize: most }, { signal }), EVERY_MS);
+  const asked = useAsk(
+    `audit ${service} ${actor} ${resource} ${most}`,
+    (signal) =>
+      audits.listAuditEntries({ parent, actor: actor.trim(), resource: resource.trim(), pageSize: most }, { signal }),
+    EVERY_MS,
+  );
   const { answer, fault, again } = asked;
   const filtered = actor.trim() !== "" || resource.trim() !== "";
   return (
     <>
       <Title title={t.audit.title} intro={t.audit.intro} />
       <div class="bar-tools">
-        <Select label={t.audit.service} value={service} onValue={(chosen) => setService(chosen as Service)} options={SERVICES.map((one) => [one, t.audit.services[one]])} />
+        <Select
+          label={t.audit.service}
+          value={service}
+          onValue={(chosen) => setService(chosen as Service)}
+          options={SERVICES.map((one) => [one, t.audit.services[one]])}
+        />
         <Text label={t.audit.actor} hint={t.audit.actorHint} value={actor} onValue={setActor} max={120} code />
-        <Text label={t.audit.resource} hint={t.audit.resourceHint} value={resource} onValue={setResource} max={300} code />
+        <Text
+          label={t.audit.resource}
+          hint={t.audit.resourceHint}
+          value={resource}
+          onValue={setResource}
+          max={300}
+          code
+        />
       </div>
       <Check key={service} parent={parent} />
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
-      {answer?.entries.length === 0 && (filtered ? <p>{t.audit.noneFound}</p> : <Empty of="audit" title={t.audit.none} text={t.audit.noneText} command={`switchover audit list ${service}`} />)}
-      {answer !== undefined && answer.entries.length > 0 && <Table caption={t.audit.title} rows={answer.entries} keyOf={({ name }) => name} columns={columns(setOpened)} />}
+      {answer?.entries.length === 0 &&
+        (filtered ? (
+          <p>{t.audit.noneFound}</p>
+        ) : (
+          <Empty of="audit" title={t.audit.none} text={t.audit.noneText} command={`switchover audit list ${service}`} />
+        ))}
+      {answer !== undefined && answer.entries.length > 0 && (
+        <Table caption={t.audit.title} rows={answer.entries} keyOf={({ name }) => name} columns={columns(setOpened)} />
+      )}
       {answer !== undefined && answer.nextPageToken !== "" && most < AT_ONCE_MAX && (
         <button type="button" class="button" onClick={() => setMost(AT_ONCE_MAX)}>
           {t.act.more}
@@ -76,7 +100,12 @@ function columns(open: (entry: AuditEntry) => void): Column<AuditEntry>[] {
       title: t.act.actions,
       actions: true,
       cell: (entry) => (
-        <button type="button" class="button button-small" aria-label={`${t.act.details}: ${texts.number} ${number(entry.number)}`} onClick={() => open(entry)}>
+        <button
+          type="button"
+          class="button button-small"
+          aria-label={`${t.act.details}: ${texts.number} ${number(entry.number)}`}
+          onClick={() => open(entry)}
+        >
           {t.act.details}
         </button>
       ),
@@ -140,7 +169,13 @@ function Check({ parent }: { readonly parent: string }) {
       <div role="status">
         {verdict !== undefined && (
           <Note tone={verdict.kind === "whole" ? "good" : "warn"}>
-            <p class="note-title">{verdict.kind === "whole" ? t.audit.whole(verdict.entries) : verdict.kind === "broken" ? t.audit.broken(number(verdict.number)) : t.audit.short}</p>
+            <p class="note-title">
+              {verdict.kind === "whole"
+                ? t.audit.whole(verdict.entries)
+                : verdict.kind === "broken"
+                  ? t.audit.broken(number(verdict.number))
+                  : t.audit.short}
+            </p>
             <p>{t.audit.checkedHere}</p>
           </Note>
         )}

@@ -29,7 +29,9 @@ export function Provisioning({ application }: { readonly application: Applicatio
   const [state, setState] = useState("");
   const [most, setMost] = useState(SHOWN_FIRST);
   const [doing, setDoing] = useState<Doing | undefined>(undefined);
-  const found = (entries ?? []).filter((entry) => (version === "" || idOf(entry.name) === version) && (state === "" || String(entry.state) === state));
+  const found = (entries ?? []).filter(
+    (entry) => (version === "" || idOf(entry.name) === version) && (state === "" || String(entry.state) === state),
+  );
   const opened = typeof doing === "object" ? entries?.find((entry) => entry.name === doing.open) : undefined;
   const close = (): void => setDoing(undefined);
   const add = mayChange() && application.activeVersion + application.testVersion !== "" && (
@@ -61,16 +63,38 @@ export function Provisioning({ application }: { readonly application: Applicatio
       <FaultNote fault={fault} />
       {entries === undefined && fault === undefined && <Skeleton />}
       {entries?.length === 0 && (
-        <Empty of="tenants" title={t.provisioning.none} text={t.provisioning.noneText} command={`switchover provisionings create acme ${idOf(application.name)}`} />
+        <Empty
+          of="tenants"
+          title={t.provisioning.none}
+          text={t.provisioning.noneText}
+          command={`switchover provisionings create acme ${idOf(application.name)}`}
+        />
       )}
       {entries !== undefined && entries.length > 0 && (
         <>
           <div class="bar-tools">
-            <Select label={t.provisioning.filterVersion} value={version} onValue={setVersion} options={[["", t.provisioning.all], ...versionsOf(entries)]} />
-            <Select label={t.provisioning.filterState} value={state} onValue={setState} options={[["", t.provisioning.all], ...states()]} />
+            <Select
+              label={t.provisioning.filterVersion}
+              value={version}
+              onValue={setVersion}
+              options={[["", t.provisioning.all], ...versionsOf(entries)]}
+            />
+            <Select
+              label={t.provisioning.filterState}
+              value={state}
+              onValue={setState}
+              options={[["", t.provisioning.all], ...states()]}
+            />
             <p class="soft">{t.provisioning.shown(found.length)}</p>
           </div>
-          {found.length > 0 && <Table caption={t.provisioning.title} rows={found.slice(0, most)} keyOf={({ name }) => name} columns={columns(names, (open) => setDoing({ open }))} />}
+          {found.length > 0 && (
+            <Table
+              caption={t.provisioning.title}
+              rows={found.slice(0, most)}
+              keyOf={({ name }) => name}
+              columns={columns(names, (open) => setDoing({ open }))}
+            />
+          )}
           {found.length > most && (
             <button type="button" class="button" onClick={() => setMost(most + 500)}>
               {t.act.more}
@@ -126,7 +150,12 @@ function columns(names: ReadonlyMap<string, string>, open: (name: string) => voi
       title: t.act.actions,
       actions: true,
       cell: ({ name }) => (
-        <button type="button" class="button button-small" aria-label={`${t.act.details}: ${texts.open(idIn(name, "tenants"), idOf(name))}`} onClick={() => open(name)}>
+        <button
+          type="button"
+          class="button button-small"
+          aria-label={`${t.act.details}: ${texts.open(idIn(name, "tenants"), idOf(name))}`}
+          onClick={() => open(name)}
+        >
           {t.act.details}
         </button>
       ),

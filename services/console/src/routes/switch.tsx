@@ -42,12 +42,21 @@ export function SwitchPage({ application, id }: { readonly application: string; 
     setFault(found);
     return true;
   };
-  const stand = useStream(name, (signal) => switches.watchSwitch({ name }, { signal, ...ENDLESS }), ({ switch: next }) => receive(next), over);
+  const stand = useStream(
+    name,
+    (signal) => switches.watchSwitch({ name }, { signal, ...ENDLESS }),
+    ({ switch: next }) => receive(next),
+    over,
+  );
 
   return (
     <>
       <Title
-        title={shown === undefined ? t.switch.kinds[0] : t.switch.title(idIn(shown.sourceVersion, "versions"), idIn(shown.targetVersion, "versions"))}
+        title={
+          shown === undefined
+            ? t.switch.kinds[0]
+            : t.switch.title(idIn(shown.sourceVersion, "versions"), idIn(shown.targetVersion, "versions"))
+        }
         above={
           <Link to={pathOf("applications", application)} class="crumb">
             {application}
@@ -95,7 +104,10 @@ function Picture({ of, stand }: { readonly of: Switch; readonly stand: Stand }) 
         <h2 id="fleet-title">{t.switch.gateways}</h2>
         <Fleet of={of} />
       </section>
-      <TrafficChart application={of.name.split("/switches/")[0] ?? ""} commit={of.commitTime === undefined ? undefined : millis(of.commitTime)} />
+      <TrafficChart
+        application={of.name.split("/switches/")[0] ?? ""}
+        commit={of.commitTime === undefined ? undefined : millis(of.commitTime)}
+      />
       {over && <ReceiptOf of={of} />}
     </>
   );
@@ -109,7 +121,12 @@ function About({ of }: { readonly of: Switch }) {
         [t.switch.began, <Time key="began" at={of.createTime} />],
         [t.switch.committed, of.commitTime === undefined ? null : <Time key="committed" at={of.commitTime} />],
         [t.switch.ended, of.endTime === undefined ? null : <Time key="ended" at={of.endTime} />],
-        [t.switch.took, of.endTime === undefined || of.createTime === undefined ? null : took(millis(of.endTime) - millis(of.createTime))],
+        [
+          t.switch.took,
+          of.endTime === undefined || of.createTime === undefined
+            ? null
+            : took(millis(of.endTime) - millis(of.createTime)),
+        ],
         [t.switch.generation, of.generation === 0n ? null : number(of.generation)],
         [t.switch.reason, of.reason === "" ? null : of.reason],
       ]}
@@ -120,7 +137,10 @@ function About({ of }: { readonly of: Switch }) {
 function Outcome({ of }: { readonly of: Switch }) {
   const back = of.switchedBackBy !== "" && (
     <p>
-      {t.switch.switchedBack} <Link to={pathOf("applications", idIn(of.name, "applications"), "switches", idOf(of.switchedBackBy))}>{t.application.watch}</Link>
+      {t.switch.switchedBack}{" "}
+      <Link to={pathOf("applications", idIn(of.name, "applications"), "switches", idOf(of.switchedBackBy))}>
+        {t.application.watch}
+      </Link>
     </p>
   );
   const why = of.failure !== undefined && <p lang="en">{of.failure.message}</p>;
@@ -136,7 +156,9 @@ function Outcome({ of }: { readonly of: Switch }) {
     case SwitchState.CANCELLED:
       return (
         <Note tone="warn">
-          <p class="note-title">{of.state === SwitchState.FAILED ? t.switch.outcome.failed : t.switch.outcome.cancelled}</p>
+          <p class="note-title">
+            {of.state === SwitchState.FAILED ? t.switch.outcome.failed : t.switch.outcome.cancelled}
+          </p>
           {why}
         </Note>
       );

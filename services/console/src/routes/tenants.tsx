@@ -29,7 +29,8 @@ export function Tenants() {
   const [most, setMost] = useState(SHOWN_FIRST);
   const [creating, setCreating] = useState(false);
   const wanted = words.trim().toLocaleLowerCase();
-  const found = answer?.filter((tenant) => `${tenant.displayName} ${tenant.name}`.toLocaleLowerCase().includes(wanted)) ?? [];
+  const found =
+    answer?.filter((tenant) => `${tenant.displayName} ${tenant.name}`.toLocaleLowerCase().includes(wanted)) ?? [];
   const create = mayChange() && (
     <button type="button" class="button button-main" onClick={() => setCreating(true)}>
       {t.tenants.create}
@@ -52,7 +53,14 @@ export function Tenants() {
           <div class="bar-tools" role="search">
             <Text label={t.tenants.find} value={words} onValue={setWords} />
           </div>
-          {found.length > 0 && <Table caption={t.tenants.title} rows={found.slice(0, most)} keyOf={({ name }) => name} columns={columns()} />}
+          {found.length > 0 && (
+            <Table
+              caption={t.tenants.title}
+              rows={found.slice(0, most)}
+              keyOf={({ name }) => name}
+              columns={columns()}
+            />
+          )}
           {found.length > most && (
             <button type="button" class="button" onClick={() => setMost(most + 500)}>
               {t.act.more}
@@ -78,7 +86,20 @@ function columns() {
         </>
       ),
     },
-    { title: texts.contacts, wide: true, cell: ({ contacts }: Tenant) => (contacts.length === 0 ? <span class="is-bad">{texts.noContacts}</span> : contacts.map(({ email }) => <span key={email} class="line-text">{email}</span>)) },
+    {
+      title: texts.contacts,
+      wide: true,
+      cell: ({ contacts }: Tenant) =>
+        contacts.length === 0 ? (
+          <span class="is-bad">{texts.noContacts}</span>
+        ) : (
+          contacts.map(({ email }) => (
+            <span key={email} class="line-text">
+              {email}
+            </span>
+          ))
+        ),
+    },
     { title: texts.people, numeric: true, cell: ({ users }: Tenant) => (users === 0n ? t.act.none : number(users)) },
     { title: texts.since, cell: ({ createTime }: Tenant) => <Time at={createTime} /> },
   ];
@@ -98,7 +119,11 @@ function CreateTenant({ onClose }: { readonly onClose: () => void }) {
     if (users === undefined) return;
     const done = await deed.run(async () => {
       const contacts = contact === "" ? [] : [{ email: contact }];
-      await tenants.createTenant({ tenantId: id, tenant: { displayName: name, contacts, users: BigInt(Math.round(users === "default" ? 0 : users)) }, requestId });
+      await tenants.createTenant({
+        tenantId: id,
+        tenant: { displayName: name, contacts, users: BigInt(Math.round(users === "default" ? 0 : users)) },
+        requestId,
+      });
     });
     if (!done) return;
     onClose();
@@ -106,11 +131,46 @@ function CreateTenant({ onClose }: { readonly onClose: () => void }) {
   };
   return (
     <Dialog title={t.tenants.create} onClose={onClose}>
-      <Form onSend={() => void send()} fault={deed.fault} foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}>
-        <Text label={t.provisioning.tenantName} hint={t.tenants.displayNameHint} value={name} onValue={setName} max={100} wrong={wrongWith(deed.fault, "display_name")} />
-        <Text label={t.provisioning.tenantId} hint={t.provisioning.tenantIdHint} value={id} onValue={setId} max={8} code wrong={wrongWith(deed.fault, "tenant_id")} />
-        <Text label={t.provisioning.contact} hint={t.provisioning.contactHint} value={contact} onValue={setContact} max={254} keys="email" code wrong={wrongWith(deed.fault, "email", "contacts")} />
-        <Text label={t.tenants.people} hint={t.tenants.peopleHint} value={people} onValue={setPeople} keys="decimal" wrong={tried && users === undefined ? t.settings.number : wrongWith(deed.fault, "users")} />
+      <Form
+        onSend={() => void send()}
+        fault={deed.fault}
+        foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}
+      >
+        <Text
+          label={t.provisioning.tenantName}
+          hint={t.tenants.displayNameHint}
+          value={name}
+          onValue={setName}
+          max={100}
+          wrong={wrongWith(deed.fault, "display_name")}
+        />
+        <Text
+          label={t.provisioning.tenantId}
+          hint={t.provisioning.tenantIdHint}
+          value={id}
+          onValue={setId}
+          max={8}
+          code
+          wrong={wrongWith(deed.fault, "tenant_id")}
+        />
+        <Text
+          label={t.provisioning.contact}
+          hint={t.provisioning.contactHint}
+          value={contact}
+          onValue={setContact}
+          max={254}
+          keys="email"
+          code
+          wrong={wrongWith(deed.fault, "email", "contacts")}
+        />
+        <Text
+          label={t.tenants.people}
+          hint={t.tenants.peopleHint}
+          value={people}
+          onValue={setPeople}
+          keys="decimal"
+          wrong={tried && users === undefined ? t.settings.number : wrongWith(deed.fault, "users")}
+        />
         <Command text={`switchover tenants create ${id || "acme"}`} />
       </Form>
     </Dialog>

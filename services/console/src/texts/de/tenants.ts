@@ -1,0 +1,203 @@
+import { BatchOutcome } from "../../generated/switchover/provisioning/v1/batches_pb";
+import { OfferStatus } from "../../generated/switchover/provisioning/v1/consent_pb";
+import {
+  ConsentBasis,
+  ProvisioningEvent,
+  ProvisioningState,
+} from "../../generated/switchover/provisioning/v1/tenants_pb";
+import type { tenants as english } from "../en/tenants";
+import { plurals } from "../plural";
+
+const count = plurals("de");
+
+/** Tenants, what they use and what they decide. */
+export const tenants: typeof english = {
+  provisioning: {
+    title: "Bereitstellung",
+    intro: "Welche Mandanten diese Anwendung benutzen dürfen, in welcher Version, und worauf das beruht.",
+    none: "Noch benutzt sie kein Mandant",
+    noneText:
+      "Geben Sie sie einem Kunden: Der Mandant wird per Mail gefragt, wenn Sie seine Zustimmung nicht schriftlich haben.",
+    addToCustomer: "Einem Kunden geben",
+    addMany: "Vielen geben oder entziehen",
+    tenant: "Mandant",
+    version: "Version",
+    state: "Stand",
+    since: "Seit",
+    basis: "Beruht auf",
+    by: "Durch",
+    filterVersion: "Version",
+    filterState: "Stand",
+    all: "Alle",
+    shown: (n) => count(n, { one: "# Eintrag", other: "# Einträge" }),
+    states: {
+      [ProvisioningState.UNSPECIFIED]: "Unbekannt",
+      [ProvisioningState.REQUESTED]: "Angefordert",
+      [ProvisioningState.PENDING_ACCEPTANCE]: "Wartet auf Zustimmung",
+      [ProvisioningState.PROVISIONING]: "Wird bereitgestellt",
+      [ProvisioningState.PROVISIONED]: "Bereitgestellt",
+      [ProvisioningState.DENIED]: "Abgelehnt",
+      [ProvisioningState.FAILED]: "Gescheitert",
+      [ProvisioningState.DEPROVISIONING]: "Wird entzogen",
+      [ProvisioningState.REMOVED]: "Entzogen",
+    },
+    bases: {
+      [ConsentBasis.UNSPECIFIED]: "–",
+      [ConsentBasis.ACCEPTED]: "Der Mandant hat zugestimmt",
+      [ConsentBasis.ON_RECORD]: "Schriftliche Zustimmung",
+      [ConsentBasis.MOVED_WITH_NOTICE]: "Gewechselt, mit Hinweis zum Ablehnen",
+      [ConsentBasis.MOVED]: "Gewechselt",
+    },
+    events: {
+      [ProvisioningEvent.UNSPECIFIED]: "Etwas anderes",
+      [ProvisioningEvent.KNOWN_BEFORE]: "Von früher bekannt",
+      [ProvisioningEvent.ASKED]: "Gefragt",
+      [ProvisioningEvent.ON_RECORD]: "Gegeben, mit schriftlicher Zustimmung",
+      [ProvisioningEvent.ASKED_AGAIN]: "Noch einmal gefragt",
+      [ProvisioningEvent.ACCEPTED]: "Zugestimmt",
+      [ProvisioningEvent.DENIED]: "Abgelehnt",
+      [ProvisioningEvent.MOVED_ALONG]: "Gewechselt",
+      [ProvisioningEvent.SOURCE_CHANGED]: "Über die Version davor entschieden",
+      [ProvisioningEvent.SWITCH_GIVEN_UP]: "Wechsel aufgegeben",
+      [ProvisioningEvent.REMOVED]: "Entzogen",
+      [ProvisioningEvent.MAIL_HANDED_OVER]: "Mail übergeben",
+      [ProvisioningEvent.APPLIED]: "Gilt an jedem Gateway",
+    },
+    open: (tenant, version) => `${tenant}, Version ${version}`,
+    history: "Was geschehen ist",
+    visits: "Besuche, die nach einer Maschine aussehen",
+    visitsNone: "Keine. Mailscanner, die den Link öffnen, erscheinen hier; sie entscheiden nichts.",
+    visitLine: (opened, sent) =>
+      `${count(opened, { one: "#-mal geöffnet", other: "#-mal geöffnet" })}, ${count(sent, { one: "# Formular vergeblich gesendet", other: "# Formulare vergeblich gesendet" })}`,
+    askAgain: "Noch einmal fragen",
+    askAgainAsk: (tenant) => `Ein neuer Link geht an die Kontakte von ${tenant}; der bisherige wird ungültig.`,
+    askedAgain: "Noch einmal gefragt. Der neue Link ist unterwegs.",
+    offerUntil: "Sein Link gilt bis",
+    remove: "Dem Kunden entziehen",
+    removeAsk: (tenant) =>
+      `${tenant} die Anwendung entziehen? Seine Benutzer werden an jedem Gateway sofort abgewiesen.`,
+    removeReasonHint: "Der Mandant liest ihn. Freiwillig.",
+    acceptFor: "Auf sein Wort zustimmen",
+    denyFor: "Auf sein Wort ablehnen",
+    acceptAsk: (tenant) =>
+      `Für ${tenant} zustimmen? Seine Benutzer werden sofort eingelassen. Sagen Sie, auf wessen Wort.`,
+    denyAsk: (tenant) =>
+      `Für ${tenant} ablehnen? Seine Benutzer können die Anwendung nicht benutzen, solange diese Version in Betrieb ist. Sagen Sie, auf wessen Wort.`,
+    onWord: "Auf wessen Wort",
+    chooseTenant: "Mandant",
+    newTenant: "Neuer Mandant …",
+    tenantId: "Kurzname des Mandanten",
+    tenantIdHint:
+      "2 bis 8 Kleinbuchstaben und Ziffern, ein Buchstabe zuerst. Teil von Rechnernamen, ändert sich also nie.",
+    tenantName: "Name des Mandanten",
+    contact: "Mailadresse eines Kontakts",
+    contactHint: "Wird benachrichtigt und darf für den Mandanten entscheiden.",
+    consent: "Seine Zustimmung",
+    askByMail: "Per Mail fragen",
+    askByMailHint: "Seine Benutzer werden eingelassen, sobald er zustimmt.",
+    onRecord: "Liegt schriftlich vor",
+    onRecordHint: "Seine Benutzer werden sofort eingelassen.",
+    reference: "Wo sie geschrieben steht",
+    added: (tenant) => `${tenant} hat die Anwendung bekommen.`,
+  },
+
+  bulk: {
+    title: "Viele Mandanten auf einmal",
+    what: "Was zu tun ist",
+    provide: "Diesen Kunden geben",
+    take: "Diesen Kunden entziehen",
+    list: "Die Mandanten",
+    listHint:
+      "Ein Kurzname je Zeile; oder CSV mit den Spalten tenant, display_name, contacts, on_record. Mehrere Kontakte trennt „;“. Bis zu 500.",
+    read: (n) => count(n, { one: "# Mandant gelesen", other: "# Mandanten gelesen" }),
+    line: "Zeile",
+    wrong: {
+      tenant: "kein Kurzname eines Mandanten: 2 bis 8 Kleinbuchstaben und Ziffern, ein Buchstabe zuerst",
+      twice: "dieser Mandant steht weiter oben schon",
+      column: "diese Spalte gibt es nicht; es gibt tenant, display_name, contacts und on_record",
+      columns: "sie hat nicht so viele Spalten wie die erste Zeile",
+      quote: "ein Anführungszeichen wird nicht geschlossen",
+      many: "mehr als 500 Mandanten: Senden Sie sie in Teilen",
+      empty: "kein Mandant steht darin",
+    },
+    send: (n) => count(n, { one: "# Mandanten senden", other: "# Mandanten senden" }),
+    results: "Was aus jedem wurde",
+    outcome: "Ergebnis",
+    outcomes: {
+      [BatchOutcome.UNSPECIFIED]: "Unbekannt",
+      [BatchOutcome.CREATED]: "Angelegt und gegeben",
+      [BatchOutcome.PROVIDED]: "Gegeben",
+      [BatchOutcome.RESTORED]: "Wieder gegeben",
+      [BatchOutcome.REMOVED]: "Entzogen",
+      [BatchOutcome.UNCHANGED]: "War schon so",
+      [BatchOutcome.FAILED]: "Gescheitert",
+    },
+  },
+
+  tenants: {
+    title: "Mandanten",
+    intro: "Ihre Kunden.",
+    none: "Noch keine Mandanten",
+    noneText: "Legen Sie den ersten an; geben Sie ihm dann eine Anwendung.",
+    create: "Mandanten anlegen",
+    name: "Mandant",
+    contacts: "Kontakte",
+    noContacts: "Keine: Niemand kann gefragt werden",
+    people: "Menschen",
+    since: "Seit",
+    find: "Mandanten suchen",
+    created: (name) => `„${name}“ wurde angelegt und darf noch nichts benutzen.`,
+    peopleHint: "Wie viele Menschen eine Ablehnung aussperren würde. Freiwillig.",
+    displayNameHint: "Was Menschen lesen. Höchstens 100 Zeichen.",
+  },
+
+  testing: {
+    title: "Versionen im Test",
+    intro:
+      "Sie sehen Versionen im Test. Öffnen Sie die Test-Adresse und geben Sie ihr das Test-Token, das Sie bekommen haben.",
+    none: "Keine Version ist im Test",
+    noneText: "Der Betreiber meldet eine Version zum Test an; sie erscheint dann hier.",
+    application: "Anwendung",
+  },
+
+  agreements: {
+    title: "Meine Anwendungen",
+    intro: (tenant) => `Was ${tenant} benutzt und wozu zugestimmt wurde.`,
+    none: "Noch keine Anwendung",
+    noneText: "Der Betreiber bietet Anwendungen an; Sie werden per Mail und hier gefragt.",
+    waiting: "Wartet auf Ihre Entscheidung",
+    decide: "Entscheiden",
+    change: "Entscheidung ändern",
+    about: (application, version) => `${application}, Version ${version}`,
+    acceptTitle: (application, version) => `Ihre Entscheidung zu ${application}, Version ${version}`,
+    denyingDoes: "Was eine Ablehnung bewirkt",
+    denyingText: (tenant, application, version) =>
+      `Sobald Version ${version} in Betrieb ist, kann bei ${tenant} niemand ${application} benutzen: Jede Anfrage wird abgewiesen. Einen Weg zurück auf eine frühere Version gibt es nicht. Der Betreiber erfährt von Ihrer Entscheidung, ebenso alle Kontakte von ${tenant}. Hier können Sie sie ändern.`,
+    people: (n) => count(n, { one: "Das ist # Mensch.", other: "Das sind # Menschen." }),
+    question: (tenant) => `Was entscheiden Sie für ${tenant}?`,
+    accept: (version) => `Version ${version} zustimmen`,
+    acceptDoes: (tenant, version) => `Bei ${tenant} dürfen alle Version ${version} benutzen.`,
+    deny: (version) => `Version ${version} ablehnen`,
+    denyDoes: (tenant, application, version) =>
+      `Bei ${tenant} kann niemand ${application} benutzen, solange Version ${version} in Betrieb ist.`,
+    word: "Damit nichts aus Versehen entschieden wird, tippen Sie den Kurznamen der Anwendung:",
+    wordLabel: "Kurzname",
+    wordWrong: (word) => `Bitte tippen Sie ${word}.`,
+    chooseFirst: "Bitte wählen Sie eines von beiden.",
+    send: "Entscheidung senden",
+    outcomes: {
+      [OfferStatus.UNSPECIFIED]: "Ihre Entscheidung ist angekommen.",
+      [OfferStatus.OPEN]: "Noch ist nichts entschieden.",
+      [OfferStatus.ACCEPTED]:
+        "Sie haben zugestimmt. Ihre Benutzer werden eingelassen, solange diese Version in Betrieb ist.",
+      [OfferStatus.DENIED_RECORDED]: "Ihre Ablehnung ist vermerkt. Sie gilt vom Wechsel auf diese Version an.",
+      [OfferStatus.DENIED_TAKING_EFFECT]:
+        "Ihre Ablehnung tritt in Kraft: Noch weist nicht jedes Gateway ab. Sie folgen von selbst.",
+      [OfferStatus.DENIED_IN_FORCE]: "Ihre Ablehnung ist in Kraft: Jedes Gateway weist ab.",
+      [OfferStatus.EXPIRED]: "Die Zeit zum Entscheiden ist vorbei.",
+      [OfferStatus.VOID]: "Es gibt nichts mehr zu entscheiden.",
+    },
+    roles: "Rollen in Kraft",
+    history: "Was geschehen ist",
+  },
+};
