@@ -76,7 +76,8 @@ export const subscriptions = createClient(SubscriptionService, transport);
 
 /** Names a request, so that sending it again is harmless. */
 export function newRequestId(): string {
-  return crypto.randomUUID();
+  // `randomUUID` is not there where the page came over plain HTTP from another machine.
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Reads every page of a list, up to so many entries. */

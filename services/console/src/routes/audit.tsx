@@ -57,7 +57,7 @@ export function Audit() {
           code
         />
       </div>
-      <Check key={service} parent={parent} />
+      {globalThis.isSecureContext && <Check key={service} parent={parent} />}
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
       {answer?.entries.length === 0 &&
