@@ -4,18 +4,16 @@ import { ensure, open, picture, settled } from "./session.mjs";
 /** Walks; returns what was seen on the way. */
 export async function walk(
   browser,
-  { edge, mails, tenant, application, from, to, pictures },
+  { edge, mails, tenant, from, to, pictures },
 ) {
   const { page, wrongs, close } = await open(browser, edge);
   const seen = {};
   const keep = (name, whole = true) =>
     picture(page, pictures, `walk-${name}`, whole);
   const row = (version) =>
-    page
-      .getByRole("row")
-      .filter({
-        has: page.getByRole("rowheader", { name: version, exact: true }),
-      });
+    page.getByRole("row").filter({
+      has: page.getByRole("rowheader", { name: version, exact: true }),
+    });
 
   await page.goto("/");
   await settled(page);
@@ -155,7 +153,7 @@ export async function walk(
     .click();
   await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
   await page.getByText(`Every user is on ${from}.`).waitFor();
-  await page.getByRole("link", { name: application, exact: true }).click();
+  await page.locator("a.crumb").click();
   await row(from).getByText("In use").waitFor();
   seen.back = true;
   ensure(wrongs.length === 0, wrongs.join("\n"));

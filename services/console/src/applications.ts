@@ -33,6 +33,11 @@ export async function glances(signal: AbortSignal): Promise<Glance[]> {
   }));
 }
 
+/** Returns what asks for one application by its short name. */
+export function applicationNamed(id: string): (signal: AbortSignal) => Promise<Application | undefined> {
+  return async (signal) => (await applications.getApplication({ name: `applications/${id}` }, { signal })).application;
+}
+
 /** Asks for all versions of an application, or of all by `applications/-`. */
 export function versionsOf(parent: string, signal: AbortSignal): Promise<Version[]> {
   return all(async (pageToken) => {

@@ -52,8 +52,8 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
   return (
     <div class="sheet sheet-padded">
       <Facts
+        wide
         of={[
-          [t.receipt.number, number(receipt.number)],
           [t.receipt.totals, <Lines key="totals" of={totals} />],
           [
             t.switch.tenants,
@@ -66,6 +66,7 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
               ]}
             />,
           ],
+          [t.receipt.number, number(receipt.number)],
           [
             t.receipt.previous,
             receipt.previous_sha256 === "" ? (
@@ -113,7 +114,7 @@ function Times({ receipt }: { readonly receipt: Receipt }) {
         { title: t.receipt.held, numeric: true, cell: (row: Row) => time(row.held_at) },
         { title: t.receipt.released, numeric: true, cell: (row: Row) => time(row.released_at) },
         { title: t.receipt.drained, numeric: true, cell: (row: Row) => time(row.drained_at) },
-        { title: t.switch.held, numeric: true, cell: (row: Row) => number(row.requests.held) },
+        { title: t.receipt.waited, numeric: true, cell: (row: Row) => number(row.requests.held) },
         {
           title: t.switch.longestHold,
           numeric: true,

@@ -1,5 +1,5 @@
+import { applicationNamed } from "../applications";
 import { useAsk } from "../ask";
-import { applications } from "../client";
 import { number } from "../format";
 import { t } from "../language";
 import { Badge } from "../parts/badge";
@@ -24,11 +24,7 @@ const EVERY_MS = 3000;
 /** One application. */
 export function Application({ id, part }: { readonly id: string; readonly part: Part }) {
   const name = `applications/${id}`;
-  const { answer, fault, again } = useAsk(
-    name,
-    async (signal) => (await applications.getApplication({ name }, { signal })).application,
-    EVERY_MS,
-  );
+  const { answer, fault, again } = useAsk(name, applicationNamed(id), EVERY_MS);
   useTraffic(name);
   return (
     <>

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { changed } from "../ask";
+import { applicationNamed } from "../applications";
+import { changed, useAsk } from "../ask";
 import { ENDLESS, switches } from "../client";
 import { faultOf, type Fault } from "../fault";
 import { millis, number, took } from "../format";
@@ -27,6 +28,7 @@ export function SwitchPage({ application, id }: { readonly application: string; 
   const [shown, setShown] = useState<Switch | undefined>(undefined);
   const [fault, setFault] = useState<Fault | undefined>(undefined);
   useTraffic(`applications/${application}`);
+  const called = useAsk(`applications/${application}`, applicationNamed(application)).answer?.displayName;
 
   const receive = (next: Switch | undefined): void => {
     if (next === undefined) return;
@@ -59,7 +61,7 @@ export function SwitchPage({ application, id }: { readonly application: string; 
         }
         above={
           <Link to={pathOf("applications", application)} class="crumb">
-            {application}
+            {called ?? application}
           </Link>
         }
         beside={shown !== undefined && <StateBadge state={shown.state} />}

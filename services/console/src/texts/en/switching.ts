@@ -96,7 +96,7 @@ export const switching = {
     longestHold: "Longest hold",
     finished: "Finished",
     cut: "Cut",
-    closed: "Closed",
+    closed: "Long-lived",
     failedRequests: "Failed",
     open: "Still open",
     noGateways: "No gateway has been asked yet.",
@@ -165,6 +165,7 @@ export const switching = {
     held: "Held",
     released: "Released",
     drained: "Drained",
+    waited: "Waited",
     sinceConfirm: "Times count from the confirm.",
     totals: "Requests",
     heldTotal: (n: Count, longest: string) =>
