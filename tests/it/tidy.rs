@@ -16,7 +16,7 @@ const LINES_MAX: usize = 600;
 const LAYERS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("contract", &["proto"]),
-    ("runtime", &["proto", "contract"]),
+    ("runtime", &["proto", "contract", "oidc"]),
     ("store", &[]),
     ("audit", &["proto", "contract", "runtime", "store"]),
     ("demo", &[]),

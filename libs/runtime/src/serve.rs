@@ -14,6 +14,7 @@ use tower::Service;
 use crate::{caller::Access, error::Error, net::Listener, shell::Shell};
 
 mod answer;
+mod callers;
 mod door;
 mod health;
 mod wire;
@@ -147,7 +148,10 @@ impl Server {
                 .add_service(reflection().build_v1().map_err(Error::internal)?)
                 .add_service(reflection().build_v1alpha().map_err(Error::internal)?);
         }
+        let callers = callers::service();
+        self.names.push(callers::NAME);
         self.routes
+            .add_service(callers)
             .add_service(health::start(&self.shell, self.names));
 
         let stop = self.shell.stopping();

@@ -1,5 +1,5 @@
 //! The edge for people's browsers, programs and applications' backends, on a listener of its own: the
-//! API, the pages behind links in mails, access tokens, and whether this gateway is well. Nothing here
+//! console and its API, the pages behind links in mails, access tokens, and whether this gateway is well. Nothing here
 //! logs the path of a page: a token may stand in it.
 
 use std::{
@@ -16,7 +16,6 @@ use axum::{
     middleware::{self, Next},
     routing::{MethodRouter, get, post},
 };
-use minijinja::context;
 use proto::{
     notification::v1::subscription_service_client::SubscriptionServiceClient,
     provisioning::v1::{
@@ -30,6 +29,7 @@ use tokio::sync::watch;
 use crate::control::status::Status;
 
 mod api;
+mod console;
 mod deny_page;
 mod limit;
 mod oauth;
@@ -127,7 +127,7 @@ impl Edge {
             tokens: TokenServiceClient::new(provisioning),
             notification,
             status,
-            pages: Pages::new(settings.operator, settings.support),
+            pages: Pages::new(settings.operator, settings.support, settings.origin),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),
             guessers: Limiter::new(clock.clone(), WRONG_MAX),
             clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
@@ -144,6 +144,7 @@ impl Edge {
         let edge = Arc::new(self);
         Router::new()
             .route("/", get(home))
+            .route("/assets/{*path}", get(asset))
             .route("/.switchover/live", get(live))
             .route("/.switchover/ready", get(ready))
             .route(
@@ -199,8 +200,22 @@ async fn seal(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Re
     response
 }
 
-async fn home(State(edge): State<Arc<Edge>>) -> Response<Body> {
-    edge.pages.page(StatusCode::OK, "home.html", context! {})
+async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    if wants_json(&headers) {
+        return nothing_here(&edge, &headers);
+    }
+    console::page(&headers).unwrap_or_else(|| {
+        edge.pages.message(
+            StatusCode::NOT_FOUND,
+            "The console is not here",
+            "It was not built into this program. Run cargo xtask console, then build the program again; a debug build has it at once.",
+            None,
+        )
+    })
+}
+
+async fn asset(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    console::asset(uri.path(), &headers).unwrap_or_else(|| nothing_here(&edge, &headers))
 }
 
 async fn live() -> Response<Body> {
@@ -344,6 +359,13 @@ async fn elsewhere(
     if Api::is_method(request.uri().path()) {
         let source = peer.ip();
         return edge.api.answer(Whence { source, here }, request).await;
+    }
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    if looks
+        && console::takes_page(request.headers())
+        && let Some(page) = console::page(request.headers())
+    {
+        return page;
     }
     nothing_here(&edge, request.headers())
 }

@@ -28,14 +28,19 @@ pub(crate) fn install() -> Result<()> {
 /// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser and what
 /// checks tokens), unless the same lock file has been installed before.
 pub(crate) fn node_programs() -> Result<()> {
-    let folder = root().join("tests/tools");
-    let lock = fs::read_to_string(folder.join("package-lock.json"))
-        .context("the lock file of tests/tools")?;
-    let installed = folder.join("node_modules/.installed-lock.json");
+    install_packages("tests/tools")
+}
+
+/// Installs what the lock file of a folder names, unless the same has been installed there before.
+pub(crate) fn install_packages(folder: &str) -> Result<()> {
+    let place = root().join(folder);
+    let lock = fs::read_to_string(place.join("package-lock.json"))
+        .with_context(|| format!("the lock file of {folder}"))?;
+    let installed = place.join("node_modules/.installed-lock.json");
     if fs::read_to_string(&installed).is_ok_and(|before| before == lock) {
         return Ok(());
     }
-    step("installing the programs of tests/tools", || {
+    step(&format!("installing the programs of {folder}"), || {
         // Not `npm ci`: it refuses lock files that were written where packages of other platforms
         // cannot be had. This takes the same versions and leaves the lock file alone.
         let arguments = [
@@ -46,7 +51,7 @@ pub(crate) fn node_programs() -> Result<()> {
             "--loglevel=error",
         ];
         let mut npm = command("npm", &arguments);
-        checked(npm.current_dir(&folder))?;
+        checked(npm.current_dir(&place))?;
         fs::write(&installed, &lock)?;
         Ok(())
     })

@@ -24,6 +24,7 @@ mod frames;
 mod guard;
 mod kind;
 mod pace;
+mod parent;
 mod pass;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ pub(crate) use behind::{Own, Upstreams};
 pub use guard::{AllowedOrigin, NoOrigin};
 pub(crate) use pace::Most;
 
-use behind::Behind;
+use behind::{Behind, Found};
 use guard::{Asked, Guard, Refused};
 use kind::Kind;
 use pace::{Key, Pace};
@@ -167,12 +168,16 @@ impl Api {
     ) -> Result<Response<tonic::body::Body>, Problem> {
         let caller = Key::of(source, request.headers());
         let place = self.pace.admit(&caller)?;
-        let behind = Behind::of(method)
+        let found = Behind::of(method)
             .filter(|_| self.rules.is_for_people(method))
             .ok_or_else(|| {
                 let text = "There is no such method here.";
                 Problem::new(Code::Unimplemented, reason::UNIMPLEMENTED, text)
             })?;
+        let (request, behind) = match found {
+            Found::One(behind) => (request, behind),
+            Found::Named => parent::read(request).await?,
+        };
         let passing = Passing {
             channel: self.upstreams.to(behind)?,
             service: behind,

@@ -192,8 +192,7 @@ impl World {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
-                key_file: None,
-                reflection: false,
+                ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
             apps_listen: ANYWHERE,

@@ -24,17 +24,30 @@ pub(super) enum Behind {
 
 impl Behind {
     /// Finds it by the package of a method, given as `/package.Service/Method`.
-    pub(super) fn of(method: &str) -> Option<Self> {
+    pub(super) fn of(method: &str) -> Option<Found> {
         let (service, _) = method.strip_prefix('/')?.split_once('/')?;
         let (package, _) = service.rsplit_once('.')?;
         match package {
             "switchover.catalog.v1"
             | "switchover.access.v1"
             | "grpc.reflection.v1"
-            | "grpc.reflection.v1alpha" => Some(Self::Catalog),
-            "switchover.provisioning.v1" => Some(Self::Provisioning),
-            "switchover.notification.v1" => Some(Self::Notification),
-            "switchover.gateway.v1" | "grpc.health.v1" => Some(Self::Gateway),
+            | "grpc.reflection.v1alpha" => Some(Found::One(Self::Catalog)),
+            "switchover.provisioning.v1" => Some(Found::One(Self::Provisioning)),
+            "switchover.notification.v1" => Some(Found::One(Self::Notification)),
+            "switchover.gateway.v1" | "grpc.health.v1" => Some(Found::One(Self::Gateway)),
+            "switchover.audit.v1" => Some(Found::Named),
+            _ => None,
+        }
+    }
+
+    /// Finds it by the name of a resource that each service has for itself, such as
+    /// `services/catalog/auditEntries/7`.
+    pub(super) fn named(resource: &str) -> Option<Self> {
+        let mut parts = resource.split('/');
+        match (parts.next(), parts.next()) {
+            (Some("services"), Some("catalog")) => Some(Self::Catalog),
+            (Some("services"), Some("provisioning")) => Some(Self::Provisioning),
+            (Some("services"), Some("notification")) => Some(Self::Notification),
             _ => None,
         }
     }
@@ -48,6 +61,15 @@ impl Behind {
             Self::Gateway => "The gateway",
         }
     }
+}
+
+/// Where a method is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// By one service.
+    One(Behind),
+    /// By the one that the request names first.
+    Named,
 }
 
 /// The ways to all services.
@@ -165,6 +187,24 @@ mod tests {
             "/v1.X/Y",
         ] {
             assert_eq!(Behind::of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_each_service_has_for_itself_is_asked_of_the_one_that_is_named() {
+        for (resource, expected) in [
+            ("services/catalog", Some(Behind::Catalog)),
+            (
+                "services/provisioning/auditEntries/7",
+                Some(Behind::Provisioning),
+            ),
+            ("services/notification", Some(Behind::Notification)),
+            ("services/gateway", None),
+            ("services", None),
+            ("catalog", None),
+            ("", None),
+        ] {
+            assert_eq!(Behind::named(resource), expected, "{resource}");
         }
     }
 }

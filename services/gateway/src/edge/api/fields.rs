@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use runtime::{
     Clock,
-    caller::{ANONYMOUS, ROLE, SUBJECT},
+    caller::{PASSED_ON, ROLE, SUBJECT},
     request,
 };
 
@@ -38,15 +38,17 @@ pub(super) fn passed(headers: &HeaderMap, believed: bool, clock: &Clock) -> Head
     {
         passed.insert(request::HEADER, id);
     }
-    if believed {
+    // Whoever proves who they are may choose among their roles by the same fields.
+    if believed || headers.contains_key(header::AUTHORIZATION) {
         for name in [ROLE, SUBJECT] {
             if let Some(value) = headers.get(name) {
                 passed.insert(name, value.clone());
             }
         }
-    } else {
-        // A service that believes whoever is on its machine hears that this is somebody else.
-        passed.insert(ROLE, HeaderValue::from_static(ANONYMOUS));
+    }
+    if !believed {
+        // A service that believes whoever is on its machine must not believe this.
+        passed.insert(PASSED_ON, HeaderValue::from_static("1"));
     }
     passed
 }
@@ -88,8 +90,15 @@ mod tests {
         let believed = passed(&call(), true, &clock);
         assert_eq!(believed["x-switchover-role"], "operator-admin");
         assert_eq!(believed["x-switchover-subject"], "people/anna");
-        let stranger = passed(&call(), false, &clock);
-        assert_eq!(stranger["x-switchover-role"], "anonymous");
+        assert!(!believed.contains_key(PASSED_ON));
+        let mut call = call();
+        let proves = passed(&call, false, &clock);
+        assert_eq!(proves[PASSED_ON], "1");
+        assert_eq!(proves["x-switchover-role"], "operator-admin");
+        call.remove("authorization");
+        let stranger = passed(&call, false, &clock);
+        assert_eq!(stranger[PASSED_ON], "1");
+        assert!(!stranger.contains_key("x-switchover-role"));
         assert!(!stranger.contains_key("x-switchover-subject"));
     }
 
@@ -102,7 +111,9 @@ mod tests {
             "te",
             "traceparent",
             "x-request-id",
+            "x-switchover-passed-on",
             "x-switchover-role",
+            "x-switchover-subject",
         ];
         assert_eq!(names(&passed(&call(), false, &Clock::real())), expected);
     }
