@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { forgetAnswers } from "./ask";
-import { begin, session, type Session } from "./caller";
+import { session, type Session } from "./caller";
+import { begin } from "./enter";
 import { language, t } from "./language";
 import { Frame } from "./parts/frame";
 import { Outside } from "./parts/outside";

@@ -26,35 +26,6 @@ const ROLES: readonly Role[] = ["operator-admin", "operator-viewer", "tester", "
 const OPERATOR: Caller = { role: "operator-admin", subject: "people/demo" };
 const KEPT = "switchover-act-as";
 
-/** Asks the edge who is here. */
-export async function begin(): Promise<void> {
-  try {
-    const answer = await fetch("/session", { headers: { accept: "application/json" }, credentials: "same-origin" });
-    // An edge that knows no sessions is one to play with.
-    session.set(answer.status === 404 ? development() : read(await answer.json()));
-  } catch {
-    session.set({ kind: "away" });
-  }
-}
-
-/** Takes another role where the services believe what is said. */
-export function actAs(caller: Caller): void {
-  sessionStorage.setItem(KEPT, JSON.stringify(caller));
-  session.set(development());
-}
-
-/** Ends the session at the edge. */
-export async function signOut(): Promise<void> {
-  const now = session.get();
-  const csrf = now.kind === "known" ? now.csrf : "";
-  await fetch("/session/logout", {
-    method: "POST",
-    headers: { "x-switchover-csrf": csrf },
-    credentials: "same-origin",
-  });
-  await begin();
-}
-
 /** Returns who looks at the console; the operator where nobody is known yet. */
 export function caller(): Caller {
   const now = session.get();
@@ -70,6 +41,11 @@ export function mayChange(): boolean {
 export function inboxName(): string {
   const { role, subject } = caller();
   return role === "tenant-admin" ? `${subject}/inbox` : "operator/inbox";
+}
+
+/** Keeps the role that is tried out, for as long as the tab is open. */
+export function keep(caller: Caller): void {
+  sessionStorage.setItem(KEPT, JSON.stringify(caller));
 }
 
 /** Reads what the edge answers to `GET /session`. */
@@ -90,7 +66,8 @@ export function read(answer: unknown): Session {
   return { kind: "known", caller: { role, subject: text("subject") }, csrf: text("csrf"), development: false };
 }
 
-function development(): Session {
+/** Returns the session of whoever tries out roles where the services believe what is said. */
+export function development(): Session {
   return { kind: "known", caller: kept() ?? OPERATOR, csrf: "", development: true };
 }
 

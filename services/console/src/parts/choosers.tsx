@@ -1,4 +1,5 @@
-import { actAs, session, signOut, type Caller, type Role } from "../caller";
+import { session, type Caller, type Role } from "../caller";
+import { actAs, signOut } from "../enter";
 import { useAsk } from "../ask";
 import { tenants } from "../client";
 import { language, LANGUAGES, speak, t, type Language } from "../language";
