@@ -52,6 +52,7 @@ function kindOf(code: Code, reason: string, fields: boolean): FaultKind {
     case Code.AlreadyExists:
     case Code.Aborted:
     case Code.OutOfRange:
+    case Code.Unimplemented:
       return "refused";
     case Code.NotFound:
       return "missing";

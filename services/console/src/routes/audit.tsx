@@ -1,5 +1,5 @@
-import { useState } from "preact/hooks";
-import { useAsk, useDeed } from "../ask";
+import { useEffect, useState } from "preact/hooks";
+import { useAsk, useDeed, type Deed } from "../ask";
 import { check, type Verdict } from "../chain";
 import { audits, ENDLESS } from "../client";
 import { number } from "../format";
@@ -36,10 +36,18 @@ export function Audit() {
     EVERY_MS,
   );
   const { answer, fault, again } = asked;
+  const checking = useCheck(parent);
   const filtered = actor.trim() !== "" || resource.trim() !== "";
   return (
     <>
-      <Title title={t.audit.title} intro={t.audit.intro} />
+      <Title title={t.audit.title} intro={t.audit.intro}>
+        {globalThis.isSecureContext && (
+          <button type="button" class="button" aria-disabled={checking.deed.busy} onClick={checking.run}>
+            {checking.deed.busy ? t.audit.checking(number(checking.entries)) : t.audit.check}
+          </button>
+        )}
+      </Title>
+      <Outcome of={checking} />
       <div class="bar-tools">
         <Select
           label={t.audit.service}
@@ -57,7 +65,6 @@ export function Audit() {
           code
         />
       </div>
-      {globalThis.isSecureContext && <Check key={service} parent={parent} />}
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
       {answer?.entries.length === 0 &&
@@ -148,8 +155,15 @@ function OneEntry({ of, onClose }: { readonly of: AuditEntry; readonly onClose: 
   );
 }
 
-/** Checks a log in the browser: nobody's word is taken for it. */
-function Check({ parent }: { readonly parent: string }) {
+/** What came of checking a log in the browser: nobody's word is taken for it. */
+interface Checking {
+  readonly verdict: Verdict | undefined;
+  readonly entries: number;
+  readonly deed: Deed;
+  run(): void;
+}
+
+function useCheck(parent: string): Checking {
   const [verdict, setVerdict] = useState<Verdict | undefined>(undefined);
   const [entries, setEntries] = useState(0);
   const deed = useDeed();
@@ -158,30 +172,35 @@ function Check({ parent }: { readonly parent: string }) {
     setEntries(0);
     void deed.run(async () => setVerdict(await check(audits.exportAuditEntries({ parent }, ENDLESS), setEntries)));
   };
+  useEffect(() => setVerdict(undefined), [parent]);
+  return { verdict, entries, deed, run };
+}
+
+function Outcome({ of: { verdict, deed } }: { readonly of: Checking }) {
   return (
-    <div class="section">
-      <div class="acts">
-        <button type="button" class="button" aria-disabled={deed.busy} onClick={run}>
-          {deed.busy ? t.audit.checking(number(entries)) : t.audit.check}
-        </button>
-      </div>
+    <>
       <FaultNote fault={deed.fault} />
       <div role="status">
         {verdict !== undefined && (
           <Note tone={verdict.kind === "whole" ? "good" : "warn"}>
-            <p class="note-title">
-              {verdict.kind === "whole"
-                ? t.audit.whole(verdict.entries)
-                : verdict.kind === "broken"
-                  ? t.audit.broken(number(verdict.number))
-                  : t.audit.short}
-            </p>
+            <p class="note-title">{said(verdict)}</p>
             <p>{t.audit.checkedHere}</p>
           </Note>
         )}
       </div>
-    </div>
+    </>
   );
+}
+
+function said(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case "whole":
+      return t.audit.whole(verdict.entries);
+    case "broken":
+      return t.audit.broken(number(verdict.number));
+    case "short":
+      return t.audit.short;
+  }
 }
 
 function pretty(json: string): string {

@@ -139,11 +139,7 @@ export const operating: typeof english = {
     intro:
       "Wer was geändert hat. Jeder Eintrag nennt den Fingerabdruck des Eintrags davor; nichts lässt sich unbemerkt ändern oder weglassen.",
     service: "Dienst",
-    services: {
-      catalog: "Katalog: Anwendungen und Wechsel",
-      provisioning: "Bereitstellung: Mandanten und Zustimmungen",
-      notification: "Benachrichtigung: Posteingänge und Mails",
-    },
+    services: { catalog: "Katalog", provisioning: "Bereitstellung", notification: "Benachrichtigung" },
     none: "Noch keine Einträge",
     noneText: "Jede Änderung, die jemand macht, wird hier aufgeschrieben.",
     noneFound: "Kein Eintrag passt.",

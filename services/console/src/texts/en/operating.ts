@@ -138,11 +138,7 @@ export const operating = {
     intro:
       "Who changed what. Each entry names the digest of the one before it, so that nothing can be changed or left out unseen.",
     service: "Service",
-    services: {
-      catalog: "Catalog: applications and switches",
-      provisioning: "Provisioning: tenants and consents",
-      notification: "Notification: inboxes and mails",
-    },
+    services: { catalog: "Catalog", provisioning: "Provisioning", notification: "Notification" },
     none: "No entries yet",
     noneText: "Every change that somebody makes is written down here.",
     noneFound: "No entry matches.",
