@@ -1,14 +1,15 @@
 // Looks at the console with a browser: node browse.mjs BROWSER WHAT SETTINGS, SETTINGS a JSON object.
-// WHAT is walk, read, keys, names or away. The last line tells what was seen, as JSON; the exit code is 1 if something
+// WHAT is walk, read, keys, names, away or manage. The last line tells what was seen, as JSON; the exit code is 1 if something
 // was wrong, and the line before says what.
 import { away } from "./away.mjs";
 import { keys } from "./keys.mjs";
+import { manage } from "./manage.mjs";
 import { names } from "./names.mjs";
 import { read } from "./read.mjs";
 import { start } from "./session.mjs";
 import { walk } from "./walk.mjs";
 
-const WHATS = { walk, read, keys, names, away };
+const WHATS = { walk, read, keys, names, away, manage };
 
 const [browserPath, what, settings] = process.argv.slice(2);
 const act = WHATS[what];

@@ -30,6 +30,7 @@ const PAGES = {
     { name: "inbox-archived", path: "/inbox/archived" },
     { name: "gateways", path: "/gateways", ask: [/^Drain/] },
     { name: "mails", path: "/mails", ask: [/^Details/] },
+    { name: "audit", path: "/audit", ask: [/^Details/] },
     { name: "notices", path: "/notices" },
     { name: "nowhere", path: "/nowhere/at/all" },
   ],

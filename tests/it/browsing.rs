@@ -43,6 +43,13 @@ async fn the_keyboard_is_enough() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn customers_settings_and_gateways_are_managed_by_clicking() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "manage").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_people_are_called_stays_text() -> Result<()> {
     let mut world = World::start(Database::Sqlite, 1).await?;
     let told = acted(&mut world, "names").await;
@@ -87,6 +94,8 @@ async fn read(world: &mut World) -> Result<()> {
 
 async fn acted(world: &mut World, what: &str) -> Result<Value> {
     shop::open(world, &["anna", "bert"]).await?;
+    // A version in test has a pair of app credentials.
+    world.api.register_to_test("shop", "2.0").await?;
     let mut settings = settings(world, what);
     settings["upstream"] = json!(world.upstream("3.0").await?);
     browse(what, &settings).await
