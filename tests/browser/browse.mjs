@@ -1,7 +1,8 @@
 // Looks at the console with a browser: node browse.mjs BROWSER WHAT SETTINGS, SETTINGS a JSON object.
-// WHAT is walk, read, keys, names, away or manage. The last line tells what was seen, as JSON; the exit code is 1 if something
-// was wrong, and the line before says what.
+// WHAT is walk, read, keys, names, away, manage or enter. The last line tells what was seen, as JSON; the exit code
+// is 1 if something was wrong, and standard error says what.
 import { away } from "./away.mjs";
+import { enter } from "./enter.mjs";
 import { keys } from "./keys.mjs";
 import { manage } from "./manage.mjs";
 import { names } from "./names.mjs";
@@ -9,7 +10,7 @@ import { read } from "./read.mjs";
 import { start } from "./session.mjs";
 import { walk } from "./walk.mjs";
 
-const WHATS = { walk, read, keys, names, away, manage };
+const WHATS = { walk, read, keys, names, away, manage, enter };
 
 const [browserPath, what, settings] = process.argv.slice(2);
 const act = WHATS[what];

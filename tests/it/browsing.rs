@@ -65,6 +65,13 @@ async fn what_was_shown_stays_while_nobody_answers() -> Result<()> {
     told.map(drop).map_err(|fault| world.explain(fault))
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_and_nothing_else_says_who_is_here() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "enter").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
 /// From the first test over an update, a denial by the mail's link and its event to the way back.
 async fn walk(world: &mut World, pictures: &str) -> Result<()> {
     shop::open(world, &["anna", "bert"]).await?;

@@ -12,16 +12,18 @@ export function actAs(caller: Caller): void {
   session.set(development());
 }
 
-/** Ends the session at the edge. */
+/** Ends the session at the edge, and at the issuer where that is asked for. */
 export async function signOut(): Promise<void> {
   const now = session.get();
-  const csrf = now.kind === "known" ? now.csrf : "";
-  await fetch("/session/logout", {
+  const csrf = now.kind === "known" || now.kind === "stranger" ? now.csrf : "";
+  const answer = await fetch("/session/logout", {
     method: "POST",
     headers: { "x-switchover-csrf": csrf },
     credentials: "same-origin",
   });
-  await begin();
+  const said = (await answer.json().catch(() => ({}))) as { location?: unknown };
+  if (typeof said.location === "string" && /^https?:/.test(said.location)) location.assign(said.location);
+  else await begin();
 }
 
 /** Asks anew whenever a service no longer knows who calls: the session has ended. */
@@ -36,7 +38,8 @@ async function asked(): Promise<Session> {
   try {
     const answer = await fetch("/session", { headers: { accept: "application/json" }, credentials: "same-origin" });
     // An edge that knows no sessions is one to play with.
-    return answer.status === 404 ? development() : await owned(read(await answer.json()));
+    if (answer.status === 404) return development();
+    return answer.ok ? await owned(read(await answer.json())) : { kind: "away" };
   } catch {
     return { kind: "away" };
   }

@@ -33,6 +33,12 @@ export const frame: typeof english = {
     signedOutTitle: "Bitte melden Sie sich an",
     signedOut:
       "Sie sind nicht angemeldet, oder Ihre Sitzung ist zu Ende. Nichts ist verloren: Sie kommen auf diese Seite zurück.",
+    noRoleTitle: "Sie dürfen hier nichts tun",
+    noRole:
+      "Sie sind angemeldet und haben hier keine Rolle. Fragen Sie, wer Switchover betreibt, oder melden Sie sich als jemand anderes an.",
+    noSignInTitle: "Hier gibt es keine Anmeldung",
+    noSignIn:
+      "Diese Installation erkennt Aufrufer an ihren Schlüsseln. Nehmen Sie die Kommandozeile mit --key-file, oder lassen Sie einen Aussteller für die Anmeldung einrichten.",
     look: "Darstellung",
     looks: { system: "System", light: "Hell", dark: "Dunkel" },
     languageChoice: "Sprache",

@@ -31,6 +31,11 @@ export const frame = {
     signOut: "Sign out",
     signedOutTitle: "Please sign in",
     signedOut: "You are not signed in, or your session has ended. Nothing is lost: you come back to this page.",
+    noRoleTitle: "You may do nothing here",
+    noRole: "You are signed in, and have no role here. Ask whoever runs Switchover, or sign in as somebody else.",
+    noSignInTitle: "There is no sign-in here",
+    noSignIn:
+      "This installation knows callers by their keys. Use the command line with --key-file, or have an issuer for sign-in set up.",
     look: "Look",
     looks: { system: "System", light: "Light", dark: "Dark" },
     languageChoice: "Language",
