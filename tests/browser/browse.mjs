@@ -1,5 +1,5 @@
 // Looks at the console with a browser: node browse.mjs BROWSER WHAT SETTINGS, SETTINGS a JSON object.
-// WHAT is walk, read, keys, names, away, manage or enter. The last line tells what was seen, as JSON; the exit code
+// WHAT is walk, read, keys, names, away, manage, enter or second. The last line tells what was seen, as JSON; the exit code
 // is 1 if something was wrong, and standard error says what.
 import { away } from "./away.mjs";
 import { enter } from "./enter.mjs";
@@ -7,10 +7,11 @@ import { keys } from "./keys.mjs";
 import { manage } from "./manage.mjs";
 import { names } from "./names.mjs";
 import { read } from "./read.mjs";
+import { second } from "./second.mjs";
 import { start } from "./session.mjs";
 import { walk } from "./walk.mjs";
 
-const WHATS = { walk, read, keys, names, away, manage, enter };
+const WHATS = { walk, read, keys, names, away, manage, enter, second };
 
 const [browserPath, what, settings] = process.argv.slice(2);
 const act = WHATS[what];

@@ -122,6 +122,20 @@ export async function manage(
   await page.getByText("Revoked", { exact: true }).first().waitFor();
   await picture(page, pictures, "manage-settings");
 
+  await page.getByRole("link", { name: "Tenants" }).click();
+  await page.getByRole("button", { name: "Change: Dora’s Dahlias" }).click();
+  await dialog.getByLabel("Contacts").fill("dora@dora.example\nno address");
+  await dialog.getByLabel("People").fill("250");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.waitForFunction(
+    () => document.activeElement?.getAttribute("aria-invalid") === "true",
+  );
+  await dialog
+    .getByLabel("Contacts")
+    .fill("dora@dora.example\ndeputy@dora.example");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await row("deputy@dora.example").getByText("250").waitFor();
+
   await page.getByRole("link", { name: "Gateways" }).click();
   await settled(page);
   await page

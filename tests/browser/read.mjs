@@ -23,7 +23,7 @@ const PAGES = {
     },
     { name: "history", path: `/applications/${application}/history` },
     ...(path === undefined ? [] : [{ name: "switch", path }]),
-    { name: "tenants", path: "/tenants", ask: ["Create tenant"] },
+    { name: "tenants", path: "/tenants", ask: ["Create tenant", /^Change/] },
     { name: "inbox-applications", path: "/inbox" },
     { name: "inbox-subscriptions", path: "/inbox/subscriptions" },
     { name: "inbox-events", path: "/inbox/events" },

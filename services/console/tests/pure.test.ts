@@ -162,9 +162,11 @@ describe("a chart", () => {
   });
 
   test("counts from nothing when a gateway was started anew", () => {
-    const before = { at: 0, requests: new Map([["1.0", 1000]]) };
+    const gateway = "gateways/a";
+    const before = { gateway, at: 0, requests: new Map([["1.0", 1000]]) };
     expect(
       sample(before, {
+        gateway,
         at: 2000,
         requests: new Map([
           ["1.0", 1100],
@@ -177,7 +179,9 @@ describe("a chart", () => {
         ["2.0", 5],
       ]),
     );
-    expect(sample(before, { at: 1000, requests: new Map([["1.0", 30]]) }).rates).toEqual(new Map([["1.0", 30]]));
+    expect(sample(before, { gateway, at: 1000, requests: new Map([["1.0", 30]]) }).rates).toEqual(
+      new Map([["1.0", 30]]),
+    );
   });
 });
 

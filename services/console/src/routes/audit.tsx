@@ -71,7 +71,12 @@ export function Audit() {
         (filtered ? (
           <p>{t.audit.noneFound}</p>
         ) : (
-          <Empty of="audit" title={t.audit.none} text={t.audit.noneText} command={`switchover audit list ${service}`} />
+          <Empty
+            of="audit"
+            title={t.audit.none}
+            text={t.audit.noneText}
+            command={`switchover audit list --service ${service}`}
+          />
         ))}
       {answer !== undefined && answer.entries.length > 0 && (
         <Table caption={t.audit.title} rows={answer.entries} keyOf={({ name }) => name} columns={columns(setOpened)} />

@@ -140,6 +140,8 @@ export const tenants: typeof english = {
     none: "Noch keine Mandanten",
     noneText: "Legen Sie den ersten an; geben Sie ihm dann eine Anwendung.",
     create: "Mandanten anlegen",
+    change: "Ändern",
+    contactsHint: "Eine Mailadresse je Zeile. Sie werden benachrichtigt und dürfen für den Mandanten entscheiden.",
     name: "Mandant",
     contacts: "Kontakte",
     noContacts: "Keine: Niemand kann gefragt werden",

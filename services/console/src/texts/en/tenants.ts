@@ -137,6 +137,8 @@ export const tenants = {
     none: "No tenants yet",
     noneText: "Create the first one; then give it an application.",
     create: "Create tenant",
+    change: "Change",
+    contactsHint: "One mail address a line. They are told, and may decide for the tenant.",
     name: "Tenant",
     contacts: "Contacts",
     noContacts: "None: nobody can be asked",
