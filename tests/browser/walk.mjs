@@ -2,40 +2,79 @@
 import { ensure, open, picture, settled } from "./session.mjs";
 
 /** Walks; returns what was seen on the way. */
-export async function walk(browser, { edge, mails, tenant, application, from, to, pictures }) {
+export async function walk(
+  browser,
+  { edge, mails, tenant, from, to, pictures },
+) {
   const { page, wrongs, close } = await open(browser, edge);
   const seen = {};
-  const keep = (name, whole = true) => picture(page, pictures, `walk-${name}`, whole);
-  const row = (version) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: version, exact: true }) });
+  const keep = (name, whole = true) =>
+    picture(page, pictures, `walk-${name}`, whole);
+  const row = (version) =>
+    page.getByRole("row").filter({
+      has: page.getByRole("rowheader", { name: version, exact: true }),
+    });
 
   await page.goto("/");
   await settled(page);
   await page.getByRole("link", { name: /Shop/ }).first().click();
   await row(to).getByText("Registered").waitFor();
 
-  await row(to).getByRole("button", { name: /Register to Test/ }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Register to Test" }).click();
-  await page.getByRole("dialog").getByText("Tester token").waitFor();
+  await row(to)
+    .getByRole("button", { name: /Register to Test/ })
+    .click();
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: "Register to Test" })
+    .click();
+  await page
+    .getByRole("dialog")
+    .getByText("Shown here and never again")
+    .waitFor();
   await keep("registered", false);
-  const copied = page.getByRole("dialog").getByRole("button", { name: "Copy: Tester token" });
+  const copied = page
+    .getByRole("dialog")
+    .getByRole("button", { name: "Copy: Tester token" });
   await copied.click();
   seen.token = await page.evaluate(() => navigator.clipboard.readText());
   ensure(seen.token.length > 20, "the tester token was not copied");
-  ensure(await page.getByRole("dialog").getByText("Client secret").isVisible(), "no client secret is shown");
+  ensure(
+    await page.getByRole("dialog").getByText("Client secret").isVisible(),
+    "no client secret is shown",
+  );
   await page.keyboard.press("Escape");
-  ensure(await page.getByRole("dialog").isVisible(), "Escape threw away what is shown once");
-  await page.getByRole("dialog").getByRole("button", { name: "I have copied it" }).click();
-  ensure(!(await page.content()).includes(seen.token), "the tester token is still on the page");
+  ensure(
+    await page.getByRole("dialog").isVisible(),
+    "Escape threw away what is shown once",
+  );
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: "I have copied it" })
+    .click();
+  ensure(
+    !(await page.content()).includes(seen.token),
+    "the tester token is still on the page",
+  );
   await row(to).getByText("In test").waitFor();
 
-  await row(to).getByRole("button", { name: /Confirm Update/ }).click();
+  await row(to)
+    .getByRole("button", { name: /Confirm Update/ })
+    .click();
   await page.getByRole("dialog").getByText("Begin the switch?").waitFor();
   await keep("preview", false);
   seen.preview = await page.getByRole("dialog").locator("dl").innerText();
   await page.getByRole("dialog").getByRole("button", { name: "No" }).click();
-  ensure(!(await page.getByRole("dialog").isVisible()), "No does not close the question");
-  await row(to).getByRole("button", { name: /Confirm Update/ }).click();
-  await page.getByRole("dialog").getByLabel("Reason").fill("The planner is asked for");
+  ensure(
+    !(await page.getByRole("dialog").isVisible()),
+    "No does not close the question",
+  );
+  await row(to)
+    .getByRole("button", { name: /Confirm Update/ })
+    .click();
+  await page
+    .getByRole("dialog")
+    .getByLabel("Reason")
+    .fill("The planner is asked for");
   await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
 
   await page.waitForURL("**/switches/**");
@@ -45,35 +84,76 @@ export async function walk(browser, { edge, mails, tenant, application, from, to
   seen.switch = new URL(page.url()).pathname;
   seen.steps = await page.locator(".steps .step-name").allInnerTexts();
   await keep("switched");
-  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as JSON" }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Download as JSON" }).click(),
+  ]);
   seen.receipt = file.suggestedFilename();
   await file.saveAs(`${pictures}/${seen.receipt}`);
 
   // The inbox stays open while the tenant denies elsewhere: the event comes by itself.
-  await page.getByRole("link", { name: /^Inbox/ }).first().click();
+  await page
+    .getByRole("link", { name: /^Inbox/ })
+    .first()
+    .click();
   await page.getByRole("link", { name: /Events/ }).click();
   await settled(page);
   const before = await unread(page);
   await deny(browser, edge, await linkOf(mails, tenant));
   await page.getByRole("heading", { name: /has denied version/ }).waitFor();
-  await page.waitForFunction((count) => Number(document.querySelector(".side .nav a[href='/inbox'] .nav-count span")?.textContent ?? 0) > count, before);
-  seen.event = await page.getByRole("heading", { name: /has denied version/ }).first().innerText();
+  await page.waitForFunction(
+    (count) =>
+      Number(
+        document.querySelector(".side .nav a[href='/inbox'] .nav-count span")
+          ?.textContent ?? 0,
+      ) > count,
+    before,
+  );
+  seen.event = await page
+    .getByRole("heading", { name: /has denied version/ })
+    .first()
+    .innerText();
   await keep("event");
-  await page.getByRole("article").filter({ hasText: "has denied version" }).first().getByRole("button", { name: "Mark as read" }).click();
-  await page.waitForFunction((count) => Number(document.querySelector(".side .nav a[href='/inbox'] .nav-count span")?.textContent ?? 0) <= count, before);
+  await page
+    .getByRole("article")
+    .filter({ hasText: "has denied version" })
+    .first()
+    .getByRole("button", { name: "Mark as read" })
+    .click();
+  await page.waitForFunction(
+    (count) =>
+      Number(
+        document.querySelector(".side .nav a[href='/inbox'] .nav-count span")
+          ?.textContent ?? 0,
+      ) <= count,
+    before,
+  );
 
   await page.getByRole("link", { name: "My Applications" }).first().click();
   await page.getByRole("link", { name: /Shop/ }).first().click();
-  await page.getByRole("navigation", { name: "Parts of this application" }).getByRole("link", { name: "Provisioning" }).click();
-  const denied = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: tenant, exact: true }) }).filter({ hasText: "Denied" });
+  await page
+    .getByRole("navigation", { name: "Parts of this application" })
+    .getByRole("link", { name: "Provisioning" })
+    .click();
+  const denied = page
+    .getByRole("row")
+    .filter({
+      has: page.getByRole("rowheader", { name: new RegExp(`\\b${tenant}$`) }),
+    })
+    .filter({ hasText: "Denied" });
   await denied.waitFor();
   await keep("denied");
 
-  await page.getByRole("navigation", { name: "Parts of this application" }).getByRole("link", { name: "Versions" }).click();
-  await row(from).getByRole("button", { name: /Confirm Reactivate/ }).click();
+  await page
+    .getByRole("navigation", { name: "Parts of this application" })
+    .getByRole("link", { name: "Versions" })
+    .click();
+  await row(from)
+    .getByRole("button", { name: /Confirm Reactivate/ })
+    .click();
   await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
   await page.getByText(`Every user is on ${from}.`).waitFor();
-  await page.getByRole("link", { name: application, exact: true }).click();
+  await page.locator("a.crumb").click();
   await row(from).getByText("In use").waitFor();
   seen.back = true;
   ensure(wrongs.length === 0, wrongs.join("\n"));
@@ -82,15 +162,26 @@ export async function walk(browser, { edge, mails, tenant, application, from, to
 }
 
 async function unread(page) {
-  return Number((await page.locator(".side .nav a[href='/inbox'] .nav-count span").first().textContent({ timeout: 2000 }).catch(() => "0")) ?? 0);
+  return Number(
+    (await page
+      .locator(".side .nav a[href='/inbox'] .nav-count span")
+      .first()
+      .textContent({ timeout: 2000 })
+      .catch(() => "0")) ?? 0,
+  );
 }
 
 /** Waits for the tenant's mail with a link to decide. */
 async function linkOf(mails, tenant) {
   for (;;) {
     const answer = await fetch(`${mails}/api/email`);
-    const found = (await answer.json()).filter((mail) => mail.to.some(({ address }) => address.includes(tenant)));
-    const link = found.map((mail) => /https?:\/\/\S+\/consent\/[^\s>)]+/.exec(mail.text)?.[0]).filter((one) => one !== undefined).at(-1);
+    const found = (await answer.json()).filter((mail) =>
+      mail.to.some(({ address }) => address.includes(tenant)),
+    );
+    const link = found
+      .map((mail) => /https?:\/\/\S+\/consent\/[^\s>)]+/.exec(mail.text)?.[0])
+      .filter((one) => one !== undefined)
+      .at(-1);
     if (link !== undefined) return link;
     await new Promise((done) => setTimeout(done, 200));
   }

@@ -3,6 +3,7 @@
 mod access;
 mod benching;
 mod breaking;
+mod browsing;
 mod cutting;
 mod demonstrating;
 mod denying;

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { forgetAnswers } from "./ask";
-import { begin, session, type Session } from "./caller";
+import { session, type Session } from "./caller";
+import { begin, signOut } from "./enter";
 import { language, t } from "./language";
 import { Frame } from "./parts/frame";
 import { Outside } from "./parts/outside";
@@ -30,6 +31,16 @@ function Stranger({ session: now }: { readonly session: Exclude<Session, { kind:
     case "away":
       return <Outside title={t.frame.edgeAway} text={t.frame.edgeAwayText} />;
     case "stranger":
+      if (now.message !== "")
+        return (
+          <Outside title={t.frame.noRoleTitle} text={t.frame.noRole}>
+            <p lang="en">{now.message}</p>
+            <button type="button" class="button button-main" onClick={() => void signOut()}>
+              {t.frame.signOut}
+            </button>
+          </Outside>
+        );
+      if (now.loginUrl === "") return <Outside title={t.frame.noSignInTitle} text={t.frame.noSignIn} />;
       return (
         <Outside title={t.frame.signedOutTitle} text={t.frame.signedOut}>
           <a class="button button-main" href={`${now.loginUrl}?return_to=${encodeURIComponent(location.pathname)}`}>

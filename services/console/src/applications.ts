@@ -19,7 +19,10 @@ export async function glances(signal: AbortSignal): Promise<Glance[]> {
     }),
     versionsOf("applications/-", signal),
     all(async (pageToken) => {
-      const answer = await switches.listSwitches({ parent: "applications/-", openOnly: true, pageSize: 500, pageToken }, { signal });
+      const answer = await switches.listSwitches(
+        { parent: "applications/-", openOnly: true, pageSize: 500, pageToken },
+        { signal },
+      );
       return { items: answer.switches, next: answer.nextPageToken };
     }),
   ]);
@@ -28,6 +31,11 @@ export async function glances(signal: AbortSignal): Promise<Glance[]> {
     versions: versions.filter((version) => version.name.startsWith(`${application.name}/`)),
     open: open.find((one) => one.name.startsWith(`${application.name}/`)),
   }));
+}
+
+/** Returns what asks for one application by its short name. */
+export function applicationNamed(id: string): (signal: AbortSignal) => Promise<Application | undefined> {
+  return async (signal) => (await applications.getApplication({ name: `applications/${id}` }, { signal })).application;
 }
 
 /** Asks for all versions of an application, or of all by `applications/-`. */
@@ -53,5 +61,7 @@ export function needsCredentials({ application, versions }: Glance): boolean {
 /** Finds applications by what they are called, or by their short name. */
 export function matching(all: readonly Glance[], words: string): Glance[] {
   const wanted = words.trim().toLocaleLowerCase();
-  return all.filter(({ application }) => `${application.displayName} ${application.name}`.toLocaleLowerCase().includes(wanted));
+  return all.filter(({ application }) =>
+    `${application.displayName} ${application.name}`.toLocaleLowerCase().includes(wanted),
+  );
 }

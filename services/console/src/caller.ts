@@ -13,8 +13,8 @@ export interface Caller {
 /** How the console stands to whoever looks at it. */
 export type Session =
   | { readonly kind: "starting" }
-  /** Nobody has signed in; `/session/login` leads to where that is done. */
-  | { readonly kind: "stranger"; readonly loginUrl: string }
+  /** Nobody is known: has not signed in, or may do nothing here, which `message` says then. */
+  | { readonly kind: "stranger"; readonly loginUrl: string; readonly csrf: string; readonly message: string }
   /** `development`: the services believe what is said, so another role can be tried. */
   | { readonly kind: "known"; readonly caller: Caller; readonly csrf: string; readonly development: boolean }
   /** The edge cannot be asked. */
@@ -25,31 +25,6 @@ export const session = new Value<Session>({ kind: "starting" });
 const ROLES: readonly Role[] = ["operator-admin", "operator-viewer", "tester", "tenant-admin"];
 const OPERATOR: Caller = { role: "operator-admin", subject: "people/demo" };
 const KEPT = "switchover-act-as";
-
-/** Asks the edge who is here. */
-export async function begin(): Promise<void> {
-  try {
-    const answer = await fetch("/session", { headers: { accept: "application/json" }, credentials: "same-origin" });
-    // An edge that knows no sessions is one to play with.
-    session.set(answer.status === 404 ? development() : read(await answer.json()));
-  } catch {
-    session.set({ kind: "away" });
-  }
-}
-
-/** Takes another role where the services believe what is said. */
-export function actAs(caller: Caller): void {
-  sessionStorage.setItem(KEPT, JSON.stringify(caller));
-  session.set(development());
-}
-
-/** Ends the session at the edge. */
-export async function signOut(): Promise<void> {
-  const now = session.get();
-  const csrf = now.kind === "known" ? now.csrf : "";
-  await fetch("/session/logout", { method: "POST", headers: { "x-switchover-csrf": csrf }, credentials: "same-origin" });
-  await begin();
-}
 
 /** Returns who looks at the console; the operator where nobody is known yet. */
 export function caller(): Caller {
@@ -68,18 +43,31 @@ export function inboxName(): string {
   return role === "tenant-admin" ? `${subject}/inbox` : "operator/inbox";
 }
 
+/** Keeps the role that is tried out, for as long as the tab is open. */
+export function keep(caller: Caller): void {
+  sessionStorage.setItem(KEPT, JSON.stringify(caller));
+}
+
 /** Reads what the edge answers to `GET /session`. */
 export function read(answer: unknown): Session {
   const facts = (typeof answer === "object" && answer !== null ? answer : {}) as Record<string, unknown>;
   const text = (name: string): string => (typeof facts[name] === "string" ? facts[name] : "");
   if (facts["development"] === true) return development();
-  const role = ROLES.find((known) => known === text("role").toLowerCase().replace(/^role_/, "").replaceAll("_", "-"));
+  const role = ROLES.find(
+    (known) =>
+      known ===
+      text("role")
+        .toLowerCase()
+        .replace(/^role_/, "")
+        .replaceAll("_", "-"),
+  );
   if (facts["signed_in"] !== true || role === undefined)
-    return { kind: "stranger", loginUrl: text("login_url") || "/session/login" };
+    return { kind: "stranger", loginUrl: text("login_url"), csrf: text("csrf"), message: text("message") };
   return { kind: "known", caller: { role, subject: text("subject") }, csrf: text("csrf"), development: false };
 }
 
-function development(): Session {
+/** Returns the session of whoever tries out roles where the services believe what is said. */
+export function development(): Session {
   return { kind: "known", caller: kept() ?? OPERATOR, csrf: "", development: true };
 }
 

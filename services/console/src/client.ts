@@ -1,6 +1,8 @@
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { begin, session } from "./caller";
+import { AuditService } from "./generated/switchover/audit/v1/audit_pb";
+import { session } from "./caller";
+import { AccessService } from "./generated/switchover/access/v1/callers_pb";
 import { heard, unheard } from "./connection";
 import { faultOf, isAborted } from "./fault";
 import { ApplicationService } from "./generated/switchover/catalog/v1/applications_pb";
@@ -11,10 +13,18 @@ import { DeliveryService, InboxService } from "./generated/switchover/notificati
 import { SubscriptionService } from "./generated/switchover/notification/v1/subscriptions_pb";
 import { BatchService } from "./generated/switchover/provisioning/v1/batches_pb";
 import { ConsentService } from "./generated/switchover/provisioning/v1/consent_pb";
-import { CredentialService, ProvisioningService, TenantService } from "./generated/switchover/provisioning/v1/tenants_pb";
+import {
+  CredentialService,
+  ProvisioningService,
+  TenantService,
+} from "./generated/switchover/provisioning/v1/tenants_pb";
+import { Value } from "./value";
 
 /** How long a call may take; streams may take as long as they like. */
 const CALL_MS = 20_000;
+
+/** Grows whenever a service does not know who calls. */
+export const unknown = new Value(0);
 
 /** Says who calls, and notes whether anybody answers. */
 const introduce: Interceptor = (next) => async (request) => {
@@ -41,9 +51,7 @@ export function note(thrown: unknown): void {
   if (isAborted(thrown)) return;
   if (faultOf(thrown).kind === "away") unheard();
   else heard();
-  const now = session.get();
-  const signedOut = ConnectError.from(thrown).code === Code.Unauthenticated;
-  if (signedOut && now.kind === "known" && !now.development) void begin();
+  if (ConnectError.from(thrown).code === Code.Unauthenticated) unknown.set(unknown.get() + 1);
 }
 
 const transport = createGrpcWebTransport({
@@ -66,15 +74,21 @@ export const batches = createClient(BatchService, transport);
 export const consents = createClient(ConsentService, transport);
 export const inboxes = createClient(InboxService, transport);
 export const deliveries = createClient(DeliveryService, transport);
+export const callers = createClient(AccessService, transport);
+export const audits = createClient(AuditService, transport);
 export const subscriptions = createClient(SubscriptionService, transport);
 
 /** Names a request, so that sending it again is harmless. */
 export function newRequestId(): string {
-  return crypto.randomUUID();
+  // `randomUUID` is not there where the page came over plain HTTP from another machine.
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Reads every page of a list, up to so many entries. */
-export async function all<T>(page: (token: string) => Promise<{ readonly items: T[]; readonly next: string }>, most = 5000): Promise<T[]> {
+export async function all<T>(
+  page: (token: string) => Promise<{ readonly items: T[]; readonly next: string }>,
+  most = 5000,
+): Promise<T[]> {
   const found: T[] = [];
   let token = "";
   do {

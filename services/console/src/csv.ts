@@ -10,7 +10,9 @@ export interface Row {
 export type Wrong = "tenant" | "twice" | "column" | "columns" | "quote" | "many" | "empty";
 
 /** A list as it was read: its tenants, or what is wrong with which line. */
-export type Read = { readonly rows: readonly Row[] } | { readonly wrong: readonly { readonly line: number; readonly why: Wrong; readonly text: string }[] };
+export type Read =
+  | { readonly rows: readonly Row[] }
+  | { readonly wrong: readonly { readonly line: number; readonly why: Wrong; readonly text: string }[] };
 
 const COLUMNS = ["tenant", "display_name", "contacts", "on_record"];
 const TENANT = /^[a-z][a-z0-9]{1,7}$/;
@@ -41,7 +43,10 @@ export function readList(text: string): Read {
     const why = fault(cells, columns, open, tenant, seen);
     if (why !== undefined) wrong.push({ line, why, text: tenant });
     seen.add(tenant);
-    const contacts = of("contacts").split(";").map((contact) => contact.trim()).filter((contact) => contact !== "");
+    const contacts = of("contacts")
+      .split(";")
+      .map((contact) => contact.trim())
+      .filter((contact) => contact !== "");
     rows.push({ tenant, displayName: of("display_name"), contacts, onRecord: of("on_record") });
   }
   if (rows.length === 0) return { wrong: [{ line: 1, why: "empty", text: "" }] };
@@ -49,7 +54,13 @@ export function readList(text: string): Read {
   return wrong.length > 0 ? { wrong } : { rows };
 }
 
-function fault(cells: readonly string[], columns: readonly string[], open: boolean, tenant: string, seen: ReadonlySet<string>): Wrong | undefined {
+function fault(
+  cells: readonly string[],
+  columns: readonly string[],
+  open: boolean,
+  tenant: string,
+  seen: ReadonlySet<string>,
+): Wrong | undefined {
   if (open) return "quote";
   if (cells.length !== columns.length) return "columns";
   if (!TENANT.test(tenant)) return "tenant";

@@ -2,7 +2,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { detailsOf, type FieldFault } from "./details";
 
 /** What kind of thing went wrong, as far as people are concerned. */
-export type FaultKind = "away" | "late" | "fields" | "refused" | "changed" | "missing" | "forbidden" | "unknown" | "busy" | "broken";
+export type FaultKind =
+  "away" | "late" | "fields" | "refused" | "changed" | "missing" | "forbidden" | "unknown" | "busy" | "broken";
 
 /** An error as people read it. */
 export interface Fault {
@@ -51,6 +52,7 @@ function kindOf(code: Code, reason: string, fields: boolean): FaultKind {
     case Code.AlreadyExists:
     case Code.Aborted:
     case Code.OutOfRange:
+    case Code.Unimplemented:
       return "refused";
     case Code.NotFound:
       return "missing";

@@ -19,12 +19,16 @@ export function durationOf(milliseconds: number): { seconds: bigint; nanos: numb
 
 /** A number with the language's separators. */
 export function number(value: number | bigint, digits = 0): string {
-  return formatOf(`number ${digits}`, (tag) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits })).format(value);
+  return formatOf(`number ${digits}`, (tag) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits })).format(
+    value,
+  );
 }
 
 /** A day and a time, in the reader's own zone: 28 Nov 2026, 09:12:04. */
 export function dateTime(time: Timestamp | number): string {
-  return formatOf("date", (tag) => new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" })).format(at(time));
+  return formatOf("date", (tag) => new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" })).format(
+    at(time),
+  );
 }
 
 /** A time of today, else with its day. */
@@ -50,7 +54,12 @@ export function took(milliseconds: number): string {
   const [value, unit, digits] = unitOf(milliseconds);
   const long = unit === "day";
   const make = (tag: string): Intl.NumberFormat =>
-    new Intl.NumberFormat(tag, { style: "unit", unit, unitDisplay: long ? "long" : "short", maximumFractionDigits: digits });
+    new Intl.NumberFormat(tag, {
+      style: "unit",
+      unit,
+      unitDisplay: long ? "long" : "short",
+      maximumFractionDigits: digits,
+    });
   return formatOf(`took ${unit} ${digits}`, make).format(value);
 }
 

@@ -1,6 +1,10 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { durationOf, span } from "./format";
-import { DenialPolicySchema, SwitchPolicySchema, type SwitchPolicy } from "./generated/switchover/catalog/v1/applications_pb";
+import {
+  DenialPolicySchema,
+  SwitchPolicySchema,
+  type SwitchPolicy,
+} from "./generated/switchover/catalog/v1/applications_pb";
 
 /** The fields of a policy as they are typed: spans in seconds. */
 export interface Typed {
@@ -23,7 +27,8 @@ export type Numbered = "prepare" | "hold" | "drain" | "rate" | "notice" | "grace
 /** Writes a policy into a form. */
 export function typed(policy: SwitchPolicy | undefined): Typed {
   const of = policy ?? create(SwitchPolicySchema);
-  const seconds = (duration: SwitchPolicy["drainTimeout"]): string => (duration === undefined ? "" : String(span(duration) / 1000));
+  const seconds = (duration: SwitchPolicy["drainTimeout"]): string =>
+    duration === undefined ? "" : String(span(duration) / 1000);
   const choice = (value: number): string => String(value === 0 ? 1 : value);
   return {
     prepare: seconds(of.prepareTimeout),
@@ -61,7 +66,10 @@ export function policyOf(form: Typed, before: SwitchPolicy | undefined): SwitchP
     const value = readNumber(text);
     return typeof value === "number" ? value : undefined;
   };
-  const set = (field: "prepareTimeout" | "holdTimeout" | "drainTimeout" | "minimumNotice" | "credentialGrace", text: string): void => {
+  const set = (
+    field: "prepareTimeout" | "holdTimeout" | "drainTimeout" | "minimumNotice" | "credentialGrace",
+    text: string,
+  ): void => {
     const seconds = number(text);
     if (seconds === undefined) delete policy[field];
     else policy[field] = { $typeName: "google.protobuf.Duration", ...durationOf(seconds * 1000) };
@@ -79,6 +87,7 @@ export function policyOf(form: Typed, before: SwitchPolicy | undefined): SwitchP
   const percent = number(form.denials);
   const tenants = before?.denials?.tenants ?? [];
   if (percent === undefined && tenants.length === 0) delete policy.denials;
-  else policy.denials = create(DenialPolicySchema, { tenants, ...(percent === undefined ? {} : { percentMax: percent }) });
+  else
+    policy.denials = create(DenialPolicySchema, { tenants, ...(percent === undefined ? {} : { percentMax: percent }) });
   return policy;
 }

@@ -2,7 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ENDLESS, provisionings } from "./client";
 import { faultOf, type Fault } from "./fault";
-import { ProvisioningSchema, ProvisioningState, type Provisioning, type WatchProvisioningsResponse } from "./generated/switchover/provisioning/v1/tenants_pb";
+import {
+  ProvisioningSchema,
+  ProvisioningState,
+  type Provisioning,
+  type WatchProvisioningsResponse,
+} from "./generated/switchover/provisioning/v1/tenants_pb";
 import type { Link } from "./live";
 import { useStream } from "./watch";
 import type { Tone } from "./parts/badge";
@@ -43,7 +48,9 @@ export function useProvisionings({ parent, application }: Wanted): Followed {
     const names = [...touched.current].slice(0, WHOLE_MAX);
     touched.current.clear();
     const found = await Promise.allSettled(names.map((name) => provisionings.getProvisioning({ name })));
-    for (const one of found) if (one.status === "fulfilled" && one.value.provisioning !== undefined) known.current.set(one.value.provisioning.name, one.value.provisioning);
+    for (const one of found)
+      if (one.status === "fulfilled" && one.value.provisioning !== undefined)
+        known.current.set(one.value.provisioning.name, one.value.provisioning);
     setEntries(inOrder(known.current));
   };
 
@@ -83,7 +90,12 @@ export function apply(known: Map<string, Provisioning>, message: WatchProvisioni
   for (const change of message.changes) {
     const before = known.get(change.provisioning);
     const entry = before ?? create(ProvisioningSchema, { name: change.provisioning });
-    const next: Provisioning = { ...entry, state: change.state, stateMessage: change.stateMessage, stateActor: change.actor };
+    const next: Provisioning = {
+      ...entry,
+      state: change.state,
+      stateMessage: change.stateMessage,
+      stateActor: change.actor,
+    };
     if (change.time !== undefined) next.stateTime = change.time;
     known.set(change.provisioning, next);
   }
@@ -94,7 +106,9 @@ export function inOrder(known: ReadonlyMap<string, Provisioning>): Provisioning[
   return [...known.values()].sort((one, other) => {
     const [a, b] = [one.name.split("/provisionings/")[0] ?? "", other.name.split("/provisionings/")[0] ?? ""];
     if (a !== b) return a < b ? -1 : 1;
-    return Number((other.stateTime?.seconds ?? 0n) - (one.stateTime?.seconds ?? 0n)) || (one.name < other.name ? -1 : 1);
+    return (
+      Number((other.stateTime?.seconds ?? 0n) - (one.stateTime?.seconds ?? 0n)) || (one.name < other.name ? -1 : 1)
+    );
   });
 }
 
@@ -112,5 +126,9 @@ export const TONES: Readonly<Record<ProvisioningState, Tone>> = {
 
 /** Tells whether a state is on its way to another. */
 export function moving(state: ProvisioningState): boolean {
-  return state === ProvisioningState.REQUESTED || state === ProvisioningState.PROVISIONING || state === ProvisioningState.DEPROVISIONING;
+  return (
+    state === ProvisioningState.REQUESTED ||
+    state === ProvisioningState.PROVISIONING ||
+    state === ProvisioningState.DEPROVISIONING
+  );
 }

@@ -13,7 +13,13 @@ export interface Receipt {
   readonly number: number;
   readonly previous_sha256: string;
   readonly confirmed_at: string;
-  readonly tenants: { readonly total: number; readonly moved: number; readonly mailed: number; readonly denied: number; readonly failed: number };
+  readonly tenants: {
+    readonly total: number;
+    readonly moved: number;
+    readonly mailed: number;
+    readonly denied: number;
+    readonly failed: number;
+  };
   readonly requests: ReceiptRequests;
   readonly gateways: readonly {
     readonly gateway: string;

@@ -6,6 +6,8 @@ export function rolesOf(text: string): { name: string; description: string }[] {
     .filter((line) => line !== "")
     .map((line) => {
       const at = line.indexOf("=");
-      return at < 0 ? { name: line, description: "" } : { name: line.slice(0, at).trim(), description: line.slice(at + 1).trim() };
+      return at < 0
+        ? { name: line, description: "" }
+        : { name: line.slice(0, at).trim(), description: line.slice(at + 1).trim() };
     });
 }

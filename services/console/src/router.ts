@@ -16,7 +16,10 @@ export function followHistory(): void {
 
 /** Splits a path into what stands between its slashes, decoded. */
 export function parts(of: string): string[] {
-  return of.split("/").filter((part) => part !== "").map(decode);
+  return of
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decode);
 }
 
 /** Makes a path of parts, which may contain anything. */

@@ -17,8 +17,9 @@ export interface Traffic {
   readonly samples: readonly Sample[];
 }
 
-/** Counters of one moment, by version. */
+/** Counters of one moment at one gateway, by version. */
 interface Reading {
+  readonly gateway: string;
   readonly at: number;
   readonly requests: ReadonlyMap<string, number>;
 }
@@ -55,7 +56,8 @@ async function count(application: string, signal: AbortSignal): Promise<void> {
       try {
         const answer = await gateway.getStatus({ application }, { signal });
         const reading = read(answer, performance.timeOrigin + performance.now());
-        if (before !== undefined) add(application, answer.gateway, sample(before, reading));
+        // Behind a load balancer another gateway may answer: each counts for itself.
+        if (before?.gateway === reading.gateway) add(application, reading.gateway, sample(before, reading));
         before = reading;
       } catch (thrown) {
         if (isAborted(thrown)) return;
@@ -77,8 +79,9 @@ function add(application: string, gatewayName: string, next: Sample): void {
 export function read(status: GetStatusResponse, at: number): Reading {
   const requests = new Map<string, number>();
   for (const { traffic } of status.applications)
-    for (const { version, test, requests: total } of traffic) if (!test) requests.set(version, (requests.get(version) ?? 0) + Number(total));
-  return { at, requests };
+    for (const { version, test, requests: total } of traffic)
+      if (!test) requests.set(version, (requests.get(version) ?? 0) + Number(total));
+  return { gateway: status.gateway, at, requests };
 }
 
 /** Returns the rates between two readings. A gateway that was started anew counts from 0. */

@@ -15,6 +15,10 @@ export function unreadTotal(counts: ReadonlyMap<Tab, number>): number {
   return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
+/** How long a swarm of events is waited for. */
+const SWARM_MS = 200;
+let soon: ReturnType<typeof setTimeout> | undefined;
+
 /** Where each inbox was last read up to, so that nothing is missed or heard twice. */
 const positions = new Map<string, string>();
 
@@ -37,7 +41,11 @@ function hear(events: readonly Event[]): void {
   const fresh = events.filter((event) => !event.read && !event.archived);
   const last = fresh.at(-1);
   if (last !== undefined) say(t.inbox.arrived(last.title));
-  changed();
+  // Events come in swarms; what is shown is asked for once for all of a swarm.
+  soon ??= setTimeout(() => {
+    soon = undefined;
+    changed();
+  }, SWARM_MS);
 }
 
 function counts(inbox: Inbox): ReadonlyMap<Tab, number> {

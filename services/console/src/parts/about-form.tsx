@@ -30,8 +30,23 @@ export function AboutForm({ application }: { readonly application: Application }
       <h2 id="about-title">{t.settings.about}</h2>
       <div class="sheet sheet-padded">
         <Form onSend={() => void send()} fault={deed.fault} foot={<Buttons send={t.act.save} busy={deed.busy} />}>
-          <Text label={t.applications.displayName} hint={t.applications.displayNameHint} value={name} onValue={setName} max={50} wrong={wrongWith(deed.fault, "display_name")} />
-          <Text label={t.applications.abstract} hint={t.applications.abstractHint} value={abstract} onValue={setAbstract} rows={3} max={500} wrong={wrongWith(deed.fault, "abstract")} />
+          <Text
+            label={t.applications.displayName}
+            hint={t.applications.displayNameHint}
+            value={name}
+            onValue={setName}
+            max={50}
+            wrong={wrongWith(deed.fault, "display_name")}
+          />
+          <Text
+            label={t.applications.abstract}
+            hint={t.applications.abstractHint}
+            value={abstract}
+            onValue={setAbstract}
+            rows={3}
+            max={500}
+            wrong={wrongWith(deed.fault, "abstract")}
+          />
         </Form>
       </div>
     </section>

@@ -13,8 +13,17 @@ const NEW = "";
 type Consent = "ask" | "record";
 
 /** Lets a tenant use an application: one that is there, or one that is created for it. */
-export function AddToCustomer({ application, onClose }: { readonly application: Application; readonly onClose: () => void }) {
-  const known = useAsk("all tenants", async (signal) => (await tenants.listTenants({ pageSize: 1000 }, { signal })).tenants).answer;
+export function AddToCustomer({
+  application,
+  onClose,
+}: {
+  readonly application: Application;
+  readonly onClose: () => void;
+}) {
+  const known = useAsk(
+    "all tenants",
+    async (signal) => (await tenants.listTenants({ pageSize: 1000 }, { signal })).tenants,
+  ).answer;
   const [chosen, setChosen] = useState<string | undefined>(undefined);
   const [id, setId] = useState("");
   const [name, setName] = useState("");
@@ -46,17 +55,54 @@ export function AddToCustomer({ application, onClose }: { readonly application: 
     say(texts.added(idOf(named)));
   };
 
-  const options: [string, string][] = [...(known ?? []).map((one): [string, string] => [one.name, `${one.displayName} (${idOf(one.name)})`]), [NEW, texts.newTenant]];
+  const options: [string, string][] = [
+    ...(known ?? []).map((one): [string, string] => [one.name, `${one.displayName} (${idOf(one.name)})`]),
+    [NEW, texts.newTenant],
+  ];
   if (chosen !== undefined && !options.some(([value]) => value === chosen)) options.unshift([chosen, idOf(chosen)]);
   return (
     <Dialog title={texts.addToCustomer} onClose={onClose}>
-      <Form onSend={() => void send()} fault={deed.fault} foot={<Buttons send={t.act.add} busy={deed.busy} onCancel={onClose} />}>
-        <Select label={texts.chooseTenant} value={tenant} onValue={setChosen} options={options} wrong={tenant === NEW ? undefined : wrongWith(deed.fault, "tenant")} />
+      <Form
+        onSend={() => void send()}
+        fault={deed.fault}
+        foot={<Buttons send={t.act.add} busy={deed.busy} onCancel={onClose} />}
+      >
+        <Select
+          label={texts.chooseTenant}
+          value={tenant}
+          onValue={setChosen}
+          options={options}
+          wrong={tenant === NEW ? undefined : wrongWith(deed.fault, "tenant")}
+        />
         {tenant === NEW && (
           <>
-            <Text label={texts.tenantName} hint={t.tenants.displayNameHint} value={name} onValue={setName} max={100} wrong={wrongWith(deed.fault, "display_name")} />
-            <Text label={texts.tenantId} hint={texts.tenantIdHint} value={id} onValue={setId} max={8} code wrong={wrongWith(deed.fault, "tenant_id")} />
-            <Text label={texts.contact} hint={texts.contactHint} value={contact} onValue={setContact} max={254} keys="email" code wrong={wrongWith(deed.fault, "email", "contacts")} />
+            <Text
+              label={texts.tenantName}
+              hint={t.tenants.displayNameHint}
+              value={name}
+              onValue={setName}
+              max={100}
+              wrong={wrongWith(deed.fault, "display_name")}
+            />
+            <Text
+              label={texts.tenantId}
+              hint={texts.tenantIdHint}
+              value={id}
+              onValue={setId}
+              max={8}
+              code
+              wrong={wrongWith(deed.fault, "tenant_id")}
+            />
+            <Text
+              label={texts.contact}
+              hint={texts.contactHint}
+              value={contact}
+              onValue={setContact}
+              max={254}
+              keys="email"
+              code
+              wrong={wrongWith(deed.fault, "email", "contacts")}
+            />
           </>
         )}
         <Choices
@@ -68,8 +114,18 @@ export function AddToCustomer({ application, onClose }: { readonly application: 
             { value: "record", label: texts.onRecord, hint: texts.onRecordHint },
           ]}
         />
-        {consent === "record" && <Text label={texts.reference} value={reference} onValue={setReference} max={500} wrong={wrongWith(deed.fault, "reference")} />}
-        <Command text={`switchover provisionings create ${tenant === NEW ? id || "acme" : idOf(tenant)} ${idOf(application.name)} ${idOf(version)}`} />
+        {consent === "record" && (
+          <Text
+            label={texts.reference}
+            value={reference}
+            onValue={setReference}
+            max={500}
+            wrong={wrongWith(deed.fault, "reference")}
+          />
+        )}
+        <Command
+          text={`switchover provisionings create ${tenant === NEW ? id || "acme" : idOf(tenant)} ${idOf(application.name)} ${idOf(version)}`}
+        />
       </Form>
     </Dialog>
   );

@@ -9,7 +9,7 @@ export function say(text: string): void {
   setTimeout(() => words.set(text), 50);
 }
 
-const SHOWN_MS = 6000;
+const SHOWN_MS = 5000;
 let timer: ReturnType<typeof setTimeout> | undefined;
 words.listen((text) => {
   clearTimeout(timer);

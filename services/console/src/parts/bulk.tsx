@@ -30,7 +30,13 @@ export function Bulk({ application, onClose }: { readonly application: Applicati
   const send = (): void => {
     setTried(true);
     if (rows.length === 0) return;
-    void deed.run(async () => setResults(what === "provide" ? await provide(application, rows, requestId) : await take(application, rows, reason, requestId)));
+    void deed.run(async () =>
+      setResults(
+        what === "provide"
+          ? await provide(application, rows, requestId)
+          : await take(application, rows, reason, requestId),
+      ),
+    );
   };
   // Another list is another request; the same one sent again is harmless.
   const edit = (text: string): void => {
@@ -41,7 +47,17 @@ export function Bulk({ application, onClose }: { readonly application: Applicati
   if (results !== undefined) return <Results of={results} onClose={onClose} />;
   return (
     <Dialog title={t.bulk.title} onClose={onClose} wide>
-      <Form onSend={send} fault={deed.fault} foot={<Buttons send={t.bulk.send(rows.length)} busy={deed.busy} onCancel={onClose} />}>
+      <Form
+        onSend={send}
+        fault={deed.fault}
+        foot={
+          <Buttons
+            send={rows.length === 0 ? t.act.add : t.bulk.send(rows.length)}
+            busy={deed.busy}
+            onCancel={onClose}
+          />
+        }
+      >
         <Choices
           legend={t.bulk.what}
           value={what}
@@ -51,20 +67,44 @@ export function Bulk({ application, onClose }: { readonly application: Applicati
             { value: "take", label: t.bulk.take },
           ]}
         />
-        <Text label={t.bulk.list} hint={t.bulk.listHint} sample={"anna\nbert"} rows={8} code value={list} onValue={edit} wrong={wrongWith(deed.fault, "tenants") ?? (tried ? wrongLines(read) : undefined)} />
+        <Text
+          label={t.bulk.list}
+          hint={t.bulk.listHint}
+          sample={"anna\nbert"}
+          rows={8}
+          code
+          value={list}
+          onValue={edit}
+          wrong={wrongWith(deed.fault, "tenants") ?? (tried ? wrongLines(read) : undefined)}
+        />
         {rows.length > 0 && (
           <p class="soft" role="status">
             {t.bulk.read(rows.length)}
           </p>
         )}
-        {what === "take" && <Text label={t.act.reason} hint={t.provisioning.removeReasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />}
-        <Command text={`switchover provisionings ${what === "provide" ? "add-many" : "remove-many"} tenants.csv ${idOf(application.name)}`} />
+        {what === "take" && (
+          <Text
+            label={t.act.reason}
+            hint={t.provisioning.removeReasonHint}
+            value={reason}
+            onValue={setReason}
+            max={500}
+            wrong={wrongWith(deed.fault, "reason")}
+          />
+        )}
+        <Command
+          text={`switchover provisionings ${what === "provide" ? "add-many" : "remove-many"} tenants.csv ${idOf(application.name)}`}
+        />
       </Form>
     </Dialog>
   );
 }
 
-async function provide(application: Application, rows: readonly Row[], requestId: string): Promise<readonly BatchResult[]> {
+async function provide(
+  application: Application,
+  rows: readonly Row[],
+  requestId: string,
+): Promise<readonly BatchResult[]> {
   const version = application.activeVersion === "" ? application.testVersion : application.activeVersion;
   const tenants = rows.map((row) => ({
     tenant: `tenants/${row.tenant}`,
@@ -75,8 +115,20 @@ async function provide(application: Application, rows: readonly Row[], requestId
   return (await batches.batchProvide({ version, tenants, requestId })).results;
 }
 
-async function take(application: Application, rows: readonly Row[], reason: string, requestId: string): Promise<readonly BatchResult[]> {
-  return (await batches.batchRemove({ application: application.name, tenants: rows.map((row) => `tenants/${row.tenant}`), reason, requestId })).results;
+async function take(
+  application: Application,
+  rows: readonly Row[],
+  reason: string,
+  requestId: string,
+): Promise<readonly BatchResult[]> {
+  return (
+    await batches.batchRemove({
+      application: application.name,
+      tenants: rows.map((row) => `tenants/${row.tenant}`),
+      reason,
+      requestId,
+    })
+  ).results;
 }
 
 function wrongLines(read: ReturnType<typeof readList>): string | undefined {
@@ -100,7 +152,11 @@ function Results({ of, onClose }: { readonly of: readonly BatchResult[]; readonl
             title: t.bulk.outcome,
             cell: ({ outcome, message, reason }) => (
               <>
-                <Badge tone={outcome === BatchOutcome.FAILED ? "bad" : outcome === BatchOutcome.UNCHANGED ? "plain" : "good"}>{t.bulk.outcomes[outcome]}</Badge>
+                <Badge
+                  tone={outcome === BatchOutcome.FAILED ? "bad" : outcome === BatchOutcome.UNCHANGED ? "plain" : "good"}
+                >
+                  {t.bulk.outcomes[outcome]}
+                </Badge>
                 {message !== "" && <span class="cell-under">{t.faults.reasons[reason] ?? message}</span>}
               </>
             ),

@@ -23,7 +23,16 @@ export function TrafficChart({ application, commit }: Props) {
   const id = useId();
   const { lines, top, x } = draw(samples, WIDTH, HEIGHT);
   const mark = commit === undefined ? undefined : x(commit);
-  const missed = commit !== undefined && samples.length > 0 && mark === undefined;
+  const missed = commit !== undefined && commit < (samples[0]?.at ?? Number.POSITIVE_INFINITY);
+  if (missed)
+    return (
+      <figure class="sheet sheet-padded chart" aria-labelledby={id}>
+        <figcaption>
+          <h3 id={id}>{t.chart.title}</h3>
+        </figcaption>
+        <p class="soft">{t.chart.missed}</p>
+      </figure>
+    );
   return (
     <figure class="sheet sheet-padded chart" aria-labelledby={id}>
       <figcaption class="section-head">
@@ -53,7 +62,13 @@ export function TrafficChart({ application, commit }: Props) {
             <span key={part}>{number(top * part, 1)}</span>
           ))}
         </div>
-        <svg class="plot-field" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={summary(lines)}>
+        <svg
+          class="plot-field"
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={summary(lines)}
+        >
           {[0, 0.5, 1].map((part) => (
             <path key={part} class="grid" d={`M0 ${HEIGHT * part}H${WIDTH}`} />
           ))}
@@ -67,7 +82,11 @@ export function TrafficChart({ application, commit }: Props) {
           <span>{samples.at(-1) === undefined ? "" : clock(samples.at(-1)?.at ?? 0)}</span>
         </div>
       </div>
-      <p class="soft">{missed ? t.chart.missed : samples.length === 0 ? t.chart.nothing : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}</p>
+      <p class="soft">
+        {samples.length === 0
+          ? t.chart.nothing
+          : `${capital(t.chart.axis)}. ${t.chart.gateway(gateway === "" ? t.act.none : idIn(gateway, "gateways"))}`}
+      </p>
       {samples.length > 0 && (
         <details>
           <summary>{t.chart.table}</summary>
@@ -77,7 +96,11 @@ export function TrafficChart({ application, commit }: Props) {
             keyOf={(sample) => String(sample.at)}
             columns={[
               { title: t.chart.time, heads: true, cell: (sample) => clock(sample.at) },
-              ...lines.map(({ version }) => ({ title: version, numeric: true, cell: (sample: (typeof samples)[number]) => number(sample.rates.get(version) ?? 0, 1) })),
+              ...lines.map(({ version }) => ({
+                title: version,
+                numeric: true,
+                cell: (sample: (typeof samples)[number]) => number(sample.rates.get(version) ?? 0, 1),
+              })),
             ]}
           />
         </details>
@@ -87,7 +110,9 @@ export function TrafficChart({ application, commit }: Props) {
 }
 
 function summary(lines: ReturnType<typeof draw>["lines"]): string {
-  const sentences = lines.map(({ version, first, last }) => t.chart.summary(version, number(first, 1), number(last, 1)));
+  const sentences = lines.map(({ version, first, last }) =>
+    t.chart.summary(version, number(first, 1), number(last, 1)),
+  );
   return [t.chart.title, ...sentences].join(". ");
 }
 

@@ -1,4 +1,5 @@
-import { actAs, session, signOut, type Caller, type Role } from "../caller";
+import { session, type Caller, type Role } from "../caller";
+import { actAs, signOut } from "../enter";
 import { useAsk } from "../ask";
 import { tenants } from "../client";
 import { language, LANGUAGES, speak, t, type Language } from "../language";
@@ -27,7 +28,12 @@ export function Choosers() {
         </div>
       )}
       <div class="pair">
-        <Select label={t.frame.languageChoice} value={words} options={LANGUAGES.map(({ id, name }) => [id, name])} onValue={(chosen) => speak(chosen as Language)} />
+        <Select
+          label={t.frame.languageChoice}
+          value={words}
+          options={LANGUAGES.map(({ id, name }) => [id, name])}
+          onValue={(chosen) => speak(chosen as Language)}
+        />
         <Select
           label={t.frame.look}
           value={wears}
@@ -58,5 +64,13 @@ function ActAs({ now }: { readonly now: Caller }) {
     actAs(role === undefined ? { role: "tenant-admin", subject: chosen } : { role, subject: "people/demo" });
     go("/");
   };
-  return <Select label={t.frame.actAs} hint={t.frame.actAsHint} value={now.role === "tenant-admin" ? now.subject : now.role} options={options} onValue={choose} />;
+  return (
+    <Select
+      label={t.frame.actAs}
+      hint={t.frame.actAsHint}
+      value={now.role === "tenant-admin" ? now.subject : now.role}
+      options={options}
+      onValue={choose}
+    />
+  );
 }

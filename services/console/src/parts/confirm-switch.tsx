@@ -43,7 +43,10 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
     const done = await deed.run(async () => {
       const request = { version, requestId, reason, etag: shown.etag };
       try {
-        const answer = shown.kind === SwitchKind.REACTIVATE ? await switches.confirmReactivate(request) : await switches.confirmUpdate(request);
+        const answer =
+          shown.kind === SwitchKind.REACTIVATE
+            ? await switches.confirmReactivate(request)
+            : await switches.confirmUpdate(request);
         name = answer.switch?.name ?? "";
       } catch (thrown) {
         outdated = faultOf(thrown).kind === "changed";
@@ -83,10 +86,21 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
           {refused && (
             <Note tone="warn">
               <p class="note-title">{t.preview.refusedNow}</p>
-              <p lang={t.faults.reasons[preview.refusedReason] === undefined ? "en" : undefined}>{t.faults.reasons[preview.refusedReason] ?? preview.refused}</p>
+              <p lang={t.faults.reasons[preview.refusedReason] === undefined ? "en" : undefined}>
+                {t.faults.reasons[preview.refusedReason] ?? preview.refused}
+              </p>
             </Note>
           )}
-          {!refused && <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />}
+          {!refused && (
+            <Text
+              label={t.act.reason}
+              hint={t.act.reasonHint}
+              value={reason}
+              onValue={setReason}
+              max={500}
+              wrong={wrongWith(deed.fault, "reason")}
+            />
+          )}
           <FaultNote fault={deed.fault} />
           <div class="dialog-foot dialog-foot-ask">
             {!refused && <p class="dialog-question">{t.preview.ask}</p>}
@@ -118,14 +132,27 @@ function Impact({ of }: { readonly of: PreviewSwitchResponse }) {
           [tenants.denied, texts.denied],
           [tenants.failing, texts.failing],
         ];
-  const moved = [texts.moved(tenants?.total ?? 0n), ...counts.filter(([count]) => count > 0n).map(([count, text]) => text(count))];
+  const moved = [
+    texts.moved(tenants?.total ?? 0n),
+    ...counts.filter(([count]) => count > 0n).map(([count, text]) => text(count)),
+  ];
   const mailed = tenants?.mailed ?? 0n;
   const open = of.longLived?.connections ?? 0n;
-  const roles = (keep: (before: string | undefined, after: string | undefined) => boolean): string[] => of.roles.filter(({ before, after }) => keep(before, after)).map(({ name }) => name);
+  const roles = (keep: (before: string | undefined, after: string | undefined) => boolean): string[] =>
+    of.roles.filter(({ before, after }) => keep(before, after)).map(({ name }) => name);
   const rows: (readonly [string, ComponentChildren])[] = [
     [texts.from, of.sourceVersion === "" ? t.act.none : idIn(of.sourceVersion, "versions")],
     [texts.to, <b key="to">{idIn(of.targetVersion, "versions")}</b>],
-    [texts.health, of.unhealthy === "" ? <span class="is-good">{texts.healthy}</span> : <span class="is-bad" lang="en">{of.unhealthy}</span>],
+    [
+      texts.health,
+      of.unhealthy === "" ? (
+        <span class="is-good">{texts.healthy}</span>
+      ) : (
+        <span class="is-bad" lang="en">
+          {of.unhealthy}
+        </span>
+      ),
+    ],
     [texts.tenants, <Lines key="tenants" of={moved} />],
     [texts.mails, mailed === 0n ? texts.noMails : texts.mailed(mailed)],
     [texts.newRoles, named(roles((before) => before === undefined))],

@@ -10,7 +10,13 @@ import { Dialog } from "./dialog";
 import { Buttons, Check, Form, Text, wrongWith } from "./fields";
 
 /** Registers a release of an application. */
-export function CreateVersion({ application, onClose }: { readonly application: Application; readonly onClose: () => void }) {
+export function CreateVersion({
+  application,
+  onClose,
+}: {
+  readonly application: Application;
+  readonly onClose: () => void;
+}) {
   const [id, setId] = useState("");
   const [upstream, setUpstream] = useState("");
   const [path, setPath] = useState("/health");
@@ -22,7 +28,9 @@ export function CreateVersion({ application, onClose }: { readonly application: 
   const texts = t.versions;
   const send = async (): Promise<void> => {
     const done = await deed.run(async () => {
-      const appCredentials = needs ? { appCredentials: { scopes: scopes.split(/\s+/).filter((scope) => scope !== "") } } : {};
+      const appCredentials = needs
+        ? { appCredentials: { scopes: scopes.split(/\s+/).filter((scope) => scope !== "") } }
+        : {};
       await applications.createVersion({
         parent: application.name,
         versionId: id,
@@ -36,13 +44,61 @@ export function CreateVersion({ application, onClose }: { readonly application: 
   };
   return (
     <Dialog title={`${texts.create}: ${application.displayName || idOf(application.name)}`} onClose={onClose}>
-      <Form onSend={() => void send()} fault={deed.fault} foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}>
-        <Text label={texts.id} hint={texts.idHint} value={id} onValue={setId} required max={30} code wrong={wrongWith(deed.fault, "version_id")} />
-        <Text label={texts.upstream} hint={texts.upstreamHint} value={upstream} onValue={setUpstream} required max={300} code keys="url" wrong={wrongWith(deed.fault, "upstream")} />
-        <Text label={texts.healthPath} hint={texts.healthHint} value={path} onValue={setPath} max={300} code wrong={wrongWith(deed.fault, "path", "health")} />
-        <Text label={texts.roles} hint={texts.rolesHint} sample={texts.rolesSample} value={roles} onValue={setRoles} rows={3} wrong={wrongWith(deed.fault, "roles")} />
+      <Form
+        onSend={() => void send()}
+        fault={deed.fault}
+        foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}
+      >
+        <Text
+          label={texts.id}
+          hint={texts.idHint}
+          value={id}
+          onValue={setId}
+          required
+          max={30}
+          code
+          wrong={wrongWith(deed.fault, "version_id")}
+        />
+        <Text
+          label={texts.upstream}
+          hint={texts.upstreamHint}
+          value={upstream}
+          onValue={setUpstream}
+          required
+          max={300}
+          code
+          keys="url"
+          wrong={wrongWith(deed.fault, "upstream")}
+        />
+        <Text
+          label={texts.healthPath}
+          hint={texts.healthHint}
+          value={path}
+          onValue={setPath}
+          max={300}
+          code
+          wrong={wrongWith(deed.fault, "path", "health")}
+        />
+        <Text
+          label={texts.roles}
+          hint={texts.rolesHint}
+          sample={texts.rolesSample}
+          value={roles}
+          onValue={setRoles}
+          rows={3}
+          wrong={wrongWith(deed.fault, "roles")}
+        />
         <Check label={texts.needs} checked={needs} onValue={setNeeds} />
-        {needs && <Text label={texts.scopes} hint={texts.scopesHint} value={scopes} onValue={setScopes} code wrong={wrongWith(deed.fault, "scopes")} />}
+        {needs && (
+          <Text
+            label={texts.scopes}
+            hint={texts.scopesHint}
+            value={scopes}
+            onValue={setScopes}
+            code
+            wrong={wrongWith(deed.fault, "scopes")}
+          />
+        )}
       </Form>
     </Dialog>
   );

@@ -79,7 +79,11 @@ export function Ask({ title, text, yes, danger = false, deed, onYes, onClose, ch
           <button type="button" class="button" onClick={onClose}>
             {t.act.cancel}
           </button>
-          <button type="submit" class={danger ? "button button-danger" : "button button-main"} aria-disabled={deed.busy}>
+          <button
+            type="submit"
+            class={danger ? "button button-danger" : "button button-main"}
+            aria-disabled={deed.busy}
+          >
             {deed.busy ? t.act.busy : yes}
           </button>
         </div>

@@ -92,11 +92,24 @@ export function Select({ label, hint, wrong, value, onValue, options, disabled =
 }
 
 /** A yes or no. */
-export function Check({ label, hint, checked, onValue, disabled = false }: Base & { readonly checked: boolean; readonly onValue: (checked: boolean) => void; readonly disabled?: boolean }) {
+export function Check({
+  label,
+  hint,
+  checked,
+  onValue,
+  disabled = false,
+}: Base & { readonly checked: boolean; readonly onValue: (checked: boolean) => void; readonly disabled?: boolean }) {
   const id = useId();
   return (
     <div class="field field-check">
-      <input id={id} type="checkbox" checked={checked} disabled={disabled} aria-describedby={describe(id, hint, undefined)} onChange={(event) => onValue(event.currentTarget.checked)} />
+      <input
+        id={id}
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        aria-describedby={describe(id, hint, undefined)}
+        onChange={(event) => onValue(event.currentTarget.checked)}
+      />
       <label for={id}>{label}</label>
       <Below id={id} hint={hint} wrong={undefined} />
     </div>
@@ -119,7 +132,13 @@ export function Choices<T extends string>({ legend, value, onValue, options, wro
       <legend>{legend}</legend>
       {options.map((option) => (
         <label key={option.value} class="choice">
-          <input type="radio" name={id} value={option.value} checked={value === option.value} onChange={() => onValue(option.value)} />
+          <input
+            type="radio"
+            name={id}
+            value={option.value}
+            checked={value === option.value}
+            onChange={() => onValue(option.value)}
+          />
           <span>
             <b>{option.label}</b>
             {option.hint !== undefined && <span class="soft">{option.hint}</span>}
@@ -132,7 +151,17 @@ export function Choices<T extends string>({ legend, value, onValue, options, wro
 }
 
 /** The end of a form: what sends it, and what leaves it. */
-export function Buttons({ send, busy, onCancel, children }: { readonly send: string; readonly busy: boolean; readonly onCancel?: () => void; readonly children?: ComponentChildren }) {
+export function Buttons({
+  send,
+  busy,
+  onCancel,
+  children,
+}: {
+  readonly send: string;
+  readonly busy: boolean;
+  readonly onCancel?: () => void;
+  readonly children?: ComponentChildren;
+}) {
   return (
     <div class="dialog-foot">
       {children}
@@ -150,7 +179,12 @@ export function Buttons({ send, busy, onCancel, children }: { readonly send: str
 
 /** Returns what a fault says of a field, by the end of its path. */
 export function wrongWith(fault: Fault | undefined, ...fields: readonly string[]): string | undefined {
-  const found = fault?.fields.find(({ field }) => fields.some((name) => field === name || field.endsWith(`.${name}`) || field.startsWith(`${name}[`) || field.includes(`.${name}[`)));
+  const found = fault?.fields.find(({ field }) =>
+    fields.some(
+      (name) =>
+        field === name || field.endsWith(`.${name}`) || field.startsWith(`${name}[`) || field.includes(`.${name}[`),
+    ),
+  );
   return found?.text;
 }
 
@@ -187,7 +221,15 @@ function describe(id: string, hint: string | undefined, wrong: string | undefine
   return by.length === 0 ? undefined : by.join(" ");
 }
 
-function Below({ id, hint, wrong }: { readonly id: string; readonly hint: string | undefined; readonly wrong: string | undefined }) {
+function Below({
+  id,
+  hint,
+  wrong,
+}: {
+  readonly id: string;
+  readonly hint: string | undefined;
+  readonly wrong: string | undefined;
+}) {
   return (
     <>
       {hint && (

@@ -26,30 +26,38 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       <header class="bar">
         <Brand />
         {hasInbox() && <BarInbox />}
-        <button type="button" class="button button-quiet button-icon" aria-expanded={open} aria-controls="side" onClick={() => setOpen(!open)} aria-label={t.frame.menu}>
+        <button
+          type="button"
+          class="button button-quiet button-icon"
+          aria-expanded={open}
+          aria-controls="side"
+          onClick={() => setOpen(!open)}
+          aria-label={t.frame.menu}
+        >
           <Icon of={open ? "close" : "menu"} />
         </button>
       </header>
-      <div id="side" class={open ? "side" : "side side-closed"}>
+      <aside id="side" class={open ? "side" : "side side-closed"} aria-label={t.frame.menu}>
         <Brand />
         <nav class="nav" aria-label={t.frame.pages}>
           <ul>
             {places().map((place) => (
               <li key={place.to}>
-                <Place {...place} current={place.to === "/" ? at === "/" || at.startsWith("/applications") : at.startsWith(place.to)} />
+                <Place
+                  {...place}
+                  current={place.to === "/" ? at === "/" || at.startsWith("/applications") : at.startsWith(place.to)}
+                />
               </li>
             ))}
           </ul>
         </nav>
         <Choosers />
-      </div>
-      <div class="main">
+      </aside>
+      <main class="main" id="content" tabIndex={-1}>
         <Connection />
         {caller().role === "operator-viewer" && !mayChange() && <p class="banner banner-quiet">{t.frame.readOnly}</p>}
-        <main class="page" id="content" tabIndex={-1}>
-          {children}
-        </main>
-      </div>
+        <div class="page">{children}</div>
+      </main>
       <Announcer />
     </div>
   );
@@ -74,6 +82,7 @@ function places(): PlaceProps[] {
     inbox,
     { to: "/gateways", of: "gateways", name: t.frame.gateways },
     { to: "/mails", of: "deliveries", name: t.frame.deliveries },
+    { to: "/audit", of: "audit", name: t.frame.audit },
     notices,
   ];
 }
@@ -106,7 +115,11 @@ function Unread() {
 
 function BarInbox() {
   return (
-    <Link to="/inbox" class="button button-quiet button-icon bar-inbox" label={`${t.frame.inbox}, ${t.frame.unread(unreadTotal(useValue(unread)))}`}>
+    <Link
+      to="/inbox"
+      class="button button-quiet button-icon bar-inbox"
+      label={`${t.frame.inbox}, ${t.frame.unread(unreadTotal(useValue(unread)))}`}
+    >
       <Icon of="inbox" />
       <Unread />
     </Link>

@@ -1,7 +1,8 @@
 /** The drawings of the console: lines on a field of 24. */
 const DRAWINGS = {
   applications: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
-  tenants: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.5-3.6 3-5.5 6.5-5.500s6 1.9 6.5 5.500M16 4.500a3.5 3.5 0 0 1 0 6.200M18 14.800c2 .7 3.2 2.5 3.5 5.2",
+  tenants:
+    "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.5-3.6 3-5.5 6.5-5.500s6 1.9 6.5 5.500M16 4.500a3.5 3.5 0 0 1 0 6.200M18 14.800c2 .7 3.2 2.5 3.5 5.2",
   inbox: "M3 13l3-8h12l3 8v6H3zM3 13h5.500l1.5 2.500h4l1.5-2.500H21",
   gateways: "M4 5h16v5H4zM4 14h16v5H4zM7.5 7.500h.01M7.5 16.500h.01M11 7.500h5M11 16.500h5",
   deliveries: "M3 5.500h18v13H3zM3.5 6l8.5 7 8.5-7",

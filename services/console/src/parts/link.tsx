@@ -12,7 +12,15 @@ interface Props {
 /** A link to another page of the console. Opened in a new tab it is a link like any other. */
 export function Link({ to, class: looks, current = false, label, children }: Props) {
   const follow = (event: MouseEvent): void => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return;
     event.preventDefault();
     go(to);
   };

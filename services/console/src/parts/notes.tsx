@@ -47,7 +47,13 @@ function Said({ fault }: { readonly fault: Fault }) {
 }
 
 /** Says something in passing. */
-export function Note({ tone = "plain", children }: { readonly tone?: "plain" | "good" | "warn"; readonly children: ComponentChildren }) {
+export function Note({
+  tone = "plain",
+  children,
+}: {
+  readonly tone?: "plain" | "good" | "warn";
+  readonly children: ComponentChildren;
+}) {
   return (
     <div class={`note note-${tone}`}>
       <div>{children}</div>

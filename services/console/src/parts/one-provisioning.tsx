@@ -7,6 +7,7 @@ import { ProvisioningState, type Provisioning } from "../generated/switchover/pr
 import { t } from "../language";
 import { TONES, moving } from "../provisionings";
 import { idIn, idOf } from "../router";
+import { Actor } from "./actor";
 import { say } from "./announce";
 import { Badge } from "./badge";
 import { Ask, Dialog } from "./dialog";
@@ -36,10 +37,17 @@ export function OneProvisioning({ of, onClose }: { readonly of: Provisioning; re
             </Badge>,
           ],
           [texts.since, <Time key="since" at={of.stateTime} />],
-          [texts.by, of.stateActor === "" ? null : of.stateActor],
+          [texts.by, of.stateActor === "" ? null : <Actor key="by" name={of.stateActor} />],
           [texts.basis, texts.bases[of.consentBasis]],
           [texts.offerUntil, of.offerExpireTime === undefined ? null : <Time key="until" at={of.offerExpireTime} />],
-          [t.act.reason, of.stateMessage === "" ? null : <span key="why" lang="en">{of.stateMessage}</span>],
+          [
+            t.act.reason,
+            of.stateMessage === "" ? null : (
+              <span key="why" lang="en">
+                {of.stateMessage}
+              </span>
+            ),
+          ],
         ]}
       />
       {mayChange() && (
@@ -73,7 +81,10 @@ export function OneProvisioning({ of, onClose }: { readonly of: Provisioning; re
 }
 
 function Visits({ name }: { readonly name: string }) {
-  const { answer, fault } = useAsk(`${name} visits`, async (signal) => (await consents.listOfferVisits({ name }, { signal })).visits);
+  const { answer, fault } = useAsk(
+    `${name} visits`,
+    async (signal) => (await consents.listOfferVisits({ name }, { signal })).visits,
+  );
   return (
     <section class="section">
       <h3>{t.provisioning.visits}</h3>
@@ -94,7 +105,15 @@ function Visits({ name }: { readonly name: string }) {
   );
 }
 
-function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Provisioning; readonly onClose: () => void }) {
+function Act({
+  doing,
+  of,
+  onClose,
+}: {
+  readonly doing: Doing;
+  readonly of: Provisioning;
+  readonly onClose: () => void;
+}) {
   const [reason, setReason] = useState("");
   const deed = useDeed();
   const texts = t.provisioning;
@@ -110,7 +129,16 @@ function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Provi
   const wrong = wrongWith(deed.fault, "reason");
   switch (doing) {
     case "ask":
-      return <Ask title={texts.askAgain} text={texts.askAgainAsk(tenant)} yes={texts.askAgain} deed={deed} onClose={onClose} onYes={() => void run(() => consents.askAgain({ name: of.name }), texts.askedAgain)} />;
+      return (
+        <Ask
+          title={texts.askAgain}
+          text={texts.askAgainAsk(tenant)}
+          yes={texts.askAgain}
+          deed={deed}
+          onClose={onClose}
+          onYes={() => void run(() => consents.askAgain({ name: of.name }), texts.askedAgain)}
+        />
+      );
     case "remove":
       return (
         <Ask
@@ -120,20 +148,52 @@ function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Provi
           danger
           deed={deed}
           onClose={onClose}
-          onYes={() => void run(() => provisionings.removeProvisioning({ tenant: `tenants/${tenant}`, application: `applications/${idIn(of.name, "applications")}`, reason }))}
+          onYes={() =>
+            void run(() =>
+              provisionings.removeProvisioning({
+                tenant: `tenants/${tenant}`,
+                application: `applications/${idIn(of.name, "applications")}`,
+                reason,
+              }),
+            )
+          }
         >
-          <Text label={t.act.reason} hint={texts.removeReasonHint} value={reason} onValue={setReason} max={500} wrong={wrong} />
+          <Text
+            label={t.act.reason}
+            hint={texts.removeReasonHint}
+            value={reason}
+            onValue={setReason}
+            max={500}
+            wrong={wrong}
+          />
         </Ask>
       );
     case "accept":
       return (
-        <Ask title={texts.acceptFor} text={texts.acceptAsk(tenant)} yes={texts.acceptFor} deed={deed} onClose={onClose} onYes={() => void run(() => consents.decideProvisioning({ name: of.name, decision: Decision.ACCEPT, reason }))}>
+        <Ask
+          title={texts.acceptFor}
+          text={texts.acceptAsk(tenant)}
+          yes={texts.acceptFor}
+          deed={deed}
+          onClose={onClose}
+          onYes={() =>
+            void run(() => consents.decideProvisioning({ name: of.name, decision: Decision.ACCEPT, reason }))
+          }
+        >
           <Text label={texts.onWord} value={reason} onValue={setReason} max={500} wrong={wrong} />
         </Ask>
       );
     case "deny":
       return (
-        <Ask title={texts.denyFor} text={texts.denyAsk(tenant)} yes={texts.denyFor} danger deed={deed} onClose={onClose} onYes={() => void run(() => consents.decideProvisioning({ name: of.name, decision: Decision.DENY, reason }))}>
+        <Ask
+          title={texts.denyFor}
+          text={texts.denyAsk(tenant)}
+          yes={texts.denyFor}
+          danger
+          deed={deed}
+          onClose={onClose}
+          onYes={() => void run(() => consents.decideProvisioning({ name: of.name, decision: Decision.DENY, reason }))}
+        >
           <Text label={texts.onWord} value={reason} onValue={setReason} max={500} wrong={wrong} />
         </Ask>
       );

@@ -2,7 +2,15 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 
 /** What is shown before anybody is known. */
-export function Outside({ title, text, children }: { readonly title: string; readonly text: string; readonly children?: ComponentChildren }) {
+export function Outside({
+  title,
+  text,
+  children,
+}: {
+  readonly title: string;
+  readonly text: string;
+  readonly children?: ComponentChildren;
+}) {
   useEffect(() => {
     document.title = `${title} – Switchover`;
   }, [title]);

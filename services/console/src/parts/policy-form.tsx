@@ -50,7 +50,14 @@ export function PolicyForm({ application }: { readonly application: Application 
       wrong={wrong.includes(field) ? texts.number : wrongWith(deed.fault, path)}
     />
   );
-  const choice = (field: "overlap" | "failures" | "growth" | "fleetMode", label: string, names: Readonly<Record<number, string>>, path: string, hint = "", disabled = false) => (
+  const choice = (
+    field: "overlap" | "failures" | "growth" | "fleetMode",
+    label: string,
+    names: Readonly<Record<number, string>>,
+    path: string,
+    hint = "",
+    disabled = false,
+  ) => (
     <Select
       key={field}
       label={label}
@@ -66,7 +73,11 @@ export function PolicyForm({ application }: { readonly application: Application 
     <section class="section" aria-labelledby="policy-title">
       <h2 id="policy-title">{texts.policy}</h2>
       <div class="sheet sheet-padded">
-        <Form onSend={() => void send()} fault={deed.fault} foot={locked ? null : <Buttons send={t.act.save} busy={deed.busy} />}>
+        <Form
+          onSend={() => void send()}
+          fault={deed.fault}
+          foot={locked ? null : <Buttons send={t.act.save} busy={deed.busy} />}
+        >
           <fieldset class="form-grid" disabled={locked}>
             <legend class="hidden">{texts.policy}</legend>
             {text("prepare", texts.prepareTimeout, texts.prepareHint, "prepare_timeout", texts.seconds)}
@@ -79,7 +90,14 @@ export function PolicyForm({ application }: { readonly application: Application 
             {choice("overlap", texts.overlapChoice, texts.overlaps, "overlap")}
             {choice("failures", texts.failures, texts.failureChoices, "tenant_failures")}
             {choice("growth", texts.growth, texts.growthChoices, "scope_growth")}
-            {choice("fleetMode", texts.fleetMode, texts.fleetModes, "fleet_mode", texts.fleetFixed, application.generation > 0n)}
+            {choice(
+              "fleetMode",
+              texts.fleetMode,
+              texts.fleetModes,
+              "fleet_mode",
+              texts.fleetFixed,
+              application.generation > 0n,
+            )}
           </fieldset>
         </Form>
       </div>

@@ -9,7 +9,11 @@ import { Table } from "./table";
 
 /** The steps of a switch: those behind it, the one that it is at, and those ahead. */
 export function Steps({ of }: { readonly of: Switch }) {
-  const stands: Readonly<Record<Step["stand"], string>> = { done: t.switch.stepDone, now: t.switch.now, ahead: t.switch.stepAhead };
+  const stands: Readonly<Record<Step["stand"], string>> = {
+    done: t.switch.stepDone,
+    now: t.switch.now,
+    ahead: t.switch.stepAhead,
+  };
   return (
     <ol class="steps">
       {stepsOf(of).map((step) => (
@@ -19,7 +23,15 @@ export function Steps({ of }: { readonly of: Switch }) {
           </span>
           <span class="step-name">{t.switch.states[step.state]}</span>
           <span class="hidden">{stands[step.stand]}</span>
-          <span class="step-time soft">{step.took !== undefined ? took(step.took) : step.began !== undefined ? (step.stand === "now" ? t.switch.now : took(step.began)) : ""}</span>
+          <span class="step-time soft">
+            {step.took !== undefined
+              ? took(step.took)
+              : step.began !== undefined
+                ? step.stand === "now"
+                  ? t.switch.now
+                  : took(step.began)
+                : ""}
+          </span>
         </li>
       ))}
     </ol>
@@ -39,8 +51,12 @@ export function Moves({ of }: { readonly of: Switch }) {
       </div>
       <p class="badges">
         <Badge>{t.switch.tenantsMailed(tenants?.mailed ?? 0n)}</Badge>
-        <Badge tone={tenants !== undefined && tenants.denied > 0n ? "warn" : "plain"}>{t.switch.tenantsDenied(tenants?.denied ?? 0n)}</Badge>
-        <Badge tone={tenants !== undefined && tenants.failed > 0n ? "bad" : "plain"}>{t.switch.tenantsFailed(tenants?.failed ?? 0n)}</Badge>
+        <Badge tone={tenants !== undefined && tenants.denied > 0n ? "warn" : "plain"}>
+          {t.switch.tenantsDenied(tenants?.denied ?? 0n)}
+        </Badge>
+        <Badge tone={tenants !== undefined && tenants.failed > 0n ? "bad" : "plain"}>
+          {t.switch.tenantsFailed(tenants?.failed ?? 0n)}
+        </Badge>
       </p>
       {tenants !== undefined && tenants.failures.length > 0 && (
         <ul class="plain-list">
@@ -69,7 +85,11 @@ const TONES: Readonly<Record<GatewayAnswer, Tone>> = {
 export function Fleet({ of }: { readonly of: Switch }) {
   if (of.gateways.length === 0) return <p class="soft">{t.switch.noGateways}</p>;
   const texts = t.switch;
-  const count = (title: string, value: (gateway: GatewayProgress) => bigint) => ({ title, numeric: true, cell: (gateway: GatewayProgress) => number(value(gateway)) });
+  const count = (title: string, value: (gateway: GatewayProgress) => bigint) => ({
+    title,
+    numeric: true,
+    cell: (gateway: GatewayProgress) => number(value(gateway)),
+  });
   return (
     <Table
       caption={texts.gateways}
@@ -91,7 +111,11 @@ export function Fleet({ of }: { readonly of: Switch }) {
           ),
         },
         count(texts.held, (gateway) => gateway.heldRequests),
-        { title: texts.longestHold, numeric: true, cell: ({ longestHold, heldRequests }) => (heldRequests === 0n ? t.act.none : took(span(longestHold))) },
+        {
+          title: texts.longestHold,
+          numeric: true,
+          cell: ({ longestHold, heldRequests }) => (heldRequests === 0n ? t.act.none : took(span(longestHold))),
+        },
         count(texts.open, (gateway) => gateway.openRequests),
         count(texts.finished, (gateway) => gateway.drainedRequests),
         count(texts.closed, (gateway) => gateway.closedConnections),

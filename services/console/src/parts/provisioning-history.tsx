@@ -1,12 +1,16 @@
 import { useAsk } from "../ask";
 import { provisionings } from "../client";
 import { t } from "../language";
+import { Actor } from "./actor";
 import { FaultNote, Skeleton } from "./notes";
 import { Time } from "./time";
 
 /** What has happened to a provisioning, newest first. */
 export function ProvisioningHistory({ name }: { readonly name: string }) {
-  const { answer, fault, again } = useAsk(`${name} history`, async (signal) => (await provisionings.listProvisioningHistory({ name, pageSize: 100 }, { signal })).changes);
+  const { answer, fault, again } = useAsk(
+    `${name} history`,
+    async (signal) => (await provisionings.listProvisioningHistory({ name, pageSize: 100 }, { signal })).changes,
+  );
   return (
     <section class="section">
       <h3>{t.provisioning.history}</h3>
@@ -18,7 +22,7 @@ export function ProvisioningHistory({ name }: { readonly name: string }) {
             <li key={answer.length - place}>
               <b>{t.provisioning.events[change.event]}</b>
               <span class="soft">
-                <Time at={change.time} /> · {change.actor}
+                <Time at={change.time} /> · <Actor name={change.actor} />
               </span>
               {change.reason !== "" && <span>{change.reason}</span>}
             </li>

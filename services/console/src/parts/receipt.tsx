@@ -11,7 +11,9 @@ import { Table } from "./table";
 
 /** The receipt of a switch that has ended, as people read it, and as a file. */
 export function ReceiptOf({ of }: { readonly of: Switch }) {
-  const { answer, fault, again } = useAsk(`${of.name} receipt`, (signal) => switches.getReceipt({ name: of.name }, { signal }));
+  const { answer, fault, again } = useAsk(`${of.name} receipt`, (signal) =>
+    switches.getReceipt({ name: of.name }, { signal }),
+  );
   return (
     <section class="section" aria-labelledby="receipt-title">
       <div class="section-head">
@@ -50,18 +52,29 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
   return (
     <div class="sheet sheet-padded">
       <Facts
+        wide
         of={[
-          [t.receipt.number, number(receipt.number)],
-          [t.receipt.totals, totals.join(" · ")],
+          [t.receipt.totals, <Lines key="totals" of={totals} />],
           [
             t.switch.tenants,
-            [
-              t.switch.tenantsMoved(number(receipt.tenants.moved), number(receipt.tenants.total)),
-              t.switch.tenantsMailed(receipt.tenants.mailed),
-              t.switch.tenantsDenied(receipt.tenants.denied),
-            ].join(" · "),
+            <Lines
+              key="tenants"
+              of={[
+                t.switch.tenantsMoved(number(receipt.tenants.moved), number(receipt.tenants.total)),
+                t.switch.tenantsMailed(receipt.tenants.mailed),
+                t.switch.tenantsDenied(receipt.tenants.denied),
+              ]}
+            />,
           ],
-          [t.receipt.previous, receipt.previous_sha256 === "" ? t.receipt.first : <code key="previous">{receipt.previous_sha256.slice(0, 16)}…</code>],
+          [t.receipt.number, number(receipt.number)],
+          [
+            t.receipt.previous,
+            receipt.previous_sha256 === "" ? (
+              t.receipt.first
+            ) : (
+              <code key="previous">{receipt.previous_sha256.slice(0, 16)}…</code>
+            ),
+          ],
           [t.receipt.signedBy, <code key="key">{answer.keyId.slice(0, 16)}…</code>],
         ]}
       />
@@ -69,6 +82,18 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
       <p class="soft">{t.receipt.sinceConfirm}</p>
       <Command text={`switchover switches receipt ${of.name}`} />
     </div>
+  );
+}
+
+function Lines({ of }: { readonly of: readonly string[] }) {
+  return (
+    <>
+      {of.map((line) => (
+        <span key={line} class="line-text">
+          {line}
+        </span>
+      ))}
+    </>
   );
 }
 
@@ -89,8 +114,12 @@ function Times({ receipt }: { readonly receipt: Receipt }) {
         { title: t.receipt.held, numeric: true, cell: (row: Row) => time(row.held_at) },
         { title: t.receipt.released, numeric: true, cell: (row: Row) => time(row.released_at) },
         { title: t.receipt.drained, numeric: true, cell: (row: Row) => time(row.drained_at) },
-        { title: t.switch.held, numeric: true, cell: (row: Row) => number(row.requests.held) },
-        { title: t.switch.longestHold, numeric: true, cell: (row: Row) => (row.requests.held === 0 ? t.act.none : took(row.requests.longest_hold_us / 1000)) },
+        { title: t.receipt.waited, numeric: true, cell: (row: Row) => number(row.requests.held) },
+        {
+          title: t.switch.longestHold,
+          numeric: true,
+          cell: (row: Row) => (row.requests.held === 0 ? t.act.none : took(row.requests.longest_hold_us / 1000)),
+        },
         { title: t.switch.finished, numeric: true, cell: (row: Row) => number(row.requests.finished) },
         { title: t.switch.cut, numeric: true, cell: (row: Row) => number(row.requests.cut) },
       ]}

@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
 import { t } from "../language";
-import { say } from "./announce";
 import { Icon } from "./icon";
 
 /** A text to be copied, whole. */
@@ -10,7 +9,6 @@ export function Copyable({ name, value }: { readonly name: string; readonly valu
     try {
       await navigator.clipboard.writeText(value);
       setCopied(true);
-      say(t.act.copied);
     } catch {
       // It can be marked and copied by hand.
     }
@@ -19,10 +17,18 @@ export function Copyable({ name, value }: { readonly name: string; readonly valu
     <div class="copyable">
       <span class="copyable-name">{name}</span>
       <code translate={false}>{value}</code>
-      <button type="button" class="button button-small" onClick={() => void copy()} aria-label={`${t.act.copy}: ${name}`}>
+      <button
+        type="button"
+        class="button button-small"
+        onClick={() => void copy()}
+        aria-label={`${t.act.copy}: ${name}`}
+      >
         <Icon of={copied ? "check" : "copy"} />
         {copied ? t.act.copied : t.act.copy}
       </button>
+      <span class="hidden" role="status">
+        {copied && `${t.act.copied}: ${name}`}
+      </span>
     </div>
   );
 }

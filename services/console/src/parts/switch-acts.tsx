@@ -15,10 +15,13 @@ type Doing = "cancel" | "extend" | "cut";
 export function SwitchActs({ of }: { readonly of: Switch }) {
   const [doing, setDoing] = useState<Doing | undefined>(undefined);
   const draining = of.state === SwitchState.DRAINING;
-  if (!mayChange() || (!draining && !cancellable(of))) return doing === undefined ? null : <Act doing={doing} of={of} onClose={() => setDoing(undefined)} />;
+  if (!mayChange() || (!draining && !cancellable(of)))
+    return doing === undefined ? null : <Act doing={doing} of={of} onClose={() => setDoing(undefined)} />;
   return (
     <>
-      {draining && of.drainDeadline !== undefined && <p class="soft drain">{t.switch.drainUntil(clock(of.drainDeadline))}</p>}
+      {draining && of.drainDeadline !== undefined && (
+        <p class="soft drain">{t.switch.drainUntil(clock(of.drainDeadline))}</p>
+      )}
       {draining && (
         <button type="button" class="button" onClick={() => setDoing("extend")}>
           {t.switch.extend}
@@ -49,18 +52,43 @@ function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Switc
     });
     if (done) onClose();
   };
-  const why = <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />;
+  const why = (
+    <Text
+      label={t.act.reason}
+      hint={t.act.reasonHint}
+      value={reason}
+      onValue={setReason}
+      max={500}
+      wrong={wrongWith(deed.fault, "reason")}
+    />
+  );
   switch (doing) {
     case "cancel":
       return (
-        <Ask title={t.switch.cancel} text={t.switch.cancelAsk} yes={t.switch.cancel} danger deed={deed} onClose={onClose} onYes={() => void run(() => switches.cancelSwitch({ name: of.name, reason }))}>
+        <Ask
+          title={t.switch.cancel}
+          text={t.switch.cancelAsk}
+          yes={t.switch.cancel}
+          danger
+          deed={deed}
+          onClose={onClose}
+          onYes={() => void run(() => switches.cancelSwitch({ name: of.name, reason }))}
+        >
           {why}
         </Ask>
       );
     case "cut": {
       const open = of.gateways.reduce((sum, gateway) => sum + gateway.openRequests, 0n);
       return (
-        <Ask title={t.switch.cutNow} text={t.switch.cutAsk(open)} yes={t.switch.cutNow} danger deed={deed} onClose={onClose} onYes={() => void run(() => switches.cutDrain({ name: of.name, reason }))}>
+        <Ask
+          title={t.switch.cutNow}
+          text={t.switch.cutAsk(open)}
+          yes={t.switch.cutNow}
+          danger
+          deed={deed}
+          onClose={onClose}
+          onYes={() => void run(() => switches.cutDrain({ name: of.name, reason }))}
+        >
           {why}
         </Ask>
       );
@@ -68,8 +96,26 @@ function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Switc
     case "extend": {
       const by = Number(minutes.replace(",", ".")) * 60_000;
       return (
-        <Ask title={t.switch.extend} text={t.switch.extendAsk} yes={t.switch.extend} deed={deed} onClose={onClose} onYes={() => void run(() => switches.extendDrain({ name: of.name, by: durationOf(Number.isFinite(by) ? by : 0), reason }))}>
-          <Text label={t.switch.extendBy} unit="min" keys="decimal" value={minutes} onValue={setMinutes} wrong={wrongWith(deed.fault, "by")} />
+        <Ask
+          title={t.switch.extend}
+          text={t.switch.extendAsk}
+          yes={t.switch.extend}
+          deed={deed}
+          onClose={onClose}
+          onYes={() =>
+            void run(() =>
+              switches.extendDrain({ name: of.name, by: durationOf(Number.isFinite(by) ? by : 0), reason }),
+            )
+          }
+        >
+          <Text
+            label={t.switch.extendBy}
+            unit="min"
+            keys="decimal"
+            value={minutes}
+            onValue={setMinutes}
+            wrong={wrongWith(deed.fault, "by")}
+          />
           {why}
         </Ask>
       );

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly heads?: boolean;
   /** Buttons: the title is for those who cannot see that. */
   readonly actions?: boolean;
+  /** Holds what does not break well, such as an address. */
+  readonly wide?: boolean;
 }
 
 interface Props<Row> {
@@ -48,7 +50,14 @@ export function Table<Row>({ caption, columns, rows, keyOf, marked }: Props<Row>
 }
 
 function Cell<Row>({ column, row }: { readonly column: Column<Row>; readonly row: Row }) {
-  const looks = [column.numeric && "numeric", column.actions && "cell-actions", column.heads && "cell-head"].filter(Boolean).join(" ");
+  const looks = [
+    column.numeric && "numeric",
+    column.actions && "cell-actions",
+    column.heads && "cell-head",
+    column.wide && "cell-wide",
+  ]
+    .filter(Boolean)
+    .join(" ");
   const inner = (
     <>
       {!column.actions && !column.heads && (

@@ -26,14 +26,34 @@ export function RegisterToTest({ version, onClose }: Props) {
     const secrets: [string, string][] = [
       [t.versions.testAddress, answer.testAddress],
       [t.versions.testerToken, answer.testerToken],
-      ...(pair === undefined ? [] : ([[t.versions.clientId, pair.clientId], [t.versions.clientSecret, pair.clientSecret]] as [string, string][])),
+      ...(pair === undefined
+        ? []
+        : ([
+            [t.versions.clientId, pair.clientId],
+            [t.versions.clientSecret, pair.clientSecret],
+          ] as [string, string][])),
     ];
     return <ShownOnce title={t.versions.inTestNow(id)} secrets={secrets} onClose={onClose} />;
   }
-  const register = (): void => void deed.run(async () => setAnswer(await switches.registerToTest({ version: version.name, reason })));
+  const register = (): void =>
+    void deed.run(async () => setAnswer(await switches.registerToTest({ version: version.name, reason })));
   return (
-    <Ask title={`${t.versions.registerToTest}: ${id}`} text={t.versions.registerAsk(id)} yes={t.versions.registerToTest} deed={deed} onYes={register} onClose={onClose}>
-      <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />
+    <Ask
+      title={`${t.versions.registerToTest}: ${id}`}
+      text={t.versions.registerAsk(id)}
+      yes={t.versions.registerToTest}
+      deed={deed}
+      onYes={register}
+      onClose={onClose}
+    >
+      <Text
+        label={t.act.reason}
+        hint={t.act.reasonHint}
+        value={reason}
+        onValue={setReason}
+        max={500}
+        wrong={wrongWith(deed.fault, "reason")}
+      />
     </Ask>
   );
 }
@@ -50,8 +70,23 @@ export function CancelTest({ version, onClose }: Props) {
     if (done) onClose();
   };
   return (
-    <Ask title={`${t.versions.cancelTest}: ${id}`} text={t.versions.cancelTestAsk(id)} yes={t.versions.cancelTest} danger deed={deed} onYes={() => void cancel()} onClose={onClose}>
-      <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />
+    <Ask
+      title={`${t.versions.cancelTest}: ${id}`}
+      text={t.versions.cancelTestAsk(id)}
+      yes={t.versions.cancelTest}
+      danger
+      deed={deed}
+      onYes={() => void cancel()}
+      onClose={onClose}
+    >
+      <Text
+        label={t.act.reason}
+        hint={t.act.reasonHint}
+        value={reason}
+        onValue={setReason}
+        max={500}
+        wrong={wrongWith(deed.fault, "reason")}
+      />
     </Ask>
   );
 }
@@ -67,8 +102,18 @@ export function NewTesterToken({ version, testAddress, onClose }: Props & { read
     ];
     return <ShownOnce title={t.versions.newToken} secrets={secrets} onClose={onClose} />;
   }
-  const rotate = (): void => void deed.run(async () => setToken((await switches.rotateTesterToken({ version: version.name })).testerToken));
-  return <Ask title={t.versions.newToken} text={t.versions.newTokenAsk} yes={t.versions.newToken} deed={deed} onYes={rotate} onClose={onClose} />;
+  const rotate = (): void =>
+    void deed.run(async () => setToken((await switches.rotateTesterToken({ version: version.name })).testerToken));
+  return (
+    <Ask
+      title={t.versions.newToken}
+      text={t.versions.newTokenAsk}
+      yes={t.versions.newToken}
+      deed={deed}
+      onYes={rotate}
+      onClose={onClose}
+    />
+  );
 }
 
 /** Deletes a version that nobody reaches or has reached. */
@@ -81,11 +126,29 @@ export function DeleteVersion({ version, onClose }: Props) {
     });
     if (done) onClose();
   };
-  return <Ask title={`${t.versions.remove}: ${id}`} text={t.versions.removeAsk(id)} yes={t.versions.remove} danger deed={deed} onYes={() => void remove()} onClose={onClose} />;
+  return (
+    <Ask
+      title={`${t.versions.remove}: ${id}`}
+      text={t.versions.removeAsk(id)}
+      yes={t.versions.remove}
+      danger
+      deed={deed}
+      onYes={() => void remove()}
+      onClose={onClose}
+    />
+  );
 }
 
 /** Shows secrets that nobody can ask for again. */
-export function ShownOnce({ title, secrets, onClose }: { readonly title: string; readonly secrets: readonly (readonly [string, string])[]; readonly onClose: () => void }) {
+export function ShownOnce({
+  title,
+  secrets,
+  onClose,
+}: {
+  readonly title: string;
+  readonly secrets: readonly (readonly [string, string])[];
+  readonly onClose: () => void;
+}) {
   return (
     <Dialog title={title} onClose={onClose} stubborn>
       <Note tone="warn">

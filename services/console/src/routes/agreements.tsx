@@ -23,7 +23,9 @@ export function Agreements() {
       <FaultNote fault={fault} />
       {entries === undefined && fault === undefined && <Skeleton />}
       {entries?.length === 0 && <Empty of="applications" title={t.agreements.none} text={t.agreements.noneText} />}
-      {entries !== undefined && entries.length > 0 && <Table caption={t.agreements.title} rows={entries} keyOf={({ name }) => name} columns={columns()} />}
+      {entries !== undefined && entries.length > 0 && (
+        <Table caption={t.agreements.title} rows={entries} keyOf={({ name }) => name} columns={columns()} />
+      )}
     </>
   );
 }
@@ -33,7 +35,11 @@ function columns(): Column<Provisioning>[] {
     {
       title: t.applications.name,
       heads: true,
-      cell: ({ name }) => <Link to={pathOf("applications", idIn(name, "applications"), idOf(name))}>{t.agreements.about(idIn(name, "applications"), idOf(name))}</Link>,
+      cell: ({ name }) => (
+        <Link to={pathOf("applications", idIn(name, "applications"), idOf(name))}>
+          {t.agreements.about(idIn(name, "applications"), idOf(name))}
+        </Link>
+      ),
     },
     {
       title: t.provisioning.state,
@@ -52,7 +58,9 @@ function columns(): Column<Provisioning>[] {
         state === ProvisioningState.REMOVED || state === ProvisioningState.DEPROVISIONING ? null : (
           <Link
             to={pathOf("applications", idIn(name, "applications"), idOf(name))}
-            class={state === ProvisioningState.PENDING_ACCEPTANCE ? "button button-small button-main" : "button button-small"}
+            class={
+              state === ProvisioningState.PENDING_ACCEPTANCE ? "button button-small button-main" : "button button-small"
+            }
             label={`${state === ProvisioningState.PENDING_ACCEPTANCE ? t.agreements.decide : t.agreements.change}: ${t.agreements.about(idIn(name, "applications"), idOf(name))}`}
           >
             {state === ProvisioningState.PENDING_ACCEPTANCE ? t.agreements.decide : t.agreements.change}

@@ -1,5 +1,5 @@
+import { applicationNamed } from "../applications";
 import { useAsk } from "../ask";
-import { applications } from "../client";
 import { number } from "../format";
 import { t } from "../language";
 import { Badge } from "../parts/badge";
@@ -24,7 +24,7 @@ const EVERY_MS = 3000;
 /** One application. */
 export function Application({ id, part }: { readonly id: string; readonly part: Part }) {
   const name = `applications/${id}`;
-  const { answer, fault, again } = useAsk(name, async (signal) => (await applications.getApplication({ name }, { signal })).application, EVERY_MS);
+  const { answer, fault, again } = useAsk(name, applicationNamed(id), EVERY_MS);
   useTraffic(name);
   return (
     <>
@@ -42,13 +42,18 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
       {answer?.openSwitch !== undefined && answer.openSwitch !== "" && (
         <Note tone="warn">
           <p>
-            {t.application.openSwitch} <Link to={pathOf("applications", id, "switches", idOf(answer.openSwitch))}>{t.application.watch}</Link>
+            {t.application.openSwitch}{" "}
+            <Link to={pathOf("applications", id, "switches", idOf(answer.openSwitch))}>{t.application.watch}</Link>
           </p>
         </Note>
       )}
       <nav class="tabs" aria-label={t.application.tabsLabel}>
         {PARTS.map((one) => (
-          <Link key={one} to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)} current={one === part}>
+          <Link
+            key={one}
+            to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)}
+            current={one === part}
+          >
             {t.application.tabs[one]}
           </Link>
         ))}
@@ -65,9 +70,13 @@ function PartOf({ application, part }: { readonly application: Shown; readonly p
         <>
           <Versions application={application} />
           <Facts
+            wide
             of={[
               [t.application.address, <code key="a">{application.addressTemplate}</code>],
-              [t.application.testAddress, application.testVersion === "" ? null : <code key="t">{application.testAddress}</code>],
+              [
+                t.application.testAddress,
+                application.testVersion === "" ? null : <code key="t">{application.testAddress}</code>,
+              ],
               [t.application.generation, number(application.generation)],
             ]}
           />

@@ -35,7 +35,12 @@ export function Applications() {
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
       {answer?.length === 0 && (
-        <Empty of="applications" title={t.applications.none} text={t.applications.noneText} command="switchover apps create --help">
+        <Empty
+          of="applications"
+          title={t.applications.none}
+          text={t.applications.noneText}
+          command="switchover apps create --help"
+        >
           {create}
         </Empty>
       )}
@@ -47,7 +52,16 @@ export function Applications() {
               {t.applications.found(found.length)}
             </p>
           </div>
-          {found.length === 0 ? <p>{t.applications.noneFound(words)}</p> : <Table caption={t.applications.title} columns={columns()} rows={found} keyOf={(glance) => glance.application.name} />}
+          {found.length === 0 ? (
+            <p>{t.applications.noneFound(words)}</p>
+          ) : (
+            <Table
+              caption={t.applications.title}
+              columns={columns()}
+              rows={found}
+              keyOf={(glance) => glance.application.name}
+            />
+          )}
         </div>
       )}
       {creating && <CreateApplication onClose={() => setCreating(false)} />}
@@ -68,7 +82,15 @@ function columns(): Column<Glance>[] {
         </>
       ),
     },
-    { title: texts.inUse, cell: ({ application }) => (application.activeVersion === "" ? <span class="soft">{texts.neverActive}</span> : idOf(application.activeVersion)) },
+    {
+      title: texts.inUse,
+      cell: ({ application }) =>
+        application.activeVersion === "" ? (
+          <span class="soft">{texts.neverActive}</span>
+        ) : (
+          idOf(application.activeVersion)
+        ),
+    },
     {
       title: texts.labels,
       cell: (glance) => {
@@ -98,8 +120,14 @@ function Standing({ glance: { application, open } }: { readonly glance: Glance }
     );
   return (
     <span class="badges">
-      {application.activeVersion === "" ? <Badge>{t.applications.notStarted}</Badge> : <Badge tone="good">{t.applications.steady}</Badge>}
-      {application.testVersion !== "" && <Badge tone="accent">{t.applications.inTest(idOf(application.testVersion))}</Badge>}
+      {application.activeVersion === "" ? (
+        <Badge>{t.applications.notStarted}</Badge>
+      ) : (
+        <Badge tone="good">{t.applications.steady}</Badge>
+      )}
+      {application.testVersion !== "" && (
+        <Badge tone="accent">{t.applications.inTest(idOf(application.testVersion))}</Badge>
+      )}
     </span>
   );
 }
@@ -113,7 +141,11 @@ function CreateApplication({ onClose }: { readonly onClose: () => void }) {
   const texts = t.applications;
   const send = async (): Promise<void> => {
     const done = await deed.run(async () => {
-      await applications.createApplication({ applicationId: id, application: { displayName: name, abstract }, requestId });
+      await applications.createApplication({
+        applicationId: id,
+        application: { displayName: name, abstract },
+        requestId,
+      });
     });
     if (!done) return;
     onClose();
@@ -122,10 +154,39 @@ function CreateApplication({ onClose }: { readonly onClose: () => void }) {
   };
   return (
     <Dialog title={texts.create} onClose={onClose}>
-      <Form onSend={() => void send()} fault={deed.fault} foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}>
-        <Text label={texts.displayName} hint={texts.displayNameHint} value={name} onValue={setName} required max={50} wrong={wrongWith(deed.fault, "display_name")} />
-        <Text label={texts.id} hint={texts.idHint} value={id} onValue={setId} required max={20} code wrong={wrongWith(deed.fault, "application_id")} />
-        <Text label={texts.abstract} hint={texts.abstractHint} value={abstract} onValue={setAbstract} rows={3} max={500} wrong={wrongWith(deed.fault, "abstract")} />
+      <Form
+        onSend={() => void send()}
+        fault={deed.fault}
+        foot={<Buttons send={t.act.create} busy={deed.busy} onCancel={onClose} />}
+      >
+        <Text
+          label={texts.displayName}
+          hint={texts.displayNameHint}
+          value={name}
+          onValue={setName}
+          required
+          max={50}
+          wrong={wrongWith(deed.fault, "display_name")}
+        />
+        <Text
+          label={texts.id}
+          hint={texts.idHint}
+          value={id}
+          onValue={setId}
+          required
+          max={20}
+          code
+          wrong={wrongWith(deed.fault, "application_id")}
+        />
+        <Text
+          label={texts.abstract}
+          hint={texts.abstractHint}
+          value={abstract}
+          onValue={setAbstract}
+          rows={3}
+          max={500}
+          wrong={wrongWith(deed.fault, "abstract")}
+        />
         <Command text={`switchover apps create ${id === "" ? "shop" : id}`} />
       </Form>
     </Dialog>

@@ -2,10 +2,15 @@ import { useState } from "preact/hooks";
 import { useAsk, useDeed } from "../ask";
 import { caller } from "../caller";
 import { applications, consents, provisionings, tenants } from "../client";
-import { Decision as Choice, type DecideProvisioningResponse, type OfferStatus } from "../generated/switchover/provisioning/v1/consent_pb";
+import {
+  Decision as Choice,
+  type DecideProvisioningResponse,
+  type OfferStatus,
+} from "../generated/switchover/provisioning/v1/consent_pb";
 import { ProvisioningState, type Provisioning } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { list } from "../format";
 import { t } from "../language";
+import { Actor } from "../parts/actor";
 import { Badge } from "../parts/badge";
 import { Facts } from "../parts/facts";
 import { Buttons, Choices, Form, Text } from "../parts/fields";
@@ -24,10 +29,17 @@ const EVERY_MS = 3000;
 export function Decision({ application, version }: { readonly application: string; readonly version: string }) {
   const tenant = caller().subject;
   const name = `${tenant}/applications/${application}/provisionings/${version}`;
-  const { answer, fault, again } = useAsk(name, async (signal) => (await provisionings.getProvisioning({ name }, { signal })).provisioning, EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    name,
+    async (signal) => (await provisionings.getProvisioning({ name }, { signal })).provisioning,
+    EVERY_MS,
+  );
   const about = useAsk(tenant, async (signal) => (await tenants.getTenant({ name: tenant }, { signal })).tenant).answer;
   const [taken, setTaken] = useState<DecideProvisioningResponse | undefined>(undefined);
-  const open = answer !== undefined && answer.state !== ProvisioningState.REMOVED && answer.state !== ProvisioningState.DEPROVISIONING;
+  const open =
+    answer !== undefined &&
+    answer.state !== ProvisioningState.REMOVED &&
+    answer.state !== ProvisioningState.DEPROVISIONING;
   return (
     <>
       <Title
@@ -55,10 +67,20 @@ export function Decision({ application, version }: { readonly application: strin
               [t.provisioning.state, t.provisioning.states[answer.state]],
               [t.provisioning.since, <Time key="since" at={answer.stateTime} />],
               [t.provisioning.basis, t.provisioning.bases[answer.consentBasis]],
-              [t.provisioning.by, answer.stateActor === "" ? null : answer.stateActor],
+              [t.provisioning.by, answer.stateActor === "" ? null : <Actor key="by" name={answer.stateActor} />],
             ]}
           />
-          {open && <Decide key={String(answer.state)} of={answer} application={application} version={version} tenant={about?.displayName ?? idOf(tenant)} people={about?.users ?? 0n} onTaken={setTaken} />}
+          {open && (
+            <Decide
+              key={String(answer.state)}
+              of={answer}
+              application={application}
+              version={version}
+              tenant={about?.displayName ?? idOf(tenant)}
+              people={about?.users ?? 0n}
+              onTaken={setTaken}
+            />
+          )}
           <Roles application={application} />
           <div class="sheet sheet-padded">
             <ProvisioningHistory name={name} />
@@ -73,7 +95,14 @@ function Taken({ of }: { readonly of: DecideProvisioningResponse }) {
   const status: OfferStatus = of.status;
   return (
     <div role="status">
-      <Note tone={of.provisioning?.state === ProvisioningState.DENIED || of.provisioning?.state === ProvisioningState.DEPROVISIONING ? "warn" : "good"}>
+      <Note
+        tone={
+          of.provisioning?.state === ProvisioningState.DENIED ||
+          of.provisioning?.state === ProvisioningState.DEPROVISIONING
+            ? "warn"
+            : "good"
+        }
+      >
         <p class="note-title">{t.agreements.outcomes[status]}</p>
         {of.outstandingGateways.length > 0 && <p>{list(of.outstandingGateways.map(idOf))}</p>}
       </Note>
@@ -129,7 +158,14 @@ function Decide({ of, application, version, tenant, people, onTaken }: DecidePro
           <p>
             {texts.word} <b translate={false}>{application}</b>
           </p>
-          <Text label={texts.wordLabel} value={word} onValue={setWord} max={100} code wrong={tried && !right ? texts.wordWrong(application) : undefined} />
+          <Text
+            label={texts.wordLabel}
+            value={word}
+            onValue={setWord}
+            max={100}
+            code
+            wrong={tried && !right ? texts.wordWrong(application) : undefined}
+          />
         </div>
       </Form>
     </section>
@@ -137,7 +173,9 @@ function Decide({ of, application, version, tenant, people, onTaken }: DecidePro
 }
 
 function Roles({ application }: { readonly application: string }) {
-  const answer = useAsk(`applications/${application} settings`, (signal) => applications.getSettings({ application: `applications/${application}` }, { signal })).answer;
+  const answer = useAsk(`applications/${application} settings`, (signal) =>
+    applications.getSettings({ application: `applications/${application}` }, { signal }),
+  ).answer;
   if (answer === undefined || answer.roles.length === 0) return null;
   return (
     <section class="section" aria-labelledby="roles-title">

@@ -43,8 +43,22 @@ export function Gateways() {
       )}
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
-      {answer?.length === 0 && <Empty of="gateways" title={t.gateways.none} text={t.gateways.noneText} command="switchover serve gateway --help" />}
-      {answer !== undefined && answer.length > 0 && <Table caption={t.gateways.title} rows={answer} keyOf={({ name }) => name} columns={columns((what, gateway) => setDoing({ what, gateway }))} />}
+      {answer?.length === 0 && (
+        <Empty
+          of="gateways"
+          title={t.gateways.none}
+          text={t.gateways.noneText}
+          command="switchover serve gateway --help"
+        />
+      )}
+      {answer !== undefined && answer.length > 0 && (
+        <Table
+          caption={t.gateways.title}
+          rows={answer}
+          keyOf={({ name }) => name}
+          columns={columns((what, gateway) => setDoing({ what, gateway }))}
+        />
+      )}
       {doing !== undefined && <Act {...doing} onClose={() => setDoing(undefined)} />}
     </>
   );
@@ -71,7 +85,8 @@ function columns(act: (what: What, gateway: string) => void): Column<Gateway>[] 
           ? t.act.none
           : positions.map(({ application, version, generation }) => (
               <span key={application} class="line-text">
-                {idOf(application)} {version === "" ? t.act.none : version} <span class="soft">· {texts.generation(number(generation))}</span>
+                {idOf(application)} {version === "" ? t.act.none : version}{" "}
+                <span class="soft">· {texts.generation(number(generation))}</span>
               </span>
             )),
     },
@@ -119,26 +134,45 @@ function State({ of }: { readonly of: Gateway }) {
 function Acts({ of, act }: { readonly of: Gateway; readonly act: (what: What, gateway: string) => void }) {
   const texts = t.gateways;
   const button = (what: What, text: string, danger = false) => (
-    <button type="button" class={`button button-small${danger ? " button-danger" : ""}`} aria-label={`${text}: ${idOf(of.name)}`} onClick={() => act(what, of.name)}>
+    <button
+      type="button"
+      class={`button button-small${danger ? " button-danger" : ""}`}
+      aria-label={`${text}: ${idOf(of.name)}`}
+      onClick={() => act(what, of.name)}
+    >
       {text}
     </button>
   );
   return (
     <>
-      {of.standing === GatewayStanding.DRAINING ? button("resume", texts.resume) : of.connected && button("drain", texts.drain)}
+      {of.standing === GatewayStanding.DRAINING
+        ? button("resume", texts.resume)
+        : of.connected && button("drain", texts.drain)}
       {!of.connected && button("evict", texts.evict, true)}
     </>
   );
 }
 
-function Act({ what, gateway, onClose }: { readonly what: What; readonly gateway: string; readonly onClose: () => void }) {
+function Act({
+  what,
+  gateway,
+  onClose,
+}: {
+  readonly what: What;
+  readonly gateway: string;
+  readonly onClose: () => void;
+}) {
   const [reason, setReason] = useState("");
   const deed = useDeed();
   const texts = t.gateways;
   const id = idOf(gateway);
   const asks = { drain: texts.drainAsk, resume: texts.resumeAsk, evict: texts.evictAsk };
   const request = { name: gateway, reason };
-  const acts = { drain: () => fleet.drainGateway(request), resume: () => fleet.resumeGateway(request), evict: () => fleet.evictGateway(request) };
+  const acts = {
+    drain: () => fleet.drainGateway(request),
+    resume: () => fleet.resumeGateway(request),
+    evict: () => fleet.evictGateway(request),
+  };
   const run = async (): Promise<void> => {
     const done = await deed.run(async () => {
       await acts[what]();
@@ -146,8 +180,23 @@ function Act({ what, gateway, onClose }: { readonly what: What; readonly gateway
     if (done) onClose();
   };
   return (
-    <Ask title={`${texts[what]}: ${id}`} text={asks[what](id)} yes={texts[what]} danger={what === "evict"} deed={deed} onYes={() => void run()} onClose={onClose}>
-      <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} wrong={wrongWith(deed.fault, "reason")} />
+    <Ask
+      title={`${texts[what]}: ${id}`}
+      text={asks[what](id)}
+      yes={texts[what]}
+      danger={what === "evict"}
+      deed={deed}
+      onYes={() => void run()}
+      onClose={onClose}
+    >
+      <Text
+        label={t.act.reason}
+        hint={t.act.reasonHint}
+        value={reason}
+        onValue={setReason}
+        max={500}
+        wrong={wrongWith(deed.fault, "reason")}
+      />
     </Ask>
   );
 }

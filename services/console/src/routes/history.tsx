@@ -43,14 +43,30 @@ export function History({ application }: { readonly application: Application }) 
         </h2>
         <FaultNote fault={made.fault} again={made.again} />
         {made.answer === undefined && made.fault === undefined && <Skeleton />}
-        {made.answer?.length === 0 && <Empty of="applications" title={t.history.none} text={t.history.noneText} command={`switchover versions confirm-update ${idOf(parent)} 2.0`} />}
-        {made.answer !== undefined && made.answer.length > 0 && <Table caption={t.history.switches} rows={made.answer} keyOf={({ name }) => name} columns={switchColumns()} />}
+        {made.answer?.length === 0 && (
+          <Empty
+            of="applications"
+            title={t.history.none}
+            text={t.history.noneText}
+            command={`switchover versions confirm-update ${idOf(parent)} 2.0`}
+          />
+        )}
+        {made.answer !== undefined && made.answer.length > 0 && (
+          <Table caption={t.history.switches} rows={made.answer} keyOf={({ name }) => name} columns={switchColumns()} />
+        )}
       </section>
       <section class="section" aria-labelledby="done-title">
         <h2 id="done-title">{t.history.done}</h2>
         <FaultNote fault={done.fault} again={done.again} />
         {done.answer === undefined && done.fault === undefined && <Skeleton />}
-        {done.answer !== undefined && done.answer.length > 0 && <Table caption={t.history.done} rows={done.answer} keyOf={(entry) => `${keyOf(entry)}`} columns={entryColumns()} />}
+        {done.answer !== undefined && done.answer.length > 0 && (
+          <Table
+            caption={t.history.done}
+            rows={done.answer}
+            keyOf={(entry) => `${keyOf(entry)}`}
+            columns={entryColumns()}
+          />
+        )}
       </section>
     </>
   );
@@ -64,7 +80,9 @@ function switchColumns(): Column<Switch>[] {
       heads: true,
       cell: (one) => (
         <>
-          <Link to={pathOf("applications", idIn(one.name, "applications"), "switches", idOf(one.name))}>{t.switch.title(idIn(one.sourceVersion, "versions"), idIn(one.targetVersion, "versions"))}</Link>
+          <Link to={pathOf("applications", idIn(one.name, "applications"), "switches", idOf(one.name))}>
+            {t.switch.title(idIn(one.sourceVersion, "versions"), idIn(one.targetVersion, "versions"))}
+          </Link>
           {one.reason !== "" && <span class="cell-under">{one.reason}</span>}
         </>
       ),
@@ -72,7 +90,14 @@ function switchColumns(): Column<Switch>[] {
     { title: texts.outcome, cell: (one) => <StateBadge state={one.state} /> },
     { title: texts.when, cell: (one) => <Time at={one.createTime} /> },
     { title: texts.who, cell: (one) => one.requestedBy },
-    { title: texts.took, numeric: true, cell: (one) => (one.endTime === undefined || one.createTime === undefined ? t.act.none : took(millis(one.endTime) - millis(one.createTime))) },
+    {
+      title: texts.took,
+      numeric: true,
+      cell: (one) =>
+        one.endTime === undefined || one.createTime === undefined
+          ? t.act.none
+          : took(millis(one.endTime) - millis(one.createTime)),
+    },
   ];
 }
 

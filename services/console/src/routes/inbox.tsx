@@ -34,7 +34,9 @@ const AT_ONCE_MAX = 500;
 export function InboxPage({ tab }: { readonly tab: InboxTab }) {
   const parent = inboxName();
   const [most, setMost] = useState(FIRST);
-  const { answer, fault, again } = useAsk(`${parent} ${tab.tab} ${most}`, async (signal) => inboxes.listEvents({ parent, tab: tab.tab, pageSize: most }, { signal }));
+  const { answer, fault, again } = useAsk(`${parent} ${tab.tab} ${most}`, async (signal) =>
+    inboxes.listEvents({ parent, tab: tab.tab, pageSize: most }, { signal }),
+  );
   const deed = useDeed();
   const events = answer?.events;
   const fresh = events?.filter((event) => !event.read) ?? [];
@@ -51,7 +53,11 @@ export function InboxPage({ tab }: { readonly tab: InboxTab }) {
     <>
       <Title title={t.inbox.title}>
         {may && fresh.length > 0 && (
-          <button type="button" class="button" onClick={() => mark(fresh.map(({ name }) => name).slice(0, AT_ONCE_MAX), true)}>
+          <button
+            type="button"
+            class="button"
+            onClick={() => mark(fresh.map(({ name }) => name).slice(0, AT_ONCE_MAX), true)}
+          >
             {t.inbox.markAll}
           </button>
         )}
@@ -62,11 +68,24 @@ export function InboxPage({ tab }: { readonly tab: InboxTab }) {
       </h2>
       <FaultNote fault={fault ?? deed.fault} again={again} />
       {events === undefined && fault === undefined && <Skeleton tall />}
-      {events?.length === 0 && <Empty of="inbox" title={t.inbox.none} text={t.inbox.noneText[tab.tab]} command={`switchover inbox list --tab ${tab.path}`} />}
+      {events?.length === 0 && (
+        <Empty
+          of="inbox"
+          title={t.inbox.none}
+          text={t.inbox.noneText[tab.tab]}
+          command={`switchover inbox list --tab ${tab.path}`}
+        />
+      )}
       {events !== undefined && events.length > 0 && (
         <ul class="events sheet">
           {events.map((event) => (
-            <Entry key={event.name} event={event} may={may} mark={(read) => mark([event.name], read)} archive={(archived) => archive(event.name, archived)} />
+            <Entry
+              key={event.name}
+              event={event}
+              may={may}
+              mark={(read) => mark([event.name], read)}
+              archive={(archived) => archive(event.name, archived)}
+            />
           ))}
         </ul>
       )}
@@ -97,7 +116,9 @@ function Tabs({ now }: { readonly now: InboxTab }) {
   };
   return (
     <nav class="tabs" aria-label={t.inbox.tabsLabel}>
-      {TABS.filter(({ message }) => !message).slice(0, 1).map(one)}
+      {TABS.filter(({ message }) => !message)
+        .slice(0, 1)
+        .map(one)}
       <span class="tabs-group" role="group" aria-label={t.inbox.message}>
         <span class="tabs-name" aria-hidden="true">
           {t.inbox.message}
@@ -140,10 +161,20 @@ function Entry({ event, may, mark, archive }: EntryProps) {
           <About event={event} />
           {may && (
             <>
-              <button type="button" class="button button-small button-quiet" aria-describedby={id} onClick={() => mark(!event.read)}>
+              <button
+                type="button"
+                class="button button-small button-quiet"
+                aria-describedby={id}
+                onClick={() => mark(!event.read)}
+              >
                 {event.read ? t.inbox.markUnread : t.inbox.markRead}
               </button>
-              <button type="button" class="button button-small button-quiet" aria-describedby={id} onClick={() => archive(!event.archived)}>
+              <button
+                type="button"
+                class="button button-small button-quiet"
+                aria-describedby={id}
+                onClick={() => archive(!event.archived)}
+              >
                 {event.archived ? t.inbox.unarchive : t.inbox.archive}
               </button>
             </>

@@ -4,6 +4,7 @@ import { parts } from "../router";
 import { Agreements } from "./agreements";
 import { Application, type Part } from "./application";
 import { Applications } from "./applications";
+import { Audit } from "./audit";
 import { Decision } from "./decision";
 import { Gateways } from "./gateways";
 import { InboxPage, TABS } from "./inbox";
@@ -37,7 +38,8 @@ export function pageOf(path: string, role: Role = caller().role): Page {
   if (first === undefined) return { kind: "applications", draw: () => <Applications /> };
   if (first === "applications" && second !== undefined) {
     const shown = PARTS.find((known) => known === (third ?? "versions"));
-    if (shown !== undefined && fourth === undefined) return { kind: `application ${second}`, draw: () => <Application id={second} part={shown} /> };
+    if (shown !== undefined && fourth === undefined)
+      return { kind: `application ${second}`, draw: () => <Application id={second} part={shown} /> };
     if (third === "switches" && fourth !== undefined)
       return { kind: `switch ${fourth}`, draw: () => <SwitchPage key={fourth} application={second} id={fourth} /> };
   }
@@ -45,13 +47,23 @@ export function pageOf(path: string, role: Role = caller().role): Page {
   if (first === "applications") return { kind: "applications", draw: () => <Applications /> };
   if (first === "tenants") return { kind: "tenants", draw: () => <Tenants /> };
   if (first === "gateways") return { kind: "gateways", draw: () => <Gateways /> };
+  if (first === "audit") return { kind: "audit", draw: () => <Audit /> };
   if (first === "mails") return { kind: "mails", draw: () => <Mails /> };
   return missing;
 }
 
-function tenantPage(missing: Page, first: string | undefined, second: string | undefined, third: string | undefined): Page {
-  if (first === undefined || (first === "applications" && second === undefined)) return { kind: "agreements", draw: () => <Agreements /> };
+function tenantPage(
+  missing: Page,
+  first: string | undefined,
+  second: string | undefined,
+  third: string | undefined,
+): Page {
+  if (first === undefined || (first === "applications" && second === undefined))
+    return { kind: "agreements", draw: () => <Agreements /> };
   if (first === "applications" && second !== undefined && third !== undefined)
-    return { kind: `decision ${second} ${third}`, draw: () => <Decision key={`${second} ${third}`} application={second} version={third} /> };
+    return {
+      kind: `decision ${second} ${third}`,
+      draw: () => <Decision key={`${second} ${third}`} application={second} version={third} />,
+    };
   return missing;
 }

@@ -34,18 +34,41 @@ export function Mails() {
   const [state, setState] = useState("0");
   const [most, setMost] = useState(FIRST);
   const [opened, setOpened] = useState<string | undefined>(undefined);
-  const { answer, fault, again } = useAsk(`mails ${state} ${most}`, (signal) => deliveries.listDeliveries({ state: Number(state), pageSize: most }, { signal }), EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    `mails ${state} ${most}`,
+    (signal) => deliveries.listDeliveries({ state: Number(state), pageSize: most }, { signal }),
+    EVERY_MS,
+  );
   const states = Object.entries(t.deliveries.states).filter(([value]) => value !== "0");
   return (
     <>
       <Title title={t.deliveries.title} intro={t.deliveries.intro} />
       <div class="bar-tools">
-        <Select label={t.deliveries.filter} value={state} onValue={setState} options={[["0", t.deliveries.all], ...states]} />
+        <Select
+          label={t.deliveries.filter}
+          value={state}
+          onValue={setState}
+          options={[["0", t.deliveries.all], ...states]}
+        />
       </div>
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
-      {answer?.deliveries.length === 0 && <Empty of="deliveries" title={t.deliveries.none} text={t.deliveries.noneText} command="switchover deliveries list" />}
-      {answer !== undefined && answer.deliveries.length > 0 && <Table caption={t.deliveries.title} rows={answer.deliveries} keyOf={({ name }) => name} columns={columns(setOpened)} />}
+      {answer?.deliveries.length === 0 && (
+        <Empty
+          of="deliveries"
+          title={t.deliveries.none}
+          text={t.deliveries.noneText}
+          command="switchover deliveries list"
+        />
+      )}
+      {answer !== undefined && answer.deliveries.length > 0 && (
+        <Table
+          caption={t.deliveries.title}
+          rows={answer.deliveries}
+          keyOf={({ name }) => name}
+          columns={columns(setOpened)}
+        />
+      )}
       {answer !== undefined && answer.nextPageToken !== "" && most < AT_ONCE_MAX && (
         <button type="button" class="button" onClick={() => setMost(AT_ONCE_MAX)}>
           {t.act.more}
@@ -60,7 +83,7 @@ function columns(open: (name: string) => void): Column<Delivery>[] {
   const texts = t.deliveries;
   return [
     { title: texts.subject, heads: true, cell: ({ subject }) => subject },
-    { title: texts.to, cell: ({ recipient }) => recipient },
+    { title: texts.to, wide: true, cell: ({ recipient }) => recipient },
     {
       title: texts.state,
       cell: ({ state, reason }) => (
@@ -76,7 +99,12 @@ function columns(open: (name: string) => void): Column<Delivery>[] {
       title: t.act.actions,
       actions: true,
       cell: ({ name, subject }) => (
-        <button type="button" class="button button-small" aria-label={`${t.act.details}: ${subject}`} onClick={() => open(name)}>
+        <button
+          type="button"
+          class="button button-small"
+          aria-label={`${t.act.details}: ${subject}`}
+          onClick={() => open(name)}
+        >
           {t.act.details}
         </button>
       ),
@@ -85,10 +113,18 @@ function columns(open: (name: string) => void): Column<Delivery>[] {
 }
 
 function OneMail({ name, onClose }: { readonly name: string; readonly onClose: () => void }) {
-  const { answer, fault, again } = useAsk(name, async (signal) => (await deliveries.getDelivery({ name }, { signal })).delivery, EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    name,
+    async (signal) => (await deliveries.getDelivery({ name }, { signal })).delivery,
+    EVERY_MS,
+  );
   const deed = useDeed();
   const texts = t.deliveries;
-  const waits = answer !== undefined && (answer.state === DeliveryState.QUEUED || answer.state === DeliveryState.FAILED || answer.state === DeliveryState.DEAD);
+  const waits =
+    answer !== undefined &&
+    (answer.state === DeliveryState.QUEUED ||
+      answer.state === DeliveryState.FAILED ||
+      answer.state === DeliveryState.DEAD);
   const retry = async (): Promise<void> => {
     const done = await deed.run(async () => {
       await deliveries.retryDelivery({ name });
@@ -103,7 +139,12 @@ function OneMail({ name, onClose }: { readonly name: string; readonly onClose: (
         <>
           <Facts
             of={[
-              [texts.state, <Badge key="state" tone={TONES[answer.state]}>{texts.states[answer.state]}</Badge>],
+              [
+                texts.state,
+                <Badge key="state" tone={TONES[answer.state]}>
+                  {texts.states[answer.state]}
+                </Badge>,
+              ],
               [texts.to, answer.recipient],
               [texts.when, <Time key="when" at={answer.createTime} />],
               [texts.sent, answer.sendTime === undefined ? null : <Time key="sent" at={answer.sendTime} />],

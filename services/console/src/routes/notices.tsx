@@ -11,7 +11,10 @@ import { Title } from "../parts/title";
 /** What an inbox's owner is told of, and how. */
 export function Notices() {
   const parent = inboxName();
-  const { answer, fault, again } = useAsk(`${parent} subscriptions`, async (signal) => (await subscriptions.listSubscriptions({ parent }, { signal })).subscriptions);
+  const { answer, fault, again } = useAsk(
+    `${parent} subscriptions`,
+    async (signal) => (await subscriptions.listSubscriptions({ parent }, { signal })).subscriptions,
+  );
   const deed = useDeed();
   const may = caller().role !== "operator-viewer";
   const turn = (subscription: Subscription, channel: Channel, on: boolean): void =>
@@ -47,12 +50,20 @@ export function Notices() {
               cell: ({ category, unsubscribed }) => (
                 <>
                   {t.notices.categories[category]}
-                  {unsubscribed.length > 0 && <span class="cell-under">{t.notices.unsubscribed(unsubscribed.length)}</span>}
+                  {unsubscribed.length > 0 && (
+                    <span class="cell-under">{t.notices.unsubscribed(unsubscribed.length)}</span>
+                  )}
                 </>
               ),
             },
-            { title: t.notices.inbox, cell: (subscription) => toggle(subscription, Channel.INBOX, subscription.inbox, t.notices.inbox) },
-            { title: t.notices.mail, cell: (subscription) => toggle(subscription, Channel.MAIL, subscription.mail, t.notices.mail) },
+            {
+              title: t.notices.inbox,
+              cell: (subscription) => toggle(subscription, Channel.INBOX, subscription.inbox, t.notices.inbox),
+            },
+            {
+              title: t.notices.mail,
+              cell: (subscription) => toggle(subscription, Channel.MAIL, subscription.mail, t.notices.mail),
+            },
           ]}
         />
       )}

@@ -1,5 +1,7 @@
 import { useState } from "preact/hooks";
+import { useAsk } from "../ask";
 import { mayChange } from "../caller";
+import { all, tenants } from "../client";
 import type { Application } from "../generated/switchover/catalog/v1/applications_pb";
 import { ProvisioningState, type Provisioning as Entry } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { t } from "../language";
@@ -15,17 +17,21 @@ import { moving, TONES, useProvisionings } from "../provisionings";
 import { idIn, idOf } from "../router";
 
 const SHOWN_FIRST = 100;
+const NONE: ReadonlyMap<string, string> = new Map();
 
 type Doing = "add" | "many" | { readonly open: string };
 
 /** Which tenants may use an application: live, and what can be done about each. */
 export function Provisioning({ application }: { readonly application: Application }) {
   const { entries, link, fault } = useProvisionings({ parent: "tenants/-", application: application.name });
+  const names = useAsk("tenants' names", tenantNames).answer ?? NONE;
   const [version, setVersion] = useState("");
   const [state, setState] = useState("");
   const [most, setMost] = useState(SHOWN_FIRST);
   const [doing, setDoing] = useState<Doing | undefined>(undefined);
-  const found = (entries ?? []).filter((entry) => (version === "" || idOf(entry.name) === version) && (state === "" || String(entry.state) === state));
+  const found = (entries ?? []).filter(
+    (entry) => (version === "" || idOf(entry.name) === version) && (state === "" || String(entry.state) === state),
+  );
   const opened = typeof doing === "object" ? entries?.find((entry) => entry.name === doing.open) : undefined;
   const close = (): void => setDoing(undefined);
   const add = mayChange() && application.activeVersion + application.testVersion !== "" && (
@@ -57,16 +63,38 @@ export function Provisioning({ application }: { readonly application: Applicatio
       <FaultNote fault={fault} />
       {entries === undefined && fault === undefined && <Skeleton />}
       {entries?.length === 0 && (
-        <Empty of="tenants" title={t.provisioning.none} text={t.provisioning.noneText} command={`switchover provisionings create acme ${idOf(application.name)}`} />
+        <Empty
+          of="tenants"
+          title={t.provisioning.none}
+          text={t.provisioning.noneText}
+          command={`switchover provisionings create acme ${idOf(application.name)}`}
+        />
       )}
       {entries !== undefined && entries.length > 0 && (
         <>
           <div class="bar-tools">
-            <Select label={t.provisioning.filterVersion} value={version} onValue={setVersion} options={[["", t.provisioning.all], ...versionsOf(entries)]} />
-            <Select label={t.provisioning.filterState} value={state} onValue={setState} options={[["", t.provisioning.all], ...states()]} />
+            <Select
+              label={t.provisioning.filterVersion}
+              value={version}
+              onValue={setVersion}
+              options={[["", t.provisioning.all], ...versionsOf(entries)]}
+            />
+            <Select
+              label={t.provisioning.filterState}
+              value={state}
+              onValue={setState}
+              options={[["", t.provisioning.all], ...states()]}
+            />
             <p class="soft">{t.provisioning.shown(found.length)}</p>
           </div>
-          {found.length > 0 && <Table caption={t.provisioning.title} rows={found.slice(0, most)} keyOf={({ name }) => name} columns={columns((open) => setDoing({ open }))} />}
+          {found.length > 0 && (
+            <Table
+              caption={t.provisioning.title}
+              rows={found.slice(0, most)}
+              keyOf={({ name }) => name}
+              columns={columns(names, (open) => setDoing({ open }))}
+            />
+          )}
           {found.length > most && (
             <button type="button" class="button" onClick={() => setMost(most + 500)}>
               {t.act.more}
@@ -81,10 +109,25 @@ export function Provisioning({ application }: { readonly application: Applicatio
   );
 }
 
-function columns(open: (name: string) => void): Column<Entry>[] {
+function columns(names: ReadonlyMap<string, string>, open: (name: string) => void): Column<Entry>[] {
   const texts = t.provisioning;
   return [
-    { title: texts.tenant, heads: true, cell: ({ name }) => idIn(name, "tenants") },
+    {
+      title: texts.tenant,
+      heads: true,
+      cell: ({ name }) => {
+        const tenant = idIn(name, "tenants");
+        const called = names.get(`tenants/${tenant}`);
+        return called === undefined ? (
+          tenant
+        ) : (
+          <>
+            {called}
+            <span class="cell-under">{tenant}</span>
+          </>
+        );
+      },
+    },
     { title: texts.version, cell: ({ name }) => idOf(name) },
     {
       title: texts.state,
@@ -107,12 +150,25 @@ function columns(open: (name: string) => void): Column<Entry>[] {
       title: t.act.actions,
       actions: true,
       cell: ({ name }) => (
-        <button type="button" class="button button-small" aria-label={`${t.act.details}: ${texts.open(idIn(name, "tenants"), idOf(name))}`} onClick={() => open(name)}>
+        <button
+          type="button"
+          class="button button-small"
+          aria-label={`${t.act.details}: ${texts.open(idIn(name, "tenants"), idOf(name))}`}
+          onClick={() => open(name)}
+        >
           {t.act.details}
         </button>
       ),
     },
   ];
+}
+
+async function tenantNames(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const found = await all(async (pageToken) => {
+    const page = await tenants.listTenants({ pageSize: 1000, pageToken }, { signal });
+    return { items: page.tenants, next: page.nextPageToken };
+  });
+  return new Map(found.map(({ name, displayName }) => [name, displayName]));
 }
 
 function versionsOf(entries: readonly Entry[]): [string, string][] {

@@ -35,7 +35,12 @@ function InForce({ application }: { readonly application: Application }) {
     <section class="section" aria-labelledby="force-title">
       <div>
         <h2 id="force-title">{t.settings.inForce}</h2>
-        <p class="soft">{active ? answer !== undefined && t.settings.inForceText(idIn(answer.version, "versions"), number(answer.generation)) : t.settings.neverActive}</p>
+        <p class="soft">
+          {active
+            ? answer !== undefined &&
+              t.settings.inForceText(idIn(answer.version, "versions"), number(answer.generation))
+            : t.settings.neverActive}
+        </p>
       </div>
       <FaultNote fault={fault} again={again} />
       {active && answer === undefined && fault === undefined && <Skeleton rows={2} />}

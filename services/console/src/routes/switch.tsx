@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { changed } from "../ask";
+import { applicationNamed } from "../applications";
+import { changed, useAsk } from "../ask";
 import { ENDLESS, switches } from "../client";
 import { faultOf, type Fault } from "../fault";
 import { millis, number, took } from "../format";
@@ -27,6 +28,7 @@ export function SwitchPage({ application, id }: { readonly application: string; 
   const [shown, setShown] = useState<Switch | undefined>(undefined);
   const [fault, setFault] = useState<Fault | undefined>(undefined);
   useTraffic(`applications/${application}`);
+  const called = useAsk(`applications/${application}`, applicationNamed(application)).answer?.displayName;
 
   const receive = (next: Switch | undefined): void => {
     if (next === undefined) return;
@@ -42,15 +44,24 @@ export function SwitchPage({ application, id }: { readonly application: string; 
     setFault(found);
     return true;
   };
-  const stand = useStream(name, (signal) => switches.watchSwitch({ name }, { signal, ...ENDLESS }), ({ switch: next }) => receive(next), over);
+  const stand = useStream(
+    name,
+    (signal) => switches.watchSwitch({ name }, { signal, ...ENDLESS }),
+    ({ switch: next }) => receive(next),
+    over,
+  );
 
   return (
     <>
       <Title
-        title={shown === undefined ? t.switch.kinds[0] : t.switch.title(idIn(shown.sourceVersion, "versions"), idIn(shown.targetVersion, "versions"))}
+        title={
+          shown === undefined
+            ? t.switch.kinds[0]
+            : t.switch.title(idIn(shown.sourceVersion, "versions"), idIn(shown.targetVersion, "versions"))
+        }
         above={
           <Link to={pathOf("applications", application)} class="crumb">
-            {application}
+            {called ?? application}
           </Link>
         }
         beside={shown !== undefined && <StateBadge state={shown.state} />}
@@ -95,7 +106,10 @@ function Picture({ of, stand }: { readonly of: Switch; readonly stand: Stand }) 
         <h2 id="fleet-title">{t.switch.gateways}</h2>
         <Fleet of={of} />
       </section>
-      <TrafficChart application={of.name.split("/switches/")[0] ?? ""} commit={of.commitTime === undefined ? undefined : millis(of.commitTime)} />
+      <TrafficChart
+        application={of.name.split("/switches/")[0] ?? ""}
+        commit={of.commitTime === undefined ? undefined : millis(of.commitTime)}
+      />
       {over && <ReceiptOf of={of} />}
     </>
   );
@@ -109,7 +123,12 @@ function About({ of }: { readonly of: Switch }) {
         [t.switch.began, <Time key="began" at={of.createTime} />],
         [t.switch.committed, of.commitTime === undefined ? null : <Time key="committed" at={of.commitTime} />],
         [t.switch.ended, of.endTime === undefined ? null : <Time key="ended" at={of.endTime} />],
-        [t.switch.took, of.endTime === undefined || of.createTime === undefined ? null : took(millis(of.endTime) - millis(of.createTime))],
+        [
+          t.switch.took,
+          of.endTime === undefined || of.createTime === undefined
+            ? null
+            : took(millis(of.endTime) - millis(of.createTime)),
+        ],
         [t.switch.generation, of.generation === 0n ? null : number(of.generation)],
         [t.switch.reason, of.reason === "" ? null : of.reason],
       ]}
@@ -120,7 +139,10 @@ function About({ of }: { readonly of: Switch }) {
 function Outcome({ of }: { readonly of: Switch }) {
   const back = of.switchedBackBy !== "" && (
     <p>
-      {t.switch.switchedBack} <Link to={pathOf("applications", idIn(of.name, "applications"), "switches", idOf(of.switchedBackBy))}>{t.application.watch}</Link>
+      {t.switch.switchedBack}{" "}
+      <Link to={pathOf("applications", idIn(of.name, "applications"), "switches", idOf(of.switchedBackBy))}>
+        {t.application.watch}
+      </Link>
     </p>
   );
   const why = of.failure !== undefined && <p lang="en">{of.failure.message}</p>;
@@ -136,7 +158,9 @@ function Outcome({ of }: { readonly of: Switch }) {
     case SwitchState.CANCELLED:
       return (
         <Note tone="warn">
-          <p class="note-title">{of.state === SwitchState.FAILED ? t.switch.outcome.failed : t.switch.outcome.cancelled}</p>
+          <p class="note-title">
+            {of.state === SwitchState.FAILED ? t.switch.outcome.failed : t.switch.outcome.cancelled}
+          </p>
           {why}
         </Note>
       );

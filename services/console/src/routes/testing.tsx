@@ -13,14 +13,20 @@ const EVERY_MS = 5000;
 
 /** What a tester sees: the versions in test. */
 export function Testing() {
-  const { answer, fault, again } = useAsk("versions in test", (signal) => versionsOf("applications/-", signal), EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    "versions in test",
+    (signal) => versionsOf("applications/-", signal),
+    EVERY_MS,
+  );
   const found = answer?.filter((version) => version.state === VersionState.IN_TEST);
   return (
     <>
       <Title title={t.testing.title} intro={t.testing.intro} />
       <FaultNote fault={fault} again={again} />
       {found === undefined && fault === undefined && <Skeleton />}
-      {found?.length === 0 && <Empty of="testing" title={t.testing.none} text={t.testing.noneText} command="switchover versions list" />}
+      {found?.length === 0 && (
+        <Empty of="testing" title={t.testing.none} text={t.testing.noneText} command="switchover versions list" />
+      )}
       {found !== undefined && found.length > 0 && (
         <Table
           caption={t.testing.title}

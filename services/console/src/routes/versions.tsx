@@ -28,7 +28,11 @@ const EVERY_MS = 3000;
 
 /** The versions of an application, and what can be done with each. */
 export function Versions({ application }: { readonly application: Application }) {
-  const { answer, fault, again } = useAsk(`${application.name} versions`, (signal) => versionsOf(application.name, signal), EVERY_MS);
+  const { answer, fault, again } = useAsk(
+    `${application.name} versions`,
+    (signal) => versionsOf(application.name, signal),
+    EVERY_MS,
+  );
   const [doing, setDoing] = useState<{ what: Doing; version: Version } | undefined>(undefined);
   const [creating, setCreating] = useState(false);
   const create = mayChange() && (
@@ -46,7 +50,14 @@ export function Versions({ application }: { readonly application: Application })
       </div>
       <FaultNote fault={fault} again={again} />
       {answer === undefined && fault === undefined && <Skeleton />}
-      {answer?.length === 0 && <Empty of="applications" title={t.versions.none} text={t.versions.noneText} command={`switchover versions create ${idOf(application.name)} 1.0 --upstream http://127.0.0.1:7111 --role user=Use`} />}
+      {answer?.length === 0 && (
+        <Empty
+          of="applications"
+          title={t.versions.none}
+          text={t.versions.noneText}
+          command={`switchover versions create ${idOf(application.name)} 1.0 --upstream http://127.0.0.1:7111 --role user=Use`}
+        />
+      )}
       {answer !== undefined && answer.length > 0 && (
         <Table
           caption={t.versions.title}
@@ -70,10 +81,21 @@ function columns(application: Application, act: (what: Doing, version: Version) 
     { title: texts.state, cell: (version) => <Badge tone={TONES[version.state]}>{texts.states[version.state]}</Badge> },
     { title: texts.since, cell: (version) => <Time at={sinceOf(version)} /> },
     { title: texts.backend, cell: (version) => <code>{version.upstream}</code> },
-    { title: texts.credentials, cell: (version) => (version.appCredentials === undefined ? <span class="soft">{texts.notNeeded}</span> : texts.needed) },
+    {
+      title: texts.credentials,
+      cell: (version) =>
+        version.appCredentials === undefined ? <span class="soft">{texts.notNeeded}</span> : texts.needed,
+    },
   ];
   if (!mayChange()) return facts;
-  return [...facts, { title: t.act.actions, actions: true, cell: (version) => <Acts version={version} application={application} act={act} /> }];
+  return [
+    ...facts,
+    {
+      title: t.act.actions,
+      actions: true,
+      cell: (version) => <Acts version={version} application={application} act={act} />,
+    },
+  ];
 }
 
 function sinceOf(version: Version) {
@@ -99,7 +121,13 @@ interface ActsProps {
 function Acts({ version, application, act }: ActsProps) {
   const texts = t.versions;
   const button = (what: Doing, text: string, main = false) => (
-    <button key={what} type="button" class={`button button-small${main ? " button-main" : ""}`} aria-label={`${text}: ${idOf(version.name)}`} onClick={() => act(what, version)}>
+    <button
+      key={what}
+      type="button"
+      class={`button button-small${main ? " button-main" : ""}`}
+      aria-label={`${text}: ${idOf(version.name)}`}
+      onClick={() => act(what, version)}
+    >
       {text}
     </button>
   );
@@ -133,7 +161,17 @@ function Acts({ version, application, act }: ActsProps) {
   }
 }
 
-function Act({ what, version, application, onClose }: { readonly what: Doing; readonly version: Version; readonly application: Application; readonly onClose: () => void }) {
+function Act({
+  what,
+  version,
+  application,
+  onClose,
+}: {
+  readonly what: Doing;
+  readonly version: Version;
+  readonly application: Application;
+  readonly onClose: () => void;
+}) {
   switch (what) {
     case "register":
       return <RegisterToTest version={version} onClose={onClose} />;
