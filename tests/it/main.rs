@@ -3,10 +3,12 @@
 mod access;
 mod benching;
 mod breaking;
+mod browsing;
 mod cutting;
 mod demonstrating;
 mod denying;
 mod dying;
+mod edge;
 mod filling;
 mod giving_many;
 mod issuing;

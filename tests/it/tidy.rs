@@ -16,21 +16,26 @@ const LINES_MAX: usize = 600;
 const LAYERS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("contract", &["proto"]),
-    ("runtime", &["proto", "contract"]),
+    ("runtime", &["proto", "contract", "oidc"]),
     ("store", &[]),
+    ("audit", &["proto", "contract", "runtime", "store"]),
     ("demo", &[]),
     ("history", &[]),
+    ("oidc", &[]),
     ("tokens", &[]),
     (
         "catalog",
-        &["proto", "contract", "runtime", "store", "tokens"],
+        &["proto", "contract", "runtime", "store", "tokens", "audit"],
     ),
     (
         "provisioning",
-        &["proto", "contract", "runtime", "store", "tokens"],
+        &["proto", "contract", "runtime", "store", "tokens", "audit"],
     ),
-    ("notification", &["proto", "contract", "runtime", "store"]),
-    ("gateway", &["proto", "contract", "runtime"]),
+    (
+        "notification",
+        &["proto", "contract", "runtime", "store", "audit"],
+    ),
+    ("gateway", &["proto", "contract", "runtime", "oidc"]),
     (
         "switchover",
         &[
@@ -38,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "contract",
             "runtime",
             "store",
+            "audit",
             "demo",
             "history",
             "catalog",

@@ -182,6 +182,12 @@ impl Mailbox {
         format!("smtp://127.0.0.1:{port}")
     }
 
+    /// Returns where what it keeps can be read, as JSON under `/api/email`.
+    #[must_use]
+    pub fn web_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.reader.web)
+    }
+
     /// Returns who reads what it keeps, whatever else is done with it meanwhile.
     #[must_use]
     pub fn reader(&self) -> Reader {

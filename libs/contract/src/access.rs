@@ -68,6 +68,18 @@ struct Rule {
     who: Who,
     owned: Option<String>,
     shape: Shape,
+    effect: Effect,
+}
+
+/// What a call leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes something for somebody, and leaves an entry in the audit log.
+    Recorded,
+    /// It changes nothing.
+    None,
+    /// A service, a gateway or a backend does its own work with it.
+    OwnWork,
 }
 
 /// How long a call may last.
@@ -150,6 +162,7 @@ impl Rules {
                     who: Who::Anyone,
                     owned: None,
                     shape,
+                    effect: Effect::None,
                 },
             );
         }
@@ -165,6 +178,7 @@ impl Rules {
                 who,
                 owned: None,
                 shape: Shape::Streaming,
+                effect: Effect::None,
             };
             self.0.insert(method.to_owned(), rule);
         }
@@ -188,9 +202,28 @@ impl Rules {
         self.0.get(method)?.owned.as_deref()
     }
 
+    /// Tells whether the method is for others than gateways and services, too.
+    pub fn is_for_people(&self, method: &str) -> bool {
+        match self.0.get(method).map(|rule| &rule.who) {
+            None => false,
+            Some(Who::Anyone) => true,
+            Some(Who::Roles(roles)) => roles.iter().any(|role| match role {
+                Role::OperatorAdmin | Role::OperatorViewer | Role::Tester | Role::TenantAdmin => {
+                    true
+                }
+                Role::Gateway | Role::Service => false,
+            }),
+        }
+    }
+
     /// Returns how long a call of the method may last, if the method has a rule.
     pub fn shape(&self, method: &str) -> Option<Shape> {
         self.0.get(method).map(|rule| rule.shape)
+    }
+
+    /// Returns what a call of the method leaves behind, if the method has a rule.
+    pub fn effect(&self, method: &str) -> Option<Effect> {
+        self.0.get(method).map(|rule| rule.effect)
     }
 
     /// Returns every method that has a rule.
@@ -255,7 +288,21 @@ fn rule(method: &MethodDescriptor, access: &DynamicMessage) -> Result<Rule, Acce
         who,
         owned: owned.map(str::to_owned),
         shape,
+        effect: effect(access),
     })
+}
+
+/// Reads what a call leaves behind. What is not known is recorded.
+fn effect(access: &DynamicMessage) -> Effect {
+    let number = access
+        .get_field_by_name("effect")
+        .and_then(|effect| effect.as_enum_number())
+        .unwrap_or_default();
+    match wire::Effect::try_from(number) {
+        Ok(wire::Effect::None) => Effect::None,
+        Ok(wire::Effect::OwnWork) => Effect::OwnWork,
+        Ok(wire::Effect::Unspecified) | Err(_) => Effect::Recorded,
+    }
 }
 
 /// Tells whether the path leads through message fields to a text field.

@@ -15,6 +15,13 @@ pub mod access {
     }
 }
 
+/// Who changed what.
+pub mod audit {
+    pub mod v1 {
+        tonic::include_proto!("switchover.audit.v1");
+    }
+}
+
 /// Applications, versions, switches, the fleet.
 pub mod catalog {
     pub mod v1 {

@@ -9,14 +9,19 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataKey, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, ClientTlsConfig},
+    transport::Channel,
 };
 
 use crate::{
     caller::{self, Key},
     error::Error,
     request, telemetry,
+    tls::{self, ClientTls},
 };
+
+mod token;
+
+pub use token::TokenFile;
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// A peer that does not answer a ping within the time-out is gone: 15 s at most until it is noticed.
@@ -94,10 +99,14 @@ pub struct EndpointError(String);
 pub enum Credentials {
     /// By a key that the service knows.
     Key(Key),
+    /// By an access token in a file.
+    Token(TokenFile),
     /// By its word; services believe it only where all callers are on their own machine.
     Claimed(Identity),
     /// Not at all.
     Anonymous,
+    /// So, over encrypted connections of this kind.
+    Over(ClientTls, Box<Credentials>),
 }
 
 impl Credentials {
@@ -105,25 +114,62 @@ impl Credentials {
     pub fn claimed(role: contract::Role, subject: &str) -> Result<Self, NameError> {
         Identity::new(role, subject).map(Self::Claimed)
     }
+
+    /// Returns how encrypted connections are made for these: with a certificate of their own only
+    /// where it is theirs to say who calls.
+    fn tls(&self) -> Option<ClientTls> {
+        match self {
+            Self::Over(tls, who) if matches!(**who, Self::Anonymous) => Some(tls.anonymous()),
+            Self::Over(tls, _) => Some(tls.clone()),
+            Self::Key(_) | Self::Token(_) | Self::Claimed(_) | Self::Anonymous => None,
+        }
+    }
 }
 
 /// Returns a client that connects when it is first used, and again whenever it must. Needs a
 /// running runtime.
 pub fn connect_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Client, Error> {
-    let mut channel = Channel::builder(endpoint.0.clone())
-        .connect_timeout(CONNECT)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
-    if endpoint.is_encrypted() {
-        crate::install_crypto();
-        channel = channel
-            .tls_config(ClientTlsConfig::new().with_native_roots())
-            .map_err(|error| Error::Usage(format!("{endpoint}: {error}")))?;
+    let channel = channel(endpoint, credentials.tls())?;
+    Ok(InterceptedService::new(
+        channel,
+        Identify::new(credentials)?,
+    ))
+}
+
+/// Returns a channel that connects as [`connect_lazy`] does with these credentials and says nothing of
+/// who calls, not by a certificate either: for calls of others that are passed on as they came.
+pub fn channel_lazy(endpoint: &Endpoint, credentials: &Credentials) -> Result<Channel, Error> {
+    channel(endpoint, credentials.tls().map(|tls| tls.anonymous()))
+}
+
+fn channel(endpoint: &Endpoint, tls: Option<ClientTls>) -> Result<Channel, Error> {
+    let settings = |uri: Uri| {
+        Channel::builder(uri)
+            .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true)
+    };
+    if !endpoint.is_encrypted() {
+        return Ok(lazy(&settings(endpoint.0.clone())));
     }
-    let identify = Identify::new(credentials)?;
-    Ok(InterceptedService::new(lazy(&channel), identify))
+    let tls = match tls {
+        Some(tls) => tls,
+        None => ClientTls::trusting(None)?,
+    };
+    // The connector encrypts by itself, with certificates that are read again when they change: to
+    // the channel the connection is a plain one.
+    let place = endpoint.0.clone();
+    let plain = endpoint.to_string().replacen("https:", "http:", 1);
+    let plain: Uri = plain.parse().map_err(Error::internal)?;
+    let connector = tower::service_fn(move |_: Uri| {
+        let connecting = tls::connect(tls.clone(), place.clone());
+        async move { connecting.await.map(hyper_util::rt::TokioIo::new) }
+    });
+    Ok(settings(plain)
+        .origin(endpoint.0.clone())
+        .connect_with_connector_lazy(connector))
 }
 
 fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {
@@ -144,11 +190,18 @@ fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {
 #[derive(Clone)]
 pub struct Identify {
     headers: Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)>,
+    token: Option<TokenFile>,
 }
 
 impl Identify {
     fn new(credentials: &Credentials) -> Result<Self, Error> {
+        let mut token = None;
         let pairs = match credentials {
+            Credentials::Over(_, who) => return Self::new(who),
+            Credentials::Token(file) => {
+                token = Some(file.clone());
+                file.choice()
+            }
             Credentials::Key(key) => {
                 vec![(
                     caller::AUTHORIZATION,
@@ -172,7 +225,7 @@ impl Identify {
                 Ok((MetadataKey::from_static(name), value))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { headers })
+        Ok(Self { headers, token })
     }
 }
 
@@ -181,6 +234,9 @@ impl Interceptor for Identify {
         let metadata = request.metadata_mut();
         for (name, value) in &self.headers {
             metadata.insert(name.clone(), value.clone());
+        }
+        if let Some(token) = &self.token {
+            metadata.insert(caller::AUTHORIZATION, token.bearer()?);
         }
         if let Some(value) = request::current().and_then(|id| id.as_str().parse().ok()) {
             metadata.insert(request::HEADER, value);

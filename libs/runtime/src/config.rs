@@ -6,11 +6,12 @@ use clap::Args;
 use contract::{Identity, Role};
 
 use crate::{
-    caller::{Access, Key},
+    caller::{Access, Key, Proofs, TokensArgs},
     client::Credentials,
     clock::Clock,
     error::Error,
     telemetry::LogArgs,
+    tls::TlsArgs,
 };
 
 /// How the process logs and stops.
@@ -37,18 +38,24 @@ impl ProcessArgs {
 }
 
 /// How a service is reached, and who it is to others.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ServiceArgs {
     /// Address to serve gRPC on; each service has its own default on the loopback.
     #[arg(long, env = "SWITCHOVER_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// File with the keys that callers may use. Without it every caller on this machine is an
-    /// operator admin, and only loopback addresses are served.
+    /// File with the keys that callers may use. Without it, and without an issuer of tokens, every
+    /// caller on this machine is an operator admin, and only loopback addresses are served.
     #[arg(long, env = "SWITCHOVER_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// File with the key by which this service calls others.
     #[arg(long, env = "SWITCHOVER_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Whose access tokens are believed.
+    #[command(flatten)]
+    pub tokens: Box<TokensArgs>,
+    /// How calls are encrypted.
+    #[command(flatten)]
+    pub tls: Box<TlsArgs>,
     /// Serve gRPC reflection to the operator.
     #[arg(long, env = "SWITCHOVER_REFLECTION")]
     pub reflection: bool,
@@ -60,24 +67,34 @@ impl ServiceArgs {
         self.listen.unwrap_or(default)
     }
 
-    /// Returns who may call, read from the keys file. Refuses an address beyond the loopback that
-    /// has no keys.
+    /// Returns what is believed of who calls, and how calls are taken. Refuses an address beyond the
+    /// loopback where that is everything, or unencrypted without a word.
     pub fn access(&self, listen: SocketAddr, clock: &Clock) -> Result<Access, Error> {
-        let access = match &self.keys {
-            Some(path) => Access::keys(path, clock.clone())?,
-            None => Access::Open,
-        };
+        let tokens = self.tokens.tokens()?;
+        let alone = self.keys.is_none() && tokens.is_none();
+        let proofs = Proofs::new(
+            self.keys.clone(),
+            tokens,
+            self.tls.server(alone, clock)?,
+            clock.clone(),
+        )?;
+        let access = Access::by(proofs.plaintext(self.tls.plaintext))?;
         access.fits(listen)?;
         Ok(access)
     }
 
-    /// Returns how this service says who it is: by its key, or, on one machine, by its word.
+    /// Returns how this service says who it is: by its key, by its certificate, or, on one machine,
+    /// by its word.
     pub fn credentials(&self, role: Role, subject: &str) -> Result<Credentials, Error> {
-        match &self.key_file {
-            Some(path) => Ok(Credentials::Key(Key::read(path)?)),
+        let who = match &self.key_file {
+            Some(path) => Credentials::Key(Key::read(path)?),
             None => Identity::new(role, subject)
                 .map(Credentials::Claimed)
-                .map_err(|error| Error::Usage(error.to_string())),
-        }
+                .map_err(|error| Error::Usage(error.to_string()))?,
+        };
+        Ok(match self.tls.client()? {
+            Some(tls) => Credentials::Over(tls, Box::new(who)),
+            None => who,
+        })
     }
 }

@@ -20,9 +20,10 @@ pub mod sign;
 #[cfg(feature = "faults")]
 pub mod simulation;
 pub mod telemetry;
+pub mod tls;
 
-pub use caller::{Access, Key};
-pub use client::{Client, Credentials, Endpoint, connect_lazy};
+pub use caller::{Access, Key, TokensArgs};
+pub use client::{Client, Credentials, Endpoint, TokenFile, channel_lazy, connect_lazy};
 pub use clock::Clock;
 pub use config::{ProcessArgs, ServiceArgs};
 pub use error::{Error, exit};
@@ -32,4 +33,5 @@ pub use seal::Seal;
 pub use serve::Server;
 pub use shell::{Latch, Shell};
 pub use sign::{PublicKey, SigningKey};
+pub use tls::{ClientTls, TlsArgs};
 pub use tokio_util::sync::CancellationToken;

@@ -1,6 +1,6 @@
-//! The id of the request that is being worked on: the same from the edge to the mail.
+//! The request that is being worked on: its id, the same from the edge to the mail, and who calls what.
 
-use contract::RequestId;
+use contract::{Caller, RequestId};
 
 use crate::clock::Clock;
 
@@ -9,6 +9,26 @@ pub const HEADER: &str = "x-request-id";
 
 tokio::task_local! {
     static CURRENT: RequestId;
+    static CALL: Call;
+}
+
+/// The call that a server works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Who calls, as the server found out.
+    pub caller: Caller,
+    /// What is called: `/package.Service/Method`.
+    pub method: String,
+}
+
+/// Works on `future` as what the call asks for.
+pub async fn with_call<F: Future>(call: Call, future: F) -> F::Output {
+    CALL.scope(call, future).await
+}
+
+/// Returns the call that is being worked on; none where a service works by itself.
+pub fn call() -> Option<Call> {
+    CALL.try_with(Clone::clone).ok()
 }
 
 /// Works on `future` as part of the request: calls to others carry its id.

@@ -14,8 +14,10 @@ use tower::Service;
 use crate::{caller::Access, error::Error, net::Listener, shell::Shell};
 
 mod answer;
+mod callers;
 mod door;
 mod health;
+mod scoped;
 mod wire;
 
 /// The largest message that a service takes, in bytes: callers set it on each service with
@@ -138,16 +140,23 @@ impl Server {
             rules
         };
         if self.reflection {
-            let reflection = tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-                .build_v1()
-                .map_err(Error::internal)?;
-            self.routes.add_service(reflection);
+            let reflection = || {
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            };
+            // Many clients still ask by the name that it had first.
+            self.routes
+                .add_service(reflection().build_v1().map_err(Error::internal)?)
+                .add_service(reflection().build_v1alpha().map_err(Error::internal)?);
         }
+        let callers = callers::service();
+        self.names.push(callers::NAME);
         self.routes
+            .add_service(callers)
             .add_service(health::start(&self.shell, self.names));
 
         let stop = self.shell.stopping();
+        let access = self.access.clone();
         let door = door::Door::new(
             self.routes.routes().prepare(),
             door::House {
@@ -161,7 +170,7 @@ impl Server {
                 stop: stop.clone(),
             },
         );
-        let incoming = wire::accept(listener, stop.clone(), self.shell.cutting());
+        let incoming = wire::accept(listener, access, stop.clone(), self.shell.cutting());
         let serving = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -5,6 +5,15 @@ mod fleet;
 mod parse;
 mod switches;
 
+/// Resources as answers have them.
+pub(crate) mod shown {
+    pub(crate) use super::{
+        applications::render::{application, version},
+        fleet::render::gateway,
+        switches::render::switch,
+    };
+}
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use proto::catalog::v1::{
@@ -35,6 +44,7 @@ pub(crate) async fn serve(
         catalog: catalog.clone(),
         stop: shell.stopping(),
     };
+    let audit_log = audit::log(audit::Service::Catalog, catalog.db.clone());
     let fleet = fleet::Fleet::start(catalog, shell);
     Server::builder(shell, access)
         .reflection(reflection)
@@ -50,6 +60,7 @@ pub(crate) async fn serve(
             SwitchServiceServer::new(switches).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(FleetServiceServer::new(fleet).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(audit_log)
         .serve(listen)
         .await
 }

@@ -13,7 +13,8 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr, str::FromStr, time::Durat
 
 use ::store::{Db, Tx};
 use contract::{
-    ApplicationName, ApplicationRef, GatewayName, GatewayRef, Line, Revision, Timeline, VersionName,
+    ApplicationName, ApplicationRef, GatewayName, GatewayRef, Line, Prose, Revision, Timeline,
+    VersionName,
 };
 use jiff::Timestamp;
 use runtime::{
@@ -24,10 +25,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    Catalog,
     error::Error,
     recovery,
     store::{applications, gateways, switches},
     switch::{Event, State, advance::advance},
+    trail::{self, Change, shown},
 };
 pub(crate) use applied::Said;
 pub(crate) use hearing::Hearing;
@@ -332,6 +335,7 @@ pub(crate) async fn evict(
     key: &SigningKey,
     hearing: &Hearing,
     gateway: &GatewayName,
+    reason: &Prose<500>,
 ) -> Result<(), Error> {
     ::store::write!(db, |tx| {
         let now = clock.now();
@@ -355,25 +359,50 @@ pub(crate) async fn evict(
         match applications::longest_lease(tx).await? {
             Some(longest) if !member.leases.ran_out(longest) => {
                 gateways::mark(tx, gateway, Mark::new(clock)).await?;
-                Ok(gateways::evicting(tx, gateway).await?)
+                gateways::evicting(tx, gateway).await?;
             }
             Some(_) | None => {
                 gateways::delete(tx, gateway).await?;
-                tell_switches(tx, clock, key, &Event::Left(gateway.clone())).await
+                tell_switches(tx, clock, key, &Event::Left(gateway.clone())).await?;
             }
         }
+        note(tx, now, reason, &member).await
     })
 }
 
 /// Takes a gateway out of use, or into use again; returns it as it is then.
-pub(crate) async fn drain(db: &Db, gateway: &GatewayName, drain: bool) -> Result<Member, Error> {
-    ::store::write!(db, |tx| {
+pub(crate) async fn drain(
+    catalog: &Catalog,
+    gateway: &GatewayName,
+    drain: bool,
+    reason: &Prose<500>,
+) -> Result<Member, Error> {
+    let now = catalog.clock.now();
+    ::store::write!(catalog.db, |tx| {
         let missing = || Error::NotFound(GatewayRef::from(gateway.clone()).to_string());
+        let before = gateways::find(tx, gateway).await?.ok_or_else(missing)?;
         if !gateways::drain(tx, gateway, drain).await? {
             return Err(missing());
         }
+        note(tx, now, reason, &before).await?;
         gateways::find(tx, gateway).await?.ok_or_else(missing)
     })
+}
+
+/// Writes down what the operator did with a gateway, which is not a member any more if it is gone.
+async fn note(
+    tx: &mut Tx,
+    now: Timestamp,
+    reason: &Prose<500>,
+    before: &Member,
+) -> Result<(), Error> {
+    let mut change = Change::of(GatewayRef::from(before.name.clone()))
+        .reason(reason.as_str())
+        .before(&shown::gateway(before, now));
+    if let Some(after) = gateways::find(tx, &before.name).await? {
+        change = change.after(&shown::gateway(&after, now));
+    }
+    trail::add(tx, now, &change).await
 }
 
 /// Lets a change of the fleet happen to every open switch.

@@ -24,6 +24,7 @@ mod test_slot;
 mod tester_token;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod upstream;
 
 use std::{

@@ -24,6 +24,7 @@ use crate::{
         history::{self, Action},
         versions,
     },
+    trail,
 };
 
 /// What an operator says of a new application.
@@ -119,7 +120,9 @@ pub(crate) async fn create_application(
             return Err(Error::AlreadyExists(created.resource().to_string()));
         }
         applications::set_icon(tx, &new.name, new.icon.as_ref()).await?;
-        Ok((application(tx, &new.name).await?, new.icon.clone()))
+        let made = application(tx, &new.name).await?;
+        trail::application(tx, catalog, None, Some((&made, new.icon.clone()))).await?;
+        Ok((made, new.icon.clone()))
     })
 }
 
@@ -134,6 +137,7 @@ pub(crate) async fn update_application(
     ::store::write!(catalog.db, |tx| {
         let mut changed = application(tx, name).await?;
         changed.seen_as(etag)?;
+        let before = (changed.clone(), applications::icon(tx, name).await?);
         // Gateways are told the display name, and how long they hold and drain.
         let routed = change.display_name.is_some() || change.policy.is_some();
         if let Some(display_name) = &change.display_name {
@@ -158,7 +162,10 @@ pub(crate) async fn update_application(
         let touch = if routed { Touch::Routed } else { Touch::Shown };
         applications::touch(tx, name, touch, now).await?;
         let icon = applications::icon(tx, name).await?;
-        Ok((application(tx, name).await?, icon))
+        let after = application(tx, name).await?;
+        let (was, had) = (&before.0, before.1.clone());
+        trail::application(tx, catalog, Some((was, had)), Some((&after, icon.clone()))).await?;
+        Ok((after, icon))
     })
 }
 
@@ -181,6 +188,7 @@ pub(crate) async fn delete_application(
         for version in versions::list(tx, Some(name), None, i64::MAX).await? {
             deregister(tx, &version, act).await?;
         }
+        trail::deleted(tx, catalog, &deleted).await?;
         Ok(applications::delete(tx, name).await?)
     })
 }
@@ -221,7 +229,9 @@ pub(crate) async fn create_version(
             return Err(Error::AlreadyExists(new.name.to_string()));
         }
         note(tx, &parent, &new.name, Action::Created, act).await?;
-        version(tx, &new.name).await
+        let made = version(tx, &new.name).await?;
+        trail::version(tx, act.at, "", None, Some(&made)).await?;
+        Ok(made)
     })
 }
 
@@ -257,7 +267,9 @@ pub(crate) async fn update_version(
         }
         let parent = application(tx, &name.application).await?;
         note(tx, &parent, name, Action::Changed, act).await?;
-        version(tx, name).await
+        let after = version(tx, name).await?;
+        trail::version(tx, act.at, "", Some(&before), Some(&after)).await?;
+        Ok(after)
     })
 }
 
@@ -273,7 +285,8 @@ pub(crate) async fn delete_version(
         deleted.seen_as(etag)?;
         deleted.untouched()?;
         deregister(tx, &deleted, act).await?;
-        Ok(versions::delete(tx, name).await?)
+        versions::delete(tx, name).await?;
+        trail::version(tx, act.at, "", Some(&deleted), None).await
     })
 }
 

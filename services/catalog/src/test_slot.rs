@@ -16,6 +16,7 @@ use crate::{
         versions,
     },
     tester_token::TesterToken,
+    trail,
 };
 
 /// A version in test, with what is shown once and kept nowhere.
@@ -62,7 +63,10 @@ pub(crate) async fn register(
             Some(order) => Some(order.owe(tx, act).await?),
             None => None,
         };
-        Ok((registration::version(tx, name).await?, owed))
+        let after = registration::version(tx, name).await?;
+        let why = act.reason.as_str();
+        trail::version(tx, act.at, why, Some(&version), Some(&after)).await?;
+        Ok((after, owed))
     })?;
     if let Some(number) = owed {
         credentials::taken(catalog, &name.application, number).await;
@@ -83,6 +87,7 @@ pub(crate) async fn cancel(
 ) -> Result<Version, Error> {
     ::store::write!(catalog.db, |tx| {
         let application = in_test(tx, name).await?;
+        let before = registration::version(tx, name).await?;
         application.no_open_switch()?;
         applications::end_test(tx, &application.name, &name.version).await?;
         changed(tx, &application, name, Action::TestCancelled, act).await?;
@@ -90,6 +95,8 @@ pub(crate) async fn cancel(
         if let Some(order) = Order::deregister(&version, act.at) {
             order.owe(tx, act).await?;
         }
+        let why = act.reason.as_str();
+        trail::version(tx, act.at, why, Some(&before), Some(&version)).await?;
         Ok(version)
     })
 }
@@ -103,6 +110,7 @@ pub(crate) async fn rotate_token(
     let now = catalog.clock.now();
     ::store::write!(catalog.db, |tx| {
         let application = in_test(tx, name).await?;
+        let before = registration::version(tx, name).await?;
         let test = Test {
             version: name.version.clone(),
             token: token.hash(),
@@ -111,7 +119,9 @@ pub(crate) async fn rotate_token(
         if !applications::put_test(tx, &application.name, &test).await? {
             return Err(Error::Broken("a test ended between reading and writing"));
         }
-        Ok(applications::touch(tx, &application.name, Touch::Routed, now).await?)
+        applications::touch(tx, &application.name, Touch::Routed, now).await?;
+        let after = registration::version(tx, name).await?;
+        trail::version(tx, now, "", Some(&before), Some(&after)).await
     })?;
     Ok(token)
 }

@@ -11,6 +11,12 @@ use crate::{
     edge::TrustedProxy,
 };
 
+mod api;
+mod console;
+
+pub use api::ApiArgs;
+pub use console::ConsoleArgs;
+
 /// The most characters of the operator's name for people.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 100;
 
@@ -32,7 +38,8 @@ pub struct Config {
         default_value = "127.0.0.1:8080"
     )]
     pub apps_listen: SocketAddr,
-    /// Address to serve the pages behind links in mails, and backends' access tokens, on.
+    /// Address to serve the console, the API for browsers and programs, the pages behind links in mails
+    /// and backends' access tokens on.
     #[arg(
         long,
         env = "SWITCHOVER_EDGE_LISTEN",
@@ -57,7 +64,7 @@ pub struct Config {
         default_value = "http://127.0.0.1:7102"
     )]
     pub provisioning: Endpoint,
-    /// Where notification is, for the unsubscribe links of mails.
+    /// Where notification is, for calls to it and the unsubscribe links of mails.
     #[arg(
         long,
         env = "SWITCHOVER_NOTIFICATION",
@@ -105,6 +112,12 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<TrustedProxy>,
+    /// Who may call the API at the edge, and how much.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// How people sign in to the console.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
     /// Folder for what this gateway knew last; for no other gateway.
     #[arg(
         long,

@@ -1,6 +1,6 @@
-//! The edge for people's browsers and applications' backends, on a listener of its own: the pages behind
-//! links in mails, access tokens, and whether this gateway is well. Nothing here logs a path: a token
-//! may stand in it.
+//! The edge for people's browsers, programs and applications' backends, on a listener of its own: the
+//! console and its API, the pages behind links in mails, access tokens, and whether this gateway is well. Nothing here
+//! logs the path of a page: a token may stand in it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,7 +16,6 @@ use axum::{
     middleware::{self, Next},
     routing::{MethodRouter, get, post},
 };
-use minijinja::context;
 use proto::{
     notification::v1::subscription_service_client::SubscriptionServiceClient,
     provisioning::v1::{
@@ -29,19 +28,27 @@ use tokio::sync::watch;
 
 use crate::control::status::Status;
 
+mod api;
+mod console;
 mod deny_page;
 mod limit;
 mod oauth;
 mod page;
 mod serve;
+mod session;
 mod source;
 mod unsubscribe_page;
 
+use api::Whence;
+pub use api::{AllowedOrigin, NoOrigin};
+pub(crate) use api::{Api, ApiSettings, Most, Own, Upstreams};
 use deny_page::Visit;
 use limit::{Limiter, WRONG_MAX};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
+use session::Joined;
+pub(crate) use session::{Sessions, SignIn};
 pub use source::{NoProxy, TrustedProxy};
 
 /// How long a browser may take to send a form.
@@ -61,6 +68,8 @@ pub(crate) struct Edge {
     /// Counts what clients with right secrets ask for, by client id: nobody else can use it up.
     clients: Limiter<String>,
     keys: KeySet,
+    api: Api,
+    sessions: Sessions,
     clock: Clock,
     /// Where browsers and backends reach this edge: scheme and authority.
     origin: String,
@@ -103,11 +112,17 @@ impl Notification {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// Whether a request was made on this machine, with no proxy between.
+#[derive(Debug, Clone, Copy)]
+struct Here(bool);
+
 impl Edge {
     /// Makes an edge.
     pub(crate) fn new(
         provisioning: Client,
         notification: Notification,
+        api: Api,
+        sessions: Sessions,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
         settings: &EdgeSettings<'_>,
@@ -117,11 +132,13 @@ impl Edge {
             tokens: TokenServiceClient::new(provisioning),
             notification,
             status,
-            pages: Pages::new(settings.operator, settings.support),
+            pages: Pages::new(settings.operator, settings.support, settings.origin),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),
             guessers: Limiter::new(clock.clone(), WRONG_MAX),
             clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
             keys: KeySet::default(),
+            api,
+            sessions,
             clock,
             origin: settings.origin.to_owned(),
             proxies: settings.proxies.to_vec(),
@@ -133,12 +150,17 @@ impl Edge {
         let edge = Arc::new(self);
         Router::new()
             .route("/", get(home))
+            .route("/assets/{*path}", get(asset))
             .route("/.switchover/live", get(live))
             .route("/.switchover/ready", get(ready))
             .route(
                 "/consent/{token}",
                 MethodRouter::new().get(show).post(decide),
             )
+            .route("/session", get(who))
+            .route("/session/login", get(login))
+            .route("/session/callback", get(callback))
+            .route("/session/logout", post(logout))
             .route("/oauth/token", post(token))
             .route("/oauth/tenants", get(tenants))
             .route("/.well-known/jwks.json", get(keys))
@@ -147,7 +169,7 @@ impl Edge {
                 "/unsubscribe/{token}",
                 MethodRouter::new().get(show_unsubscribe).post(unsubscribe),
             )
-            .fallback(nothing_here)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(not_this_way)
             .layer(middleware::from_fn_with_state(edge.clone(), seal))
             .layer(middleware::from_fn_with_state(edge.clone(), look_through))
@@ -174,6 +196,8 @@ async fn look_through(
     mut request: Request,
     next: Next,
 ) -> Response<Body> {
+    let here = source::is_here(peer.ip(), request.headers());
+    request.extensions_mut().insert(Here(here));
     let source = source::source(peer.ip(), request.headers(), &edge.proxies);
     let peer = Peer(SocketAddr::new(source, peer.port()));
     request.extensions_mut().insert(peer);
@@ -186,8 +210,22 @@ async fn seal(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Re
     response
 }
 
-async fn home(State(edge): State<Arc<Edge>>) -> Response<Body> {
-    edge.pages.page(StatusCode::OK, "home.html", context! {})
+async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    if wants_json(&headers) {
+        return nothing_here(&edge, &headers);
+    }
+    console::page(&headers).unwrap_or_else(|| {
+        edge.pages.message(
+            StatusCode::NOT_FOUND,
+            "The console is not here",
+            "It was not built into this program. Run cargo xtask console, then build the program again; a debug build has it at once.",
+            None,
+        )
+    })
+}
+
+async fn asset(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    console::asset(uri.path(), &headers).unwrap_or_else(|| nothing_here(&edge, &headers))
 }
 
 async fn live() -> Response<Body> {
@@ -322,8 +360,82 @@ fn wish(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> unsubscribe_pag
     unsubscribe_page::Visit::new(edge, token, address, request.headers().clone())
 }
 
-async fn nothing_here(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
-    if wants_json(&headers) {
+async fn elsewhere(
+    State(edge): State<Arc<Edge>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(Here(here)): Extension<Here>,
+    request: Request,
+) -> Response<Body> {
+    if Api::is_method(request.uri().path()) {
+        let source = peer.ip();
+        return call(&edge, Whence { source, here }, request).await;
+    }
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    if looks
+        && console::takes_page(request.headers())
+        && let Some(page) = console::page(request.headers())
+    {
+        return page;
+    }
+    nothing_here(&edge, request.headers())
+}
+
+/// Answers a call, in the session of the page that makes it if it has one.
+async fn call(edge: &Edge, whence: Whence, request: Request) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    let joined = edge.sessions.join(&mut head, &edge.origin, &edge.clock);
+    let cookies = match joined.await {
+        Joined::Forged => return session::forged(),
+        Joined::Alone => HeaderMap::new(),
+        Joined::With(cookies) => cookies,
+    };
+    let request = Request::from_parts(head, body);
+    let mut response = edge.api.answer(whence, request).await;
+    response.headers_mut().extend(cookies);
+    response
+}
+
+async fn who(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+    // Under a name that was made to lead here, a page of somebody else would be its own.
+    if !edge.api.is_own_host(&request) {
+        return misdirected();
+    }
+    let catalog = edge.api.catalog();
+    let headers = request.headers();
+    edge.sessions.show(headers, catalog, &edge.clock).await
+}
+
+async fn login(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+    if !edge.api.is_own_host(&request) {
+        return misdirected();
+    }
+    let query = request.uri().query().unwrap_or_default();
+    edge.sessions.login(query, &edge.pages, &edge.clock).await
+}
+
+async fn callback(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let query = uri.query().unwrap_or_default();
+    let answered = edge
+        .sessions
+        .callback(&headers, query, &edge.pages, &edge.clock);
+    answered.await
+}
+
+async fn logout(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Body> {
+    edge.sessions
+        .logout(&headers, &edge.origin, &edge.clock)
+        .await
+}
+
+fn misdirected() -> Response<Body> {
+    json(
+        StatusCode::MISDIRECTED_REQUEST,
+        &serde_json::json!({ "error": "HOST_REFUSED", "message": "This edge has another address. Ask it there." }),
+    )
+}
+
+fn nothing_here(edge: &Edge, headers: &HeaderMap) -> Response<Body> {
+    if wants_json(headers) {
         return json(
             StatusCode::NOT_FOUND,
             &serde_json::json!({ "error": "NOT_FOUND", "message": "There is nothing here." }),

@@ -2,13 +2,18 @@
 //! catalog's routes and provisioning's grants and keeps its promises (`control`), and it gives
 //! people the pages behind links in mails and backends their access tokens (`edge`).
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use contract::{GatewayRef, Role};
 use futures::FutureExt as _;
 use proto::gateway::v1::gateway_service_server::GatewayServiceServer;
 use runtime::{
-    CancellationToken, Server, Shell, connect_lazy, net::Listener, serve::MESSAGE_BYTES_MAX,
+    Access, CancellationToken, Endpoint, Server, Shell, connect_lazy, net::Listener,
+    serve::MESSAGE_BYTES_MAX,
 };
 
 mod api;
@@ -20,31 +25,32 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
+pub use config::{ApiArgs, Config, ConsoleArgs, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
 #[cfg(feature = "faults")]
 pub use control::model;
-pub use edge::{NoProxy, TrustedProxy};
+pub use edge::{AllowedOrigin, NoOrigin, NoProxy, TrustedProxy};
 pub(crate) use error::Error;
 
 use api::Api;
 use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
-use edge::{Edge, EdgeSettings, Notification};
+use edge::{
+    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Sessions, Upstreams,
+};
 
 /// Where a gateway listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     /// For users of applications.
     pub apps: SocketAddr,
-    /// For the pages behind links in mails, and for access tokens.
+    /// For the API, the console, the pages behind links in mails, and access tokens.
     pub edge: SocketAddr,
     /// For its own gRPC service.
     pub control: SocketAddr,
 }
 
 /// Where its own gRPC service listens unless told otherwise.
-const CONTROL: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7104);
+const CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7104);
 
 /// Serves until `shell` stops; returns where it listens once it does. What the disk knows is served
 /// at once; the shell is ready while catalog and provisioning are followed.
@@ -106,9 +112,31 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         ended.cancel();
         Ok::<(), Infallible>(())
     });
+    let own = Own::default();
+    let upstreams = Upstreams::new(
+        config.catalog.clone(),
+        config.provisioning.clone(),
+        config.notification.clone(),
+        own.clone(),
+        credentials.clone(),
+    );
+    let api = ApiSettings {
+        origin: config.edge_url.origin(),
+        port: edge.port(),
+        allowed: &config.api.edge_allowed_origin,
+        open: matches!(access, Access::Open),
+        most: config.api.most(),
+    };
+    let sessions = match config.sign_in()? {
+        Some(sign_in) => Sessions::SignIn(Box::new(sign_in)),
+        None if api.open => Sessions::Development,
+        None => Sessions::None,
+    };
     let pages = Edge::new(
         provisioning,
         Notification::new(config.notification.clone(), credentials),
+        EdgeApi::new(upstreams, shell.clock(), shell.stopping(), &api)?,
+        sessions,
         status.clone(),
         shell.clock(),
         &EdgeSettings {
@@ -129,12 +157,23 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         .add_service(service)
         .serve(control_listen)
         .await?;
+    own.get_or_init(|| from_here(control));
     tracing::info!(%apps, %edge, %control, "the gateway serves");
     Ok(Addresses {
         apps,
         edge,
         control,
     })
+}
+
+/// Returns where this process reaches an address that it listens on.
+fn from_here(listen: SocketAddr) -> Endpoint {
+    let host = match listen.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    Endpoint::from(SocketAddr::new(host, listen.port()))
 }
 
 async fn bind(address: SocketAddr) -> Result<Listener, runtime::Error> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalog;
 pub(crate) mod http;
+pub(crate) mod inbox;
 pub(crate) mod notification;
 pub(crate) mod provisioning;
 pub(crate) mod tokens;

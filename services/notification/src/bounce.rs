@@ -12,6 +12,7 @@ use crate::{
     publish::tell_of_mail,
     store::deliveries::{self, Stored},
     texts::Texts,
+    trail::{self, Change},
 };
 
 mod dsn;
@@ -67,13 +68,19 @@ pub(crate) async fn report(
     message_id: &MessageId,
     words: Words,
 ) -> Result<Stored, Error> {
-    let happening = Happening::Bounced(words);
+    let happening = Happening::Bounced(words.clone());
     store::write!(db, |tx| {
         let found = deliveries::find_by_message_id(tx, &message_id.0).await?;
         let Some(mut delivery) = found else {
             return Err(Error::NoMessage(message_id.clone()));
         };
         let before = delivery.progress.clone();
+        let name = contract::DeliveryName {
+            delivery: delivery.id,
+        };
+        let change = Change::of(name)
+            .reason(words.as_str())
+            .before(&trail::delivery(&delivery, &[]));
         match before.step(&happening, clock.now(), Jitter(0)) {
             Step::NotSent => {
                 let delivery = contract::DeliveryName {
@@ -102,6 +109,8 @@ pub(crate) async fn report(
                     )
                     .await?;
                 }
+                let change = change.after(&trail::delivery(&delivery, &[]));
+                trail::add(tx, clock.now(), &change).await?;
             }
         }
         Ok(delivery)

@@ -32,6 +32,7 @@ mod sender;
 mod smtp;
 mod store;
 mod texts;
+mod trail;
 mod unsubscribe;
 
 pub use bounce::{Bounce, MessageId, NoBounce, NoMessageId, read_bounce};
@@ -115,8 +116,12 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     };
     shell.spawn("mails", sender.run(shell.stopping()));
 
+    let audit_log = audit::log(audit::Service::Notification, db.clone());
     let notices = NoticeServiceServer::new(api::notices::Notices { publisher });
-    let inboxes = InboxServiceServer::new(api::inbox::Inboxes { db: db.clone() });
+    let inboxes = InboxServiceServer::new(api::inbox::Inboxes {
+        db: db.clone(),
+        clock: shell.clock(),
+    });
     let deliveries = DeliveryServiceServer::new(api::deliveries::Deliveries {
         db,
         clock: shell.clock(),
@@ -128,6 +133,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         .add_service(inboxes.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(subscriptions.max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(deliveries.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(audit_log)
         .serve(listen)
         .await
 }

@@ -34,6 +34,7 @@ use crate::{
         DELIVERIES,
         deliveries::{self, Claimed},
     },
+    trail::{self, Change},
 };
 
 mod domains;
@@ -420,6 +421,7 @@ pub(crate) async fn retry_now(
             return Err(Error::NoDelivery(name));
         };
         let before = delivery.progress.clone();
+        let change = Change::of(&name).before(&trail::delivery(&delivery, &[]));
         match before.step(&Happening::Retried, clock.now(), Jitter(0)) {
             Step::Sent => return Err(Error::Sent(name)),
             Step::Unchanged | Step::NotSent => {}
@@ -427,6 +429,8 @@ pub(crate) async fn retry_now(
                 delivery.progress = next;
                 deliveries::save(tx, &delivery, &before).await?;
                 tx.wake(DELIVERIES);
+                let change = change.after(&trail::delivery(&delivery, &[]));
+                trail::add(tx, clock.now(), &change).await?;
             }
         }
         Ok(delivery)

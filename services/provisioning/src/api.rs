@@ -24,6 +24,14 @@ mod tenants;
 mod tokens;
 mod version_credentials;
 
+/// Resources as answers have them.
+pub(crate) mod shown {
+    pub(crate) use super::{
+        batches::result as batch_result, credentials::render as credential,
+        provisionings::render::provisioning, tenants::render as tenant,
+    };
+}
+
 /// What answers the RPCs.
 #[derive(Clone)]
 struct Api {

@@ -1,8 +1,12 @@
 //! Gives and takes away for many tenants: each as if alone, many in one transaction. What fails for
-//! one is its answer; a repeat under the same request does nothing twice.
+//! one is its answer; a repeat under the same request does nothing twice. Each transaction leaves an entry
+//! in the audit log of its own.
 
-use contract::{ApplicationName, Problem, Prose, RequestId, TenantId, TenantRef, VersionRef};
+use contract::{
+    ApplicationName, ApplicationRef, Problem, Prose, RequestId, TenantId, TenantRef, VersionRef,
+};
 use jiff::{SignedDuration, Timestamp};
+use proto::provisioning::v1 as wire;
 use sha2::{Digest as _, Sha256};
 use store::Tx;
 
@@ -16,6 +20,7 @@ use crate::{
         batches, provisionings, tenants,
     },
     tenant::{Profile, Tenant},
+    trail::{self, Change, shown},
 };
 
 /// The most tenants of one call.
@@ -162,6 +167,13 @@ pub(crate) async fn provide(
                 };
                 done.push((entry.tenant.clone(), outcome));
             }
+            if writer.has_written() {
+                let change = Change::of(version).asked(&asked(version, part, batch));
+                let after = wire::BatchProvideResponse {
+                    results: results(&done),
+                };
+                trail::add(tx, now, &change.after(&after)).await?;
+            }
             Ok::<_, Error>(done)
         })?;
         outcomes.extend(done);
@@ -264,6 +276,20 @@ pub(crate) async fn remove(
                 };
                 done.push((tenant.clone(), outcome));
             }
+            if writer.has_written() {
+                let named = ApplicationRef::from(application.name.clone());
+                let change = Change::of(&named).reason(reason.as_str());
+                let after = wire::BatchRemoveResponse {
+                    results: results(&done),
+                };
+                let asked = wire::BatchRemoveRequest {
+                    application: named.to_string(),
+                    tenants: part.iter().cloned().map(named_tenant).collect(),
+                    reason: reason.to_string(),
+                    request_id: batch.request.map(ToString::to_string).unwrap_or_default(),
+                };
+                trail::add(tx, now, &change.asked(&asked).after(&after)).await?;
+            }
             Ok::<_, Error>(done)
         })?;
         outcomes.extend(done);
@@ -288,6 +314,28 @@ async fn take(
         Some(_) => Done::Removed,
         None => Done::Unchanged,
     }))
+}
+
+/// Returns what was asked of one transaction, for the audit log.
+fn asked(version: &VersionRef, part: &[Entry], batch: &Batch<'_>) -> wire::BatchProvideRequest {
+    let tenants = part.iter().map(|entry| wire::BatchTenant {
+        tenant: named_tenant(entry.tenant.clone()),
+        consent_reference: entry.consenting.note(),
+        ..wire::BatchTenant::default()
+    });
+    wire::BatchProvideRequest {
+        version: version.to_string(),
+        tenants: tenants.collect(),
+        request_id: batch.request.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+fn named_tenant(tenant: TenantId) -> String {
+    TenantRef::from(tenant).to_string()
+}
+
+fn results(done: &[Outcome]) -> Vec<wire::BatchResult> {
+    done.iter().map(shown::batch_result).collect()
 }
 
 /// Tells one batch's order from another's.

@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     service::Service,
     store::{backends, credentials},
+    trail,
 };
 
 /// How long the secret before stays valid unless the caller says.
@@ -145,6 +146,7 @@ pub(crate) async fn issue(
         // What the catalog has told by itself since is newer.
         backends::add(tx, version, &backend).await?;
         credentials::insert(tx, &new).await?;
+        trail::credential(tx, new.created_at, None, &new).await?;
         Ok::<_, Error>(None)
     })?;
     Ok(match made {
@@ -199,6 +201,7 @@ pub(crate) async fn rotate(
         if credential.has_expired(now) {
             return Err(Error::CredentialExpired(name.clone()));
         }
+        let was = credential.clone();
         let before = std::mem::replace(&mut credential.secret_hash, secret.hash().to_owned());
         let again = request.is_some() && credential.rotation.as_ref() == request;
         if !again {
@@ -210,6 +213,9 @@ pub(crate) async fn rotate(
             credential.rotation = request.cloned();
         }
         credentials::save(tx, &credential).await?;
+        if !again {
+            trail::credential(tx, now, Some(&was), &credential).await?;
+        }
         Ok(credential)
     })?;
     tracing::info!(credential = %name, ?overlap, "a client secret was replaced");
@@ -222,9 +228,11 @@ pub(crate) async fn revoke(service: &Service, name: &CredentialName) -> Result<C
     let revoked = store::write!(service.db, |tx| {
         let mut credential = find(tx, name).await?;
         if credential.revoked_at.is_none() {
+            let was = credential.clone();
             credential.revoked_at = Some(now);
             credential.previous = None;
             credentials::save(tx, &credential).await?;
+            trail::credential(tx, now, Some(&was), &credential).await?;
         }
         Ok::<_, Error>(credential)
     })?;

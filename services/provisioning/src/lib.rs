@@ -38,6 +38,7 @@ mod tenant;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod visits;
 mod watch;
 
@@ -81,6 +82,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
     let noting = applied::run(service.clone(), shell.stopping());
     shell.spawn("applied", noting);
     let server = Server::builder(&shell, access).reflection(config.service.reflection);
+    let server = server.add_service(audit::log(audit::Service::Provisioning, service.db.clone()));
     api::add_services(server, &service).serve(listen).await
 }
 

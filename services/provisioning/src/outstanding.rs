@@ -2,6 +2,7 @@
 
 use contract::Revision;
 use jiff::Timestamp;
+use store::Tx;
 
 use crate::{
     applied,
@@ -54,16 +55,25 @@ pub(crate) async fn as_of(
     store::read!(service.db, |tx| {
         let mut seen = Vec::with_capacity(rows.len());
         for row in &rows {
-            let latest = offers::latest(tx, &row.name).await?;
-            seen.push(Seen {
-                row: row.clone(),
-                until: latest.map(|latest| latest.until),
-                outstanding: Outstanding {
-                    mail: latest.map_or(Mail::Settled, |latest| latest.mail),
-                    gateways: gateways(row.granted_at, applied),
-                },
-            });
+            seen.push(look(tx, row, applied).await?);
         }
         Ok(seen)
+    })
+}
+
+/// Returns one of them in a transaction, as of when every gateway has applied the grants up to `applied`.
+pub(crate) async fn look(
+    tx: &mut Tx,
+    row: &Provisioning,
+    applied: Revision,
+) -> Result<Seen, Error> {
+    let latest = offers::latest(tx, &row.name).await?;
+    Ok(Seen {
+        row: row.clone(),
+        until: latest.map(|latest| latest.until),
+        outstanding: Outstanding {
+            mail: latest.map_or(Mail::Settled, |latest| latest.mail),
+            gateways: gateways(row.granted_at, applied),
+        },
     })
 }

@@ -1,7 +1,8 @@
 //! Gives a tenant an application, and takes it away.
 
 use contract::{
-    ApplicationName, Line, Prose, ProvisioningName, TenantId, TenantRef, VersionName, VersionRef,
+    ApplicationName, ApplicationRef, Line, Prose, ProvisioningName, TenantId, TenantRef,
+    VersionName, VersionRef,
 };
 use store::Tx;
 
@@ -19,6 +20,7 @@ use crate::{
         offers, provisionings, switches, tenants,
     },
     tenant::Tenant,
+    trail::{self, Change},
 };
 
 /// How the tenant's consent is had.
@@ -82,7 +84,12 @@ pub(crate) async fn give(
             version: version.version.clone(),
         };
         let row = provisionings::find(tx, &name).await?;
-        give_within(tx, &mut writer, whose, &version.version, row, &event, &by).await
+        let before = row.clone();
+        let what = &version.version;
+        let given = give_within(tx, &mut writer, whose, what, row, &event, &by).await?;
+        let change = trail::of_provisioning(tx, before.as_ref(), &given).await?;
+        trail::add(tx, by.at, &change.reason(&by.note)).await?;
+        Ok(given)
     })
 }
 
@@ -132,14 +139,19 @@ pub(crate) async fn take_away(
         let application = applications::find(tx, application).await?;
         let mut writer = Writer::new(service, by.at);
         let whose = (&tenant, &application);
+        let named = ApplicationRef::from(application.name.clone());
+        let what = format!("{}/{named}", TenantRef::from(tenant.id.clone()));
+        let before = trail::of_application(tx, &tenant, &named).await?;
         let removed = take_within(service, tx, &mut writer, whose, &by).await?;
-        removed.ok_or_else(|| {
-            Error::NotProvisioned(format!(
-                "{}/applications/{}",
-                TenantRef::from(tenant.id.clone()),
-                application.name
-            ))
-        })
+        let Some(removed) = removed else {
+            return Err(Error::NotProvisioned(what));
+        };
+        let change = Change::of(what)
+            .reason(&by.note)
+            .before(&before)
+            .after(&trail::of_application(tx, &tenant, &named).await?);
+        trail::add(tx, by.at, &change).await?;
+        Ok(removed)
     })
 }
 

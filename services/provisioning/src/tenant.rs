@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     service::Service,
     store::{changes, offers, provisionings, tenants, visits},
+    trail,
 };
 
 /// The most contacts that a tenant has.
@@ -92,6 +93,7 @@ pub(crate) async fn create(
             };
         }
         if tenants::insert(tx, &new).await? {
+            trail::tenant(tx, now, None, Some(&new)).await?;
             Ok(new.clone())
         } else {
             Err(Error::AlreadyExists(
@@ -159,6 +161,7 @@ pub(crate) async fn update(
         after.revision = before.revision.next();
         after.updated_at = now;
         tenants::save(tx, &after, before.revision).await?;
+        trail::tenant(tx, now, Some(&before), Some(&after)).await?;
         Ok(after)
     })
 }
@@ -195,7 +198,8 @@ pub(crate) async fn delete(
         offers::delete(tx, id).await?;
         changes::delete(tx, id).await?;
         visits::delete(tx, id).await?;
-        Ok(tenants::delete(tx, id).await?)
+        tenants::delete(tx, id).await?;
+        trail::tenant(tx, now, Some(&tenant), None).await
     })
 }
 

@@ -12,7 +12,7 @@ use runtime::Clock;
 use crate::{
     commands::{
         apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
-        provisionings, switches, tenants, tokens, verify_history, versions,
+        provisionings, switches, tenants, tokens, verify_history, versions, whoami,
     },
     connect::Options,
     dev,
@@ -129,6 +129,8 @@ pub enum Command {
     Gateways(Client<gateways::Command>),
     /// The catalog itself: what to do once its database was restored from a backup
     Catalog(Client<catalog::Command>),
+    /// Who you are to the services, by the key or token that you give
+    Whoami(whoami::Whoami),
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),

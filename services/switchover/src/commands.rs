@@ -19,6 +19,7 @@ pub mod tenants;
 pub mod tokens;
 pub mod verify_history;
 pub mod versions;
+pub mod whoami;
 
 use crate::{connect::Session, error::Error, show::Screen};
 

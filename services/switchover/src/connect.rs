@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use clap::Args;
 use contract::{Code, Identity, Problem, RequestId, Role, reason};
 use proto::{
+    access::v1::access_service_client::AccessServiceClient,
     catalog::v1::{
         application_service_client::ApplicationServiceClient,
         fleet_service_client::FleetServiceClient, switch_service_client::SwitchServiceClient,
@@ -21,7 +22,7 @@ use proto::{
         tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
     },
 };
-use runtime::{Client, Clock, Credentials, Endpoint, Key, request};
+use runtime::{Client, ClientTls, Clock, Credentials, Endpoint, Key, TokenFile, request};
 use tonic::{Response, Status};
 
 use crate::{error::Error, show::Form};
@@ -81,7 +82,27 @@ pub struct Options {
         value_name = "FILE"
     )]
     pub key_file: Option<PathBuf>,
-    /// Who to be where no keys are needed: a role, and whose, such as tenant-admin:bert
+    /// File with the access token that says who you are; read for each call, so renew it there
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHOVER_TOKEN_FILE",
+        hide_env = true,
+        value_name = "FILE",
+        conflicts_with = "key_file"
+    )]
+    pub token_file: Option<PathBuf>,
+    /// PEM file with the authorities by which services' certificates are checked, instead of the system's
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHOVER_TLS_CA",
+        hide_env = true,
+        value_name = "FILE"
+    )]
+    pub tls_ca: Option<PathBuf>,
+    /// Who to be where no proof is needed, or which of its roles a token is used for: a role, and
+    /// whose, such as tenant-admin:bert
     #[arg(
         long = "as",
         global = true,
@@ -118,6 +139,8 @@ impl Options {
             notification: self.notification.or(other.notification),
             gateway: self.gateway.or(other.gateway),
             key_file: self.key_file.or(other.key_file),
+            token_file: self.token_file.or(other.token_file),
+            tls_ca: self.tls_ca.or(other.tls_ca),
             claim: self.claim.or(other.claim),
             request_id: self.request_id.or(other.request_id),
             json: self.json || other.json,
@@ -159,7 +182,7 @@ impl FromStr for Claim {
 }
 
 /// One of the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Service {
     /// Applications, versions, switches, the fleet.
     Catalog,
@@ -238,11 +261,20 @@ macro_rules! clients {
 impl Session {
     /// Prepares to ask. Needs a running runtime.
     pub fn new(options: &Options, clock: &Clock) -> Result<Self, Error> {
-        let credentials = match (&options.key_file, &options.claim) {
-            (Some(path), _) => Credentials::Key(Key::read(path)?),
-            (None, Some(Claim(identity))) => Credentials::Claimed(identity.clone()),
-            (None, None) => Credentials::claimed(Role::OperatorAdmin, LOCAL)
+        let claim = options.claim.as_ref().map(|Claim(identity)| identity);
+        let credentials = match (&options.key_file, &options.token_file, claim) {
+            (Some(path), _, _) => Credentials::Key(Key::read(path)?),
+            (None, Some(path), claim) => Credentials::Token(TokenFile::open(path, claim)?),
+            (None, None, Some(identity)) => Credentials::Claimed(identity.clone()),
+            (None, None, None) => Credentials::claimed(Role::OperatorAdmin, LOCAL)
                 .map_err(|error| Error::usage(error, None))?,
+        };
+        let credentials = match &options.tls_ca {
+            None => credentials,
+            Some(path) => {
+                let tls = ClientTls::trusting(Some(path))?;
+                Credentials::Over(tls, Box::new(credentials))
+            }
         };
         let place = |given: &Option<Endpoint>, port| Place::new(given.clone(), port, &credentials);
         Ok(Self {
@@ -284,6 +316,17 @@ impl Session {
         deliveries: DeliveryServiceClient at notification;
         /// One gateway from inside.
         status: GatewayServiceClient at gateway;
+    }
+
+    /// Who calls, as one of the services sees it.
+    pub fn callers(&self, of: Service) -> AccessServiceClient<Client> {
+        let place = match of {
+            Service::Catalog => &self.catalog,
+            Service::Provisioning => &self.provisioning,
+            Service::Notification => &self.notification,
+            Service::Gateway => &self.gateway,
+        };
+        AccessServiceClient::new(place.client.clone())
     }
 
     /// Returns the id under which everything of this command is asked.

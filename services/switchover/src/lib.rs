@@ -38,6 +38,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Deliveries(noun) => ask(noun, before),
         Command::Gateways(noun) => ask(noun, before),
         Command::Catalog(noun) => ask(noun, before),
+        Command::Whoami(whoami) => {
+            let options = whoami.options.clone().or(before);
+            ask_with(whoami, &options)
+        }
         Command::Keys(verb) => {
             let screen = match verb.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),

@@ -3,6 +3,7 @@
 //! the output is not for them.
 
 pub mod bulk;
+pub mod caller;
 pub mod catalog;
 pub mod gateway;
 pub mod history;

@@ -60,7 +60,7 @@ enum Beside {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments).await {
+    match Box::pin(run(&arguments)).await {
         Ok(figures) if figures.sound() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(fault) => {

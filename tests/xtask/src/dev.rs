@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    console,
     run::{built, cargo, checked, command, say, step},
     tools,
 };
@@ -29,6 +30,7 @@ pub(crate) struct Options {
 /// Builds and runs until Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools::node_programs()?;
+    console::build()?;
     step("building", || {
         cargo(&["build", "--package", "switchover", "--locked"])
     })?;

@@ -2,6 +2,7 @@
 //! else.
 
 mod bench;
+mod console;
 mod dev;
 mod prove;
 mod run;
@@ -33,6 +34,8 @@ enum Task {
     Bench(bench::Options),
     /// Plays the whole story on real processes under load and prints its figures.
     Story(story::Options),
+    /// Builds the console into services/console/dist, from where gateways have it.
+    Console,
     /// Installs the programs that tests and demonstration use.
     Tools,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Prove(options) => prove::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Story(options) => story::run(&options),
+        Task::Console => console::build(),
         Task::Tools => tools::install(),
     };
     match done {

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
+    console,
     run::{built, cargo, checked, command, root, say, step},
     tools,
 };
@@ -27,6 +28,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::postgres()?;
     tools::browser()?;
     tools::dkimpy()?;
+    tools::grpcio()?;
+    console::build()?;
     if options.filter.is_none() {
         step("formatting", || cargo(&["fmt", "--check", "--all"]))?;
         step("contracts", contracts)?;

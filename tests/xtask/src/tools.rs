@@ -12,6 +12,12 @@ use crate::run::{cargo, checked, command, root, step, target};
 
 /// The release of dkimpy that checks the signatures of mails, and what it checks Ed25519 with.
 const DKIMPY: [&str; 2] = ["dkimpy==1.1.8", "pynacl==1.6.2"];
+/// The releases of gRPC's client in Python, which calls the edge by reflection alone.
+const GRPCIO: [&str; 3] = [
+    "grpcio==1.85.3",
+    "grpcio-reflection==1.85.1",
+    "grpcio-status==1.85.3",
+];
 /// The release of cargo-deny whose checks the workspace passes.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -22,20 +28,26 @@ pub(crate) fn install() -> Result<()> {
     postgres()?;
     browser()?;
     dkimpy()?;
+    grpcio()?;
     cargo_deny().map(drop)
 }
 
-/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser and what
-/// checks tokens), unless the same lock file has been installed before.
+/// Installs the programs of `tests/tools/package.json` (the SMTP server, buf, what drives a browser, what
+/// checks tokens and what calls the edge), unless the same lock file has been installed before.
 pub(crate) fn node_programs() -> Result<()> {
-    let folder = root().join("tests/tools");
-    let lock = fs::read_to_string(folder.join("package-lock.json"))
-        .context("the lock file of tests/tools")?;
-    let installed = folder.join("node_modules/.installed-lock.json");
+    install_packages("tests/tools")
+}
+
+/// Installs what the lock file of a folder names, unless the same has been installed there before.
+pub(crate) fn install_packages(folder: &str) -> Result<()> {
+    let place = root().join(folder);
+    let lock = fs::read_to_string(place.join("package-lock.json"))
+        .with_context(|| format!("the lock file of {folder}"))?;
+    let installed = place.join("node_modules/.installed-lock.json");
     if fs::read_to_string(&installed).is_ok_and(|before| before == lock) {
         return Ok(());
     }
-    step("installing the programs of tests/tools", || {
+    step(&format!("installing the programs of {folder}"), || {
         // Not `npm ci`: it refuses lock files that were written where packages of other platforms
         // cannot be had. This takes the same versions and leaves the lock file alone.
         let arguments = [
@@ -46,7 +58,7 @@ pub(crate) fn node_programs() -> Result<()> {
             "--loglevel=error",
         ];
         let mut npm = command("npm", &arguments);
-        checked(npm.current_dir(&folder))?;
+        checked(npm.current_dir(&place))?;
         fs::write(&installed, &lock)?;
         Ok(())
     })
@@ -92,13 +104,23 @@ pub(crate) fn browser() -> Result<()> {
 
 /// Installs dkimpy, which checks the signatures of mails, into the target folder when it is missing.
 pub(crate) fn dkimpy() -> Result<()> {
-    let folder = target().join("tools/dkimpy");
-    if folder.join("dkim").exists() {
+    python("dkimpy", "dkim", &DKIMPY)
+}
+
+/// Installs gRPC's client in Python, which calls the edge, into the target folder when it is missing.
+pub(crate) fn grpcio() -> Result<()> {
+    python("grpcio", "grpc_status", &GRPCIO)
+}
+
+/// Installs packages of Python, one of which has this module, into a folder of the target folder.
+fn python(name: &str, module: &str, packages: &[&str]) -> Result<()> {
+    let folder = target().join("tools").join(name);
+    if folder.join(module).exists() {
         return Ok(());
     }
-    step("installing dkimpy", || {
+    step(&format!("installing {name}"), || {
         let mut pip = command("python3", &["-m", "pip", "install", "--quiet", "--target"]);
-        checked(pip.arg(&folder).args(DKIMPY))
+        checked(pip.arg(&folder).args(packages))
     })
 }
 

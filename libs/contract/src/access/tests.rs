@@ -143,3 +143,24 @@ fn an_open_method_needs_no_credentials() {
         Decision::Allowed
     );
 }
+
+#[test]
+fn what_gateways_and_services_alone_may_call_is_not_for_people() {
+    let rules = Rules::from_descriptors(proto::DESCRIPTOR_SET).unwrap();
+    for (method, expected) in [
+        (
+            "/switchover.catalog.v1.ApplicationService/ListApplications",
+            true,
+        ),
+        ("/switchover.provisioning.v1.ConsentService/GetOffer", true),
+        ("/grpc.health.v1.Health/Check", true),
+        ("/switchover.catalog.v1.FleetService/Follow", false),
+        (
+            "/switchover.provisioning.v1.ConsentService/FollowGrants",
+            false,
+        ),
+        ("/switchover.catalog.v1.ApplicationService/Nothing", false),
+    ] {
+        assert_eq!(rules.is_for_people(method), expected, "{method}");
+    }
+}

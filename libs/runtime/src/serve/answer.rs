@@ -8,14 +8,14 @@ use std::{
 };
 
 use contract::{Code, Problem, RequestId};
+use futures::future::BoxFuture;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::{bytes::Bytes, sync::WaitForCancellationFutureOwned};
+use tokio_util::bytes::Bytes;
 use tonic::{Status, body::Body};
 use tracing::Span;
 
-use super::door::stopping;
 use crate::{clock::Clock, request, shell::panic_text};
 
 /// What is known of a call from its head, until its last frame is sent.
@@ -32,8 +32,8 @@ pub(super) struct Call {
 pub(super) struct Answer {
     body: Option<Body>,
     call: Call,
-    /// Set for streams alone: unary answers are short and end by themselves.
-    stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// What ends it, and why. Set for streams alone: unary answers are short and end by themselves.
+    stop: Option<BoxFuture<'static, Problem>>,
     outcome: Option<tonic::Code>,
 }
 
@@ -42,7 +42,7 @@ impl Answer {
         body: Body,
         head: &HeaderMap,
         call: Call,
-        stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+        stop: Option<BoxFuture<'static, Problem>>,
     ) -> Self {
         let outcome = outcome(head);
         Self {
@@ -78,12 +78,10 @@ impl http_body::Body for Answer {
         let Some(body) = this.body.as_mut() else {
             return Poll::Ready(None);
         };
-        if this
-            .stop
-            .as_mut()
-            .is_some_and(|stop| stop.as_mut().poll(cx).is_ready())
+        if let Some(stop) = this.stop.as_mut()
+            && let Poll::Ready(problem) = stop.as_mut().poll(cx)
         {
-            return this.end(stopping());
+            return this.end(problem);
         }
         let span = this.call.span.clone();
         let polled = catch_unwind(AssertUnwindSafe(|| {

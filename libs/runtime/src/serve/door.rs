@@ -9,17 +9,28 @@ use std::{
     time::Duration,
 };
 
-use contract::{Problem, RequestId, Rules, Shape, reason};
+use contract::{Caller, Problem, RequestId, Rules, Shape, reason};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response};
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, body::Body, service::Routes, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body, service::Routes};
 use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
-use super::answer::{Answer, Call};
-use crate::{caller::Access, clock::Clock, request, retry, shell::panic_text, telemetry};
+use super::{
+    answer::{Answer, Call},
+    scoped,
+    wire::Peer,
+};
+use crate::{
+    caller::{Access, Proven},
+    clock::Clock,
+    request, retry,
+    shell::panic_text,
+    telemetry,
+};
 
 /// What all calls of one server share.
 pub(super) struct House {
@@ -93,10 +104,25 @@ impl House {
         let pace = self.pace(&method, request.headers());
         request.extensions_mut().insert(id.clone());
 
-        let (mut response, permit) = match self.admit(&mut request, &method, pace, &span) {
+        let admitted = self.admit(&mut request, &method, pace, &span);
+        let admitted = admitted.instrument(span.clone()).await;
+        let proven: Option<&Proven> = request.extensions().get();
+        let expires = proven.and_then(|proven| proven.expires);
+        let (mut response, permit) = match admitted {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
-                let inside = self.inside(routes, request, pace).instrument(span.clone());
+                let call = request::Call {
+                    caller: request
+                        .extensions()
+                        .get()
+                        .cloned()
+                        .unwrap_or(Caller::Anonymous),
+                    method: method.clone(),
+                };
+                let inside = self
+                    .inside(routes, request, &method, pace)
+                    .instrument(span.clone());
+                let inside = request::with_call(call, inside);
                 (
                     request::with_request_id(id.clone(), inside).await,
                     Some(permit),
@@ -108,7 +134,7 @@ impl House {
         }
         let stop = match pace {
             Pace::Short(_) => None,
-            Pace::Long(_) => Some(Box::pin(self.stop.clone().cancelled_owned())),
+            Pace::Long(_) => Some(self.end_of_stream(expires)),
         };
         let call = Call {
             span,
@@ -122,6 +148,23 @@ impl House {
         Response::from_parts(head, Body::new(answer))
     }
 
+    /// Waits for what ends a stream: the stop of the server, or that its caller's proof has ended.
+    fn end_of_stream(&self, expires: Option<Timestamp>) -> BoxFuture<'static, Problem> {
+        let (stop, clock) = (self.stop.clone(), self.clock.clone());
+        async move {
+            match expires {
+                None => stop.cancelled().await,
+                Some(end) => {
+                    if retry::until(end, &clock, &stop).await.is_ok() {
+                        return expired();
+                    }
+                }
+            }
+            stopping()
+        }
+        .boxed()
+    }
+
     fn pace(&self, method: &str, headers: &HeaderMap) -> Pace {
         let asked = timeout(headers);
         let at_most = |limit: Duration| asked.unwrap_or(limit).min(limit);
@@ -133,27 +176,29 @@ impl House {
     }
 
     /// Decides whether the call may go on, and notes who makes it.
-    fn admit(
+    async fn admit(
         &self,
         request: &mut Request<Body>,
         method: &str,
         pace: Pace,
         span: &Span,
     ) -> Result<OwnedSemaphorePermit, Problem> {
-        let decided = self.access.identify(request.headers()).and_then(|caller| {
-            span.record("caller", caller.subject());
-            self.rules.decide(&caller, method).check().map(|()| caller)
+        let peer: Option<&Peer> = request.extensions().get();
+        let certificate = peer.and_then(|peer| peer.certificate.as_deref());
+        let identified = self.access.identify(request.headers(), certificate).await;
+        let decided = identified.and_then(|proven| {
+            span.record("caller", proven.caller.subject());
+            let decision = self.rules.decide(&proven.caller, method);
+            decision.check()?;
+            proven.scope.check_method(method)?;
+            Ok(proven)
         });
-        let caller = decided.inspect_err(|problem| {
-            let peer = request
-                .extensions()
-                .get::<TcpConnectInfo>()
-                .and_then(TcpConnectInfo::remote_addr);
-            span.in_scope(
-                || tracing::warn!(peer = ?peer, reason = %problem.reason(), "a caller was refused"),
-            );
+        let proven = decided.inspect_err(|problem| {
+            let peer = peer.and_then(|peer| peer.tcp.remote_addr());
+            tracing::warn!(peer = ?peer, reason = %problem.reason(), "a caller was refused");
         })?;
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(proven.caller.clone());
+        request.extensions_mut().insert(proven);
         let room = match pace {
             Pace::Short(_) => &self.calls,
             Pace::Long(_) => &self.streams,
@@ -169,6 +214,7 @@ impl House {
         &self,
         mut routes: Routes,
         request: Request<Body>,
+        method: &str,
         pace: Pace,
     ) -> Response<Body> {
         let never = CancellationToken::new();
@@ -184,7 +230,16 @@ impl House {
                 Pace::Long(_) => self.stop.cancelled().await,
             }
         };
-        let served = AssertUnwindSafe(routes.call(request)).catch_unwind();
+        let served = async {
+            match scoped::check(request, method).await {
+                Ok(request) => routes.call(request).await,
+                Err(problem) => {
+                    tracing::warn!(reason = %problem.reason(), "a key was used for what it is not");
+                    Ok(refuse(problem))
+                }
+            }
+        };
+        let served = AssertUnwindSafe(served).catch_unwind();
         tokio::select! {
             biased;
             served = served => match served {
@@ -205,6 +260,14 @@ impl House {
 pub(super) fn stopping() -> Problem {
     Problem::unavailable(reason::PEER_UNAVAILABLE, "The service is stopping.")
         .retry_after(Duration::from_millis(100))
+}
+
+/// What a stream is told when the proof of its caller has ended.
+fn expired() -> Problem {
+    Problem::unauthenticated(
+        reason::UNAUTHENTICATED,
+        "The proof of who calls has ended: call again with a new one.",
+    )
 }
 
 fn refuse(problem: Problem) -> Response<Body> {

@@ -3,6 +3,7 @@ use std::{future::pending, pin::Pin};
 use contract::{Caller, Code, Identity, Problem, RequestId, Role, reason};
 use futures::{Stream, StreamExt as _, stream};
 use proto::{
+    access::v1::{self as access, GetCallerRequest, access_service_client::AccessServiceClient},
     gateway::v1::{
         GetStatusRequest, GetStatusResponse,
         gateway_service_client::GatewayServiceClient,
@@ -222,6 +223,106 @@ async fn who_may_not_call_is_refused_before_the_service_sees_it() {
         world.ask(&key, "who").await.is_ok(),
         "where no keys are asked for, one is no harm"
     );
+    world.shell.finish_test().await;
+}
+
+#[tokio::test]
+async fn every_server_tells_who_its_caller_is_to_it() {
+    let world = World::start(|server| server).await;
+    let ask = async |credentials: Credentials| {
+        let mut client = AccessServiceClient::new(world.client(&credentials));
+        let answer = client.get_caller(GetCallerRequest {}).await.unwrap();
+        answer.into_inner().caller.unwrap()
+    };
+    let tenant = ask(by(Role::TenantAdmin, "tenants/acme")).await;
+    assert_eq!(
+        tenant,
+        access::Caller {
+            role: access::Role::TenantAdmin.into(),
+            subject: "tenants/acme".to_owned(),
+            proof: access::Proof::Word.into(),
+            tenant: "tenants/acme".to_owned(),
+            ..access::Caller::default()
+        }
+    );
+    let nobody = ask(Credentials::Anonymous).await;
+    assert_eq!(nobody, access::Caller::default());
+    world.shell.finish_test().await;
+}
+
+#[tokio::test]
+async fn a_key_is_used_for_its_methods_and_applications_and_for_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let keys = [(); 3].map(|()| crate::Key::generate());
+    let scopes = [
+        "applications = [\"crm\", \"who\"]",
+        "methods = [\"switchover.gateway.v1.GatewayService/GetStatus\"]",
+        "methods = [\"switchover.catalog.v1.SwitchService/*\"]",
+    ];
+    let lines = keys.iter().zip(scopes).map(|(key, scope)| {
+        let digest = key.digest();
+        format!(
+            "[[key]]\nsha256 = \"{digest}\"\nrole = \"operator-viewer\"\nsubject = \"people/vera\"\n{scope}\n"
+        )
+    });
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    let shell = Shell::for_tests();
+    let access = Access::keys(&path, Clock::real()).unwrap();
+    let server = Server::builder(&shell, access).add_service(GatewayServiceServer::new(Probe));
+    let address = server.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let world = World { shell, address };
+    let [crm, status, switches] = keys.map(Credentials::Key);
+
+    // The probe finds nothing of that name: the call came to it.
+    let problem = world.ask(&crm, "applications/crm").await.unwrap_err();
+    assert_eq!(problem, Problem::not_found("applications/crm"));
+    // It would say who calls, and panic, if the call came to it.
+    let problem = world.ask(&crm, "applications/erp").await.unwrap_err();
+    assert_eq!(problem, Problem::not_found("applications/erp"));
+    for hidden in ["who", "panic", ""] {
+        let problem = world.ask(&crm, hidden).await.unwrap_err();
+        assert!(problem.is(&reason::PERMISSION_DENIED), "{problem}");
+    }
+    assert_eq!(world.ask(&status, "who").await.unwrap(), "people/vera");
+    let problem = world.ask(&switches, "who").await.unwrap_err();
+    assert!(problem.is(&reason::PERMISSION_DENIED), "{problem}");
+
+    for credentials in [&crm, &switches] {
+        let mut client = AccessServiceClient::new(world.client(credentials));
+        let answer = client.get_caller(GetCallerRequest {}).await.unwrap();
+        let caller = answer.into_inner().caller.unwrap();
+        assert_eq!(caller.proof(), access::Proof::Key);
+        let narrowed = [caller.methods.len(), caller.applications.len()];
+        assert!(narrowed == [0, 2] || narrowed == [1, 0], "{caller:?}");
+    }
+    world.shell.finish_test().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_proof_of_its_caller_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let key = crate::Key::generate();
+    let text = format!(
+        "[[key]]\nsha256 = \"{}\"\nrole = \"gateway\"\nsubject = \"gateways/g-1\"\nexpires = \"2026-01-01T01:00:00Z\"",
+        key.digest()
+    );
+    std::fs::write(&path, text).unwrap();
+    let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap(), 1);
+    let shell = Shell::for_tests_with(clock.clone());
+    let access = Access::keys(&path, clock.clone()).unwrap();
+    let server = Server::builder(&shell, access).add_service(GrantServiceServer::new(Probe));
+    let address = server.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let world = World { shell, address };
+    let mut client = GrantServiceClient::new(world.client(&Credentials::Key(key)));
+    let (_sender, requests) = tokio::sync::mpsc::channel(1);
+    let requests = ReceiverStream::new(requests);
+    let mut stream = client.follow_grants(requests).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    clock.advance(Duration::from_secs(3600));
+    let problem = Problem::from(stream.message().await.unwrap_err());
+    assert!(problem.is(&reason::UNAUTHENTICATED), "{problem}");
     world.shell.finish_test().await;
 }
 

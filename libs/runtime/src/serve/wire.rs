@@ -3,37 +3,50 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, future, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_rustls::server::TlsStream;
+use tokio_util::{
+    either::Either,
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use crate::{
+    caller::Access,
     net::{self, Listener},
     retry::Backoff,
+    tls::Certified,
 };
 
-/// Accepts connections. When the system has no room for more, it waits instead of spinning.
+/// Handshakes at once; further connections wait.
+const HANDSHAKES: usize = 256;
+
+/// Accepts connections, encrypted ones if that is how calls are taken. When the system has no room
+/// for more, it waits instead of spinning.
 pub(super) fn accept(
     listener: Listener,
+    access: Access,
     stop: CancellationToken,
     cut: CancellationToken,
 ) -> impl Stream<Item = io::Result<Wire>> {
     let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
-    stream::unfold((listener, backoff), move |(listener, mut backoff)| {
-        let (stop, cut) = (stop.clone(), cut.clone());
+    let until = stop.clone();
+    let accepted = stream::unfold((listener, backoff), move |(listener, mut backoff)| {
+        let stop = until.clone();
         async move {
             loop {
                 match listener.accept().await {
-                    Ok((io, _)) => {
+                    Ok((io, peer)) => {
                         // Only speeds small messages up; a socket that refuses still works.
                         drop(io.set_nodelay(true));
                         backoff.reset();
-                        return Some((Ok(Wire::new(io, stop, cut)), (listener, backoff)));
+                        return Some(((io, peer), (listener, backoff)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -42,21 +55,55 @@ pub(super) fn accept(
                 }
             }
         }
-    })
+    });
+    let greeted = accepted.map(move |(io, peer)| {
+        let (access, stop, cut) = (access.clone(), stop.clone(), cut.clone());
+        async move {
+            let tcp = io.connect_info();
+            let (io, certificate) = match access.tls() {
+                None => (Either::Left(io), None),
+                Some(tls) => match tls.greet(io).await {
+                    Ok((io, certificate)) => (Either::Right(Box::new(io)), certificate),
+                    Err(error) => {
+                        tracing::warn!(%peer, %error, "an encrypted connection was refused");
+                        return None;
+                    }
+                },
+            };
+            let peer = Peer { tcp, certificate };
+            Some(Ok(Wire::new(io, peer, stop, cut)))
+        }
+    });
+    greeted
+        .buffer_unordered(HANDSHAKES)
+        .filter_map(future::ready)
 }
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) tcp: TcpConnectInfo,
+    /// What its certificate proves, if it has shown one.
+    pub(super) certificate: Option<Arc<Certified>>,
+}
+
+/// Plain or encrypted.
+type Io = Either<net::Stream, Box<TlsStream<net::Stream>>>;
 
 /// One connection. It ends when it is cut; and at the stop, if the other side has said nothing yet:
 /// such a connection has nothing to drain, and would hold the drain until it speaks.
 pub(super) struct Wire {
-    io: net::Stream,
+    io: Io,
+    peer: Peer,
     silent: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Wire {
-    fn new(io: net::Stream, stop: CancellationToken, cut: CancellationToken) -> Self {
+    fn new(io: Io, peer: Peer, stop: CancellationToken, cut: CancellationToken) -> Self {
         Self {
             io,
+            peer,
             silent: Some(Box::pin(stop.cancelled_owned())),
             cut: Box::pin(cut.cancelled_owned()),
         }
@@ -141,9 +188,9 @@ impl AsyncWrite for Wire {
 }
 
 impl Connected for Wire {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.io.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }

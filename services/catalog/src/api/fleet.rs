@@ -2,7 +2,7 @@
 
 mod parse;
 mod recover;
-mod render;
+pub(super) mod render;
 mod session;
 
 use std::{sync::Arc, time::Duration};
@@ -194,6 +194,7 @@ impl wire::fleet_service_server::FleetService for Fleet {
             &self.catalog.key,
             &self.catalog.hearing,
             &name.gateway,
+            &reason,
         )
         .await
         .map_err(Problem::from)?;
@@ -264,7 +265,7 @@ impl Fleet {
         let name = v.parse::<GatewayRef>("name", name);
         let reason = v.parse::<Prose<500>>("reason", reason);
         let (name, reason) = v.all((name, reason))?;
-        let member = fleet::drain(&self.catalog.db, &name.gateway, drain)
+        let member = fleet::drain(&self.catalog, &name.gateway, drain, &reason)
             .await
             .map_err(Problem::from)?;
         tracing::info!(gateway.name = %name, by, %reason, drain, "a gateway is taken out of use, or into use");

@@ -1,7 +1,7 @@
 //! Register to test, and the switch: begin, give up, look, follow.
 
 mod preview;
-mod render;
+pub(super) mod render;
 
 use std::{ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
 

@@ -7,6 +7,7 @@ use contract::{
     ApplicationName, ApplicationRef, GatewayRef, Generation, Nonce, Revision, SwitchId, SwitchName,
     TimedId as _, Timeline, VersionName, VersionRef,
 };
+use proto::catalog::v1 as wire;
 use runtime::fault::{Plant, planted};
 
 use super::{Recovering, Standing, standing};
@@ -22,6 +23,7 @@ use crate::{
         recovery, switches, versions,
     },
     switch::{Adoption, Event, Kind, Record, State, Switch, advance::advance},
+    trail::{self, Change},
 };
 
 /// What is to be true.
@@ -56,6 +58,7 @@ pub(crate) async fn adopt(catalog: &Catalog, adopt: &Adopt) -> Result<Vec<Switch
             begun.push(go_on(tx, catalog, recovering, chosen, &fleet, &adopt.act).await?);
         }
         recovery::end(tx).await?;
+        trail::add(tx, adopt.act.at, &change(adopt, &begun)).await?;
         tracing::warn!(
             actor = adopt.act.actor,
             applications = begun.len(),
@@ -63,6 +66,28 @@ pub(crate) async fn adopt(catalog: &Catalog, adopt: &Adopt) -> Result<Vec<Switch
         );
         Ok(begun)
     })
+}
+
+/// Returns what the audit log says of it.
+fn change(adopt: &Adopt, begun: &[SwitchName]) -> Change {
+    let named = adopt.versions.iter().map(|(application, version)| {
+        VersionRef {
+            application: application.clone(),
+            version: version.clone(),
+        }
+        .to_string()
+    });
+    let asked = wire::AdoptRecoveryRequest {
+        versions: named.collect(),
+        reason: adopt.act.reason.to_string(),
+    };
+    let switches = begun.iter().map(ToString::to_string);
+    Change::of("recovery")
+        .reason(adopt.act.reason.as_str())
+        .asked(&asked)
+        .after(&wire::AdoptRecoveryResponse {
+            switches: switches.collect(),
+        })
 }
 
 /// Checks that the recovery can be ended in this way.

@@ -1,6 +1,7 @@
 //! Beginning a switch, and giving one up: what must hold, checked where it counts.
 
 use contract::{Etag, RequestId, Revision, SwitchName, TimedId as _, VersionRef};
+use proto::catalog::v1 as wire;
 
 use super::{Event, Kind, Outcome, Record, State, Switch, advance::advance};
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         history::{self, Action},
         switches, versions,
     },
+    trail::{self, Change, shown},
 };
 
 /// Asks to make another version the active one.
@@ -63,8 +65,26 @@ pub(crate) async fn confirm(catalog: &Catalog, confirm: &Confirm) -> Result<Swit
                     }),
             ));
         }
-        begin(tx, &application, confirm, switch_id).await
+        let begun = begin(tx, &application, confirm, switch_id).await?;
+        let change = Change::of(&begun.name)
+            .reason(confirm.act.reason.as_str())
+            .asked(&asked(confirm))
+            .after(&shown::switch(&begun));
+        trail::add(tx, confirm.act.at, &change).await?;
+        Ok(begun)
     })
+}
+
+/// Returns what was asked, for the audit log: of both kinds the same is asked.
+fn asked(confirm: &Confirm) -> wire::ConfirmUpdateRequest {
+    wire::ConfirmUpdateRequest {
+        version: confirm.version.to_string(),
+        request_id: confirm.act.request_id.to_string(),
+        reason: confirm.act.reason.to_string(),
+        etag: confirm
+            .etag
+            .map_or_else(String::new, |etag| etag.to_string()),
+    }
 }
 
 enum Looked {
@@ -222,7 +242,10 @@ pub(crate) async fn cancel(
             | State::Fencing { .. }
             | State::ClosingConsent { .. }
             | State::Holding { .. } => {
-                advance(tx, &catalog.clock, &catalog.key, switch, &event).await
+                let before = switch.clone();
+                let after = advance(tx, &catalog.clock, &catalog.key, switch, &event).await?;
+                trail::switch(tx, act.at, act.reason.as_str(), &before, &after).await?;
+                Ok(after)
             }
             State::Adopting { .. } => Err(Error::SwitchAdopts {
                 switch: name.clone(),

@@ -16,6 +16,7 @@ use crate::{
         history::{self, Action},
         switches,
     },
+    trail,
 };
 
 /// No drain is longer, all in all.
@@ -110,14 +111,7 @@ pub(crate) async fn extend(
             });
         }
         note(tx, &switch, Action::DrainExtended, act).await?;
-        advance(
-            tx,
-            &catalog.clock,
-            &catalog.key,
-            switch,
-            &Event::DrainExtended { time },
-        )
-        .await
+        done(tx, catalog, switch, &Event::DrainExtended { time }, act).await
     })
 }
 
@@ -129,8 +123,21 @@ pub(crate) async fn cut(catalog: &Catalog, name: &SwitchName, act: &Act) -> Resu
             return Ok(switch);
         }
         note(tx, &switch, Action::DrainCut, act).await?;
-        advance(tx, &catalog.clock, &catalog.key, switch, &Event::DrainCut).await
+        done(tx, catalog, switch, &Event::DrainCut, act).await
     })
+}
+
+async fn done(
+    tx: &mut ::store::Tx,
+    catalog: &Catalog,
+    switch: Switch,
+    event: &Event,
+    act: &Act,
+) -> Result<Switch, Error> {
+    let before = switch.clone();
+    let after = advance(tx, &catalog.clock, &catalog.key, switch, event).await?;
+    trail::switch(tx, act.at, act.reason.as_str(), &before, &after).await?;
+    Ok(after)
 }
 
 async fn draining(tx: &mut ::store::Tx, name: &SwitchName) -> Result<(Switch, Limit), Error> {

@@ -3,7 +3,7 @@
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use minijinja::{Environment, Value, context};
@@ -14,10 +14,12 @@ use sha2::{Digest as _, Sha256};
 pub(super) struct Pages {
     environment: Environment<'static>,
     policy: HeaderValue,
+    /// Whether browsers reach this edge by TLS alone.
+    encrypted: bool,
 }
 
 const STYLE: &str = include_str!("../../templates/page.css");
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("layout.html", include_str!("../../templates/layout.html")),
     ("offer.html", include_str!("../../templates/offer.html")),
     (
@@ -29,12 +31,11 @@ const TEMPLATES: [(&str, &str); 6] = [
         "unsubscribe.html",
         include_str!("../../templates/unsubscribe.html"),
     ),
-    ("home.html", include_str!("../../templates/home.html")),
 ];
 
 impl Pages {
-    /// Reads the templates; `operator` and `support` are on every page.
-    pub(super) fn new(operator: &str, support: &str) -> Self {
+    /// Reads the templates; `operator` and `support` are on every page, and browsers come to `origin`.
+    pub(super) fn new(operator: &str, support: &str, origin: &str) -> Self {
         let mut environment = Environment::new();
         for (name, source) in TEMPLATES {
             environment
@@ -45,12 +46,13 @@ impl Pages {
         environment.add_global("support", support);
         environment.add_global("style", STYLE);
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'sha256-{}'; object-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             BASE64.encode(Sha256::digest(STYLE))
         );
         Self {
             environment,
             policy: HeaderValue::from_str(&policy).expect("base64 and ASCII"),
+            encrypted: origin.starts_with("https://"),
         }
     }
 
@@ -88,31 +90,43 @@ impl Pages {
         )
     }
 
-    /// Adds to any answer of the edge what keeps it to itself.
+    /// Adds to any answer of the edge what keeps it to itself (S44).
     pub(super) fn seal(&self, headers: &mut HeaderMap) {
-        let fields = [
-            (header::REFERRER_POLICY, "no-referrer"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::X_FRAME_OPTIONS, "DENY"),
-        ];
-        for (name, value) in fields {
-            headers.insert(name, HeaderValue::from_static(value));
+        for (name, value) in SEAL {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        if self.encrypted {
+            let kept = HeaderValue::from_static(ENCRYPTED);
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, kept);
         }
         // Only what says of itself that it may be kept is kept.
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
-        headers.insert(
-            "x-robots-tag",
-            HeaderValue::from_static("noindex, nofollow"),
-        );
-        headers.insert(
-            "cross-origin-opener-policy",
-            HeaderValue::from_static("same-origin"),
-        );
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert_with(|| self.policy.clone());
     }
 }
+
+/// What every answer of the edge says.
+const SEAL: [(&str, &str); 7] = [
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("x-robots-tag", "noindex, nofollow"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()",
+    ),
+];
+/// Browsers come by TLS alone for two years.
+const ENCRYPTED: &str = "max-age=63072000";
 
 /// Answers with a text of a type.
 pub(super) fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {

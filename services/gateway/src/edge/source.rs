@@ -57,6 +57,14 @@ pub(super) fn source(peer: IpAddr, headers: &HeaderMap, proxies: &[TrustedProxy]
     source
 }
 
+/// What proxies say of a request that passed them.
+const PASSED: [&str; 3] = [FIELD, "forwarded", "via"];
+
+/// Tells whether a request was made on this machine, with no proxy between that says so.
+pub(super) fn is_here(peer: IpAddr, headers: &HeaderMap) -> bool {
+    peer.to_canonical().is_loopback() && !PASSED.iter().any(|field| headers.contains_key(*field))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +94,26 @@ mod tests {
         assert_eq!(from("10.0.0.1", &chain), "198.51.100.1");
         assert_eq!(from("10.0.0.1", &["198.51.100.1, nobody"]), "10.0.0.1");
         assert_eq!(from("10.0.0.1", &["10.9.9.9"]), "10.9.9.9");
+    }
+
+    #[test]
+    fn only_what_comes_straight_from_this_machine_is_from_here() {
+        let here = |peer: &str, field: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(field) = field {
+                headers.insert(field, "192.0.2.1".parse().unwrap());
+            }
+            is_here(peer.parse().unwrap(), &headers)
+        };
+        for peer in ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert!(here(peer, None), "{peer}");
+            for field in PASSED {
+                assert!(!here(peer, Some(field)), "{peer} {field}");
+            }
+        }
+        for peer in ["10.0.0.1", "192.0.2.1", "2001:db8::1"] {
+            assert!(!here(peer, None), "{peer}");
+        }
     }
 
     #[test]

@@ -1,11 +1,27 @@
-//! One HTTP/1.1 request, byte by byte, and its answer.
+//! One HTTP/1.1 request, byte by byte, and its answer; and a client of either version of HTTP.
 
 use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::Version;
+use http_body_util::Full;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+
+/// Returns a client that speaks one version of HTTP.
+pub(crate) fn client(version: Version) -> Client<HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .http2_only(version == Version::HTTP_2)
+        .build_http()
+}
 
 /// What came back.
 #[derive(Debug, Clone)]

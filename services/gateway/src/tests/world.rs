@@ -1,6 +1,11 @@
 //! A gateway with everything around it, that can be killed and started again.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::Request;
@@ -15,19 +20,22 @@ use proto::{
 };
 use runtime::{
     Access, CancellationToken, Clock, Credentials, Endpoint, Server, ServiceArgs, Shell,
-    connect_lazy, retry,
+    TokensArgs, connect_lazy, retry,
 };
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     catalog::Catalog,
     http::{Answer, send},
+    inbox::Inbox,
     notification::Notification,
     provisioning::Provisioning,
     tokens::Tokens,
 };
-use crate::{Addresses, Config, control::route_tests as routes, start};
+use crate::{Addresses, ApiArgs, Config, ConsoleArgs, control::route_tests as routes, start};
 
+/// What access tokens must be for.
+pub(crate) const AUDIENCE: &str = "https://switchover.example.com";
 /// A host of the tenant `acme`.
 pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
 
@@ -38,8 +46,18 @@ pub(crate) struct World {
     pub(crate) tokens: Tokens,
     /// Served where provisioning is.
     pub(crate) notification: Notification,
+    /// Served there, too.
+    pub(crate) inbox: Inbox,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) clock: Clock,
+    /// What the API at the edge is told.
+    pub(crate) api: ApiArgs,
+    /// How people sign in.
+    pub(crate) console: ConsoleArgs,
+    /// The keys that callers of the gateway need, if they do.
+    keys: Option<PathBuf>,
+    /// Whose tokens all believe.
+    token_args: TokensArgs,
     versions: Vec<SocketAddr>,
     others: Shell,
     catalog_shell: Option<Shell>,
@@ -104,8 +122,18 @@ impl World {
             provisioning: Provisioning::default(),
             tokens: Tokens::default(),
             notification: Notification::default(),
+            inbox: Inbox::default(),
             gateway: None,
             clock: Clock::real(),
+            api: ApiArgs {
+                edge_allowed_origin: vec!["https://portal.example".parse().unwrap()],
+                edge_calls_per_minute: 1000,
+                edge_open_calls_each: 20,
+                edge_open_calls_max: 30,
+            },
+            console: ConsoleArgs::default(),
+            keys: None,
+            token_args: TokensArgs::default(),
             versions,
             others,
             catalog_shell: None,
@@ -121,7 +149,7 @@ impl World {
 
     pub(crate) async fn start_catalog(&mut self) {
         let shell = Shell::for_tests();
-        let server = Server::builder(&shell, Access::Open).add_service(self.catalog.service());
+        let server = Server::builder(&shell, self.believed()).add_service(self.catalog.service());
         self.catalog_at = server.serve(self.catalog_at).await.unwrap();
         self.catalog_shell = Some(shell);
     }
@@ -133,11 +161,12 @@ impl World {
 
     pub(crate) async fn start_provisioning(&mut self) {
         let shell = Shell::for_tests();
-        let server = Server::builder(&shell, Access::Open)
+        let server = Server::builder(&shell, self.believed())
             .add_service(self.provisioning.grants())
             .add_service(self.provisioning.consent())
             .add_service(self.tokens.service())
-            .add_service(self.notification.service());
+            .add_service(self.notification.service())
+            .add_service(self.inbox.clone());
         self.provisioning_at = server.serve(self.provisioning_at).await.unwrap();
         self.provisioning_shell = Some(shell);
     }
@@ -159,13 +188,42 @@ impl World {
         self.gateway = Some(Gateway { shell, at });
     }
 
+    /// Has the next gateway believe nobody without a key, and nobody has one.
+    pub(crate) fn ask_for_keys(&mut self) {
+        let path = self.folder.path().join("callers.toml");
+        std::fs::write(&path, "").unwrap();
+        self.keys = Some(path);
+    }
+
+    /// Has all that starts from now on believe the tokens of an issuer, and nobody's word.
+    pub(crate) async fn believe(&mut self, issuer: &oidc::testing::TestIssuer) {
+        self.token_args = TokensArgs {
+            oidc_issuer: Some(issuer.url()),
+            oidc_audience: Some(AUDIENCE.to_owned()),
+            ..TokensArgs::default()
+        };
+        self.console.console_client_id = Some("console".to_owned());
+        self.stop_catalog().await;
+        self.stop_provisioning().await;
+        self.start_catalog().await;
+        self.start_provisioning().await;
+    }
+
+    fn believed(&self) -> Access {
+        let service = ServiceArgs {
+            tokens: self.token_args.clone(),
+            ..ServiceArgs::default()
+        };
+        service.access(ANYWHERE, &self.clock).unwrap()
+    }
+
     fn config(&self) -> Config {
         Config {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
-                keys: None,
-                key_file: None,
-                reflection: false,
+                keys: self.keys.clone(),
+                tokens: self.token_args.clone(),
+                ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
             apps_listen: ANYWHERE,
@@ -179,6 +237,8 @@ impl World {
             apps_url: "http://apps.example:8080".parse().unwrap(),
             edge_url: "https://consent.example".parse().unwrap(),
             trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
+            api: self.api.clone(),
+            console: self.console.clone(),
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,

@@ -140,7 +140,7 @@ fn from_state(state: wire::DeliveryState) -> Option<Word> {
     }
 }
 
-fn render(stored: &Stored, tries: &[Try]) -> wire::Delivery {
+pub(crate) fn render(stored: &Stored, tries: &[Try]) -> wire::Delivery {
     let reason = stored.progress.told().map(|(_, why)| why.to_string());
     let mut bounced = None;
     let (state, next, sent) = match &stored.progress.state {

@@ -8,6 +8,7 @@ use contract::{
 };
 use futures::{Stream, stream};
 use proto::notification::v1 as wire;
+use runtime::Clock;
 use store::{Db, Listener};
 use tonic::{Request, Response, Status};
 
@@ -20,6 +21,7 @@ use crate::{
         events::{self, Filter, Key, Mark, Shown, Stored},
         inboxes,
     },
+    trail::{self, Change},
 };
 
 /// The most events that one request marks.
@@ -33,6 +35,8 @@ const POLL: Duration = Duration::from_secs(5);
 pub(crate) struct Inboxes {
     /// Where events are.
     pub(crate) db: Db,
+    /// What time it is.
+    pub(crate) clock: Clock,
 }
 
 #[tonic::async_trait]
@@ -165,6 +169,7 @@ impl Inboxes {
     ) -> Result<Vec<wire::Event>, Status> {
         let inbox = parse_inbox("parent", parent, caller).map_err(refuse)?;
         let mut v = Violations::new();
+        let names_asked = names;
         let names = v.each("names", names, 0..=MARKED_MAX, |v, name| {
             v.parse::<EventName>("", name)
         });
@@ -174,13 +179,39 @@ impl Inboxes {
             .filter(|name| name.inbox == inbox)
             .map(|name| name.event)
             .collect();
-        let marked = store::write!(self.db, |tx| events::mark(tx, &inbox, &ids, mark)
-            .await
-            .map_err(Error::from))?;
+        let now = self.clock.now();
+        let marked = store::write!(self.db, |tx| {
+            let before = inboxes::revision(tx, &inbox).await?;
+            let marked = events::mark(tx, &inbox, &ids, mark).await?;
+            if inboxes::revision(tx, &inbox).await? != before {
+                let change = asked(&inbox, names_asked, mark);
+                trail::add(tx, now, &change).await?;
+            }
+            Ok::<_, Error>(marked)
+        })?;
         Ok(marked
             .iter()
             .map(|event| render_event(&inbox, event))
             .collect())
+    }
+}
+
+/// Returns what the audit log says of marking events.
+fn asked(inbox: &InboxName, names: &[String], mark: Mark) -> Change {
+    let parent = inbox.to_string();
+    let names = names.to_vec();
+    let change = Change::of(inbox);
+    match mark {
+        Mark::Read(read) => change.asked(&wire::MarkEventsRequest {
+            parent,
+            names,
+            read,
+        }),
+        Mark::Archived(archived) => change.asked(&wire::ArchiveEventsRequest {
+            parent,
+            names,
+            archived,
+        }),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     event::Audience,
     store::subscriptions,
+    trail::{self, Change},
     unsubscribe::Wish,
 };
 
@@ -73,7 +74,7 @@ impl wire::subscription_service_server::SubscriptionService for Subscriptions {
         let mut v = Violations::new();
         let setting = setting(&mut v, &request);
         let setting = v.all(setting).map_err(refuse)?;
-        let subscription = self.set(&inbox, &setting).await?;
+        let subscription = self.set(&inbox, &setting, &request).await?;
         Ok(Response::new(wire::SetSubscriptionResponse {
             subscription: Some(subscription),
         }))
@@ -111,9 +112,16 @@ impl wire::subscription_service_server::SubscriptionService for Subscriptions {
                 category,
                 address,
             } = &wish;
-            subscriptions::unsubscribe(tx, inbox, *category, address, now)
-                .await
-                .map_err(Error::from)
+            if subscriptions::is_unsubscribed(tx, inbox, *category, address).await? {
+                return Ok(());
+            }
+            subscriptions::unsubscribe(tx, inbox, *category, address, now).await?;
+            let owner = inbox.to_string();
+            let change = Change::of(inbox)
+                .before(&render(&wish, false))
+                .after(&render(&wish, true))
+                .by_link(owner.trim_end_matches("/inbox"));
+            trail::add(tx, now, &change).await
         })?;
         tracing::info!(inbox = %wish.inbox, category = wish.category.as_str(), "a reader wants no more such mails");
         Ok(Response::new(wire::UnsubscribeResponse {
@@ -127,7 +135,12 @@ impl Subscriptions {
         Wish::read(token, &self.seal).ok_or(Error::Token)
     }
 
-    async fn set(&self, inbox: &InboxName, setting: &Setting) -> Result<wire::Subscription, Error> {
+    async fn set(
+        &self,
+        inbox: &InboxName,
+        setting: &Setting,
+        asked: &wire::SetSubscriptionRequest,
+    ) -> Result<wire::Subscription, Error> {
         let Setting {
             category,
             channel,
@@ -142,6 +155,7 @@ impl Subscriptions {
         }
         let now = self.clock.now();
         store::write!(self.db, |tx| {
+            let before = look(tx, inbox, *category).await?;
             match (address, on) {
                 (Some(address), true) => {
                     subscriptions::subscribe(tx, inbox, *category, address).await?;
@@ -151,7 +165,12 @@ impl Subscriptions {
                 }
                 (None, on) => subscriptions::set(tx, inbox, *category, *channel, *on).await?,
             }
-            look(tx, inbox, *category).await
+            let after = look(tx, inbox, *category).await?;
+            if after != before {
+                let change = Change::of(inbox).asked(asked).before(&before).after(&after);
+                trail::add(tx, now, &change).await?;
+            }
+            Ok(after)
         })
     }
 }

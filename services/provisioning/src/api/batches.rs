@@ -155,7 +155,7 @@ fn tenant(
 }
 
 /// Renders how one tenant went.
-fn result((tenant, outcome): &Outcome) -> BatchResult {
+pub(crate) fn result((tenant, outcome): &Outcome) -> BatchResult {
     let tenant = TenantRef::from(tenant.clone()).to_string();
     match outcome {
         Ok(done) => BatchResult {

@@ -129,7 +129,7 @@ fn expiry(
     time.map(|end| Timestamp::from_microsecond(end.as_microsecond()).ok())
 }
 
-fn render(credential: &Credential) -> AppCredential {
+pub(crate) fn render(credential: &Credential) -> AppCredential {
     AppCredential {
         name: credential.name.to_string(),
         client_id: credential.client_id.clone(),

@@ -187,7 +187,7 @@ fn users(v: &mut Violations, users: i64) -> Checked<Option<i64>> {
     Checked::right(Some(users).filter(|users| *users > 0))
 }
 
-fn render(tenant: &Tenant) -> wire::Tenant {
+pub(crate) fn render(tenant: &Tenant) -> wire::Tenant {
     let contacts = tenant.profile.contacts.iter().map(|contact| wire::Contact {
         email: contact.email.to_string(),
         display_name: contact

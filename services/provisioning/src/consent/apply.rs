@@ -36,6 +36,7 @@ pub(crate) struct Writer<'a> {
     granted: Option<Revision>,
     numbers: Numbers,
     mailed: i64,
+    written: bool,
 }
 
 /// Whose provisioning of what is written.
@@ -81,12 +82,18 @@ impl<'a> Writer<'a> {
             granted: None,
             numbers: Numbers::default(),
             mailed: 0,
+            written: false,
         }
     }
 
     /// Returns how many links were sent.
     pub(crate) fn mailed(&self) -> i64 {
         self.mailed
+    }
+
+    /// Tells whether a provisioning has changed.
+    pub(crate) fn has_written(&self) -> bool {
+        self.written
     }
 
     /// Applies an event to the provisioning at `place`, which is `row` so far.
@@ -126,6 +133,7 @@ impl<'a> Writer<'a> {
         self.keep(tx, row.as_ref(), &next, (event, &effects), by)
             .await?;
         provisionings::put(tx, &next).await?;
+        self.written = true;
         for effect in effects {
             self.perform(tx, place, row.as_ref(), effect, by).await?;
         }

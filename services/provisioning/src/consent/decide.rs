@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use contract::{Prose, ProvisioningName};
+use contract::{Prose, ProvisioningName, TenantRef};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{
     CancellationToken,
@@ -31,6 +31,7 @@ use crate::{
     },
     switch::{Switch, Usage, usage},
     tenant::Tenant,
+    trail::{self, Change},
 };
 
 /// For how long it is known what a form has decided: longer than any counts.
@@ -178,7 +179,15 @@ pub(crate) async fn by_link(
             None => form.judge(&answer.typed, &offer.name.application)?,
         }
         forms::insert(tx, &form.hash, choice.as_str(), now, now - FORMS_KEPT).await?;
-        Ok((offer, case.take(service, tx, &record).await?))
+        let before = case.provisioning.clone();
+        let case = case.take(service, tx, &record).await?;
+        if let Some(change) = case.change_since(tx, &before).await? {
+            let change = change
+                .asked(&trail::decided(*choice, origin))
+                .by_link(TenantRef::from(before.name.tenant));
+            trail::add(tx, now, &change).await?;
+        }
+        Ok((offer, case))
     })?;
     if let Some(early) = early {
         case.unsettled = early.unsettled;
@@ -232,9 +241,16 @@ pub(crate) async fn without_link(
         origin: &origin,
         offer: None,
     };
-    let case = store::write!(service.db, |tx| match Case::find(tx, name).await? {
-        Some(case) => case.take(service, tx, &record).await,
-        None => Err(Error::NotProvisioned(name.to_string())),
+    let case = store::write!(service.db, |tx| {
+        let Some(case) = Case::find(tx, name).await? else {
+            return Err(Error::NotProvisioned(name.to_string()));
+        };
+        let before = case.provisioning.clone();
+        let case = case.take(service, tx, &record).await?;
+        if let Some(change) = case.change_since(tx, &before).await? {
+            trail::add(tx, record.by.at, &change.reason(&record.by.note)).await?;
+        }
+        Ok(case)
     })?;
     let (case, force) = force(service, case).await?;
     Ok((case.provisioning, force))
@@ -261,8 +277,10 @@ pub(crate) async fn ask_again(
             .apply(tx, case.place(), row, &Event::AskedAgain, &by)
             .await?
         {
-            case.provisioning = next;
+            let before = std::mem::replace(&mut case.provisioning, next);
             case.carry_on(tx, &mut writer, by.at).await?;
+            let change = trail::of_provisioning(tx, Some(&before), &case.provisioning).await?;
+            trail::add(tx, by.at, &change).await?;
         }
         Ok(case.provisioning)
     })
@@ -349,6 +367,19 @@ impl Case {
         decisions::insert(tx, &decision).await?;
         self.carry_on(tx, &mut writer, record.by.at).await?;
         Ok(self)
+    }
+
+    /// Returns what the audit log is to say, if the provisioning has changed.
+    pub(super) async fn change_since(
+        &self,
+        tx: &mut Tx,
+        before: &Provisioning,
+    ) -> Result<Option<Change>, Error> {
+        if self.provisioning.revision == before.revision {
+            return Ok(None);
+        }
+        let change = trail::of_provisioning(tx, Some(before), &self.provisioning).await?;
+        Ok(Some(change))
     }
 
     /// What an open switch moved along from here follows the decision.

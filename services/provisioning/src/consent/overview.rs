@@ -1,7 +1,7 @@
 //! What a tenant has agreed to and what it was asked, for whoever holds one of its links; and how it
 //! withdraws. Any link that has not expired shows it: whoever gets a tenant's mails may decide for it.
 
-use contract::ProvisioningName;
+use contract::{ProvisioningName, TenantRef};
 use jiff::Timestamp;
 use store::Tx;
 
@@ -18,6 +18,7 @@ use crate::{
     service::Service,
     store::{forms, offers, provisionings, tenants},
     switch::Usage,
+    trail,
 };
 
 /// The most provisionings that are shown: those in use, then those that changed last.
@@ -135,7 +136,15 @@ pub(crate) async fn withdraw(
         form.judge(&answer.typed, &name.application)?;
         let choice = Choice::Deny.as_str();
         forms::insert(tx, &form.hash, choice, now, now - FORMS_KEPT).await?;
-        case.take(service, tx, &record).await
+        let before = case.provisioning.clone();
+        let case = case.take(service, tx, &record).await?;
+        if let Some(change) = case.change_since(tx, &before).await? {
+            let change = change
+                .asked(&trail::withdrawn(name, &answer.origin))
+                .by_link(TenantRef::from(name.tenant.clone()));
+            trail::add(tx, now, &change).await?;
+        }
+        Ok(case)
     })?;
     let (case, force) = force(service, case).await?;
     entry(service, case, force).await

@@ -77,6 +77,10 @@ fn every_command_parses_as_people_type_it() {
         "inbox subscribe switches --channel inbox",
         "deliveries list --state bounced",
         "deliveries retry 0199a000-0000-7000-8000-000000000001",
+        "whoami",
+        "whoami --service gateway --token-file token --as tenant-admin:bert",
+        "keys generate --role operator-viewer --subject people/bot --expires-in 90d \
+         --methods switchover.catalog.v1.SwitchService/* --applications crm,applications/erp",
         "deliveries retry --all dead",
         "mail preview deny_offered --mail-language de --mail-colour #aa0000 --out previews",
         "mail dkim-record --dkim-key 2026=dkim.pem --mail-from ops@example.com --json",

@@ -1,11 +1,14 @@
 //! `switchover keys …`: asks no service.
 
+use std::time::Duration;
+
 use clap::Subcommand;
-use contract::{Identity, Role};
-use jiff::Timestamp;
+use contract::{ApplicationName, Identity, MethodPattern, Role, Scope};
+use jiff::{Timestamp, Unit};
 use runtime::Key;
 
 use crate::{
+    args::Time,
     error::Error,
     show::{Form, Screen, key},
 };
@@ -14,6 +17,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Makes a new key and the entry of the keys file by which services know it
+    #[command(visible_alias = "generate")]
     Create {
         /// What its holder is: operator-admin, operator-viewer, tester, tenant-admin, gateway, service
         #[arg(long)]
@@ -24,6 +28,16 @@ pub enum Command {
         /// Until when it is valid, such as 2030-01-01T00:00:00Z; for ever if left out
         #[arg(long, value_name = "TIME")]
         expires: Option<Timestamp>,
+        /// For how long it is valid from now on, such as 90d or 12h
+        #[arg(long, value_name = "DURATION", conflicts_with = "expires")]
+        expires_in: Option<Time>,
+        /// A method that its holder may call, of those that the role allows: package.Service/Method,
+        /// or package.Service/* for all of a service; all of the role's if left out
+        #[arg(long, value_name = "METHOD", value_delimiter = ',')]
+        methods: Vec<MethodPattern>,
+        /// An application that its holder may see and change; all if left out
+        #[arg(long, value_name = "APPLICATION", value_delimiter = ',', value_parser = contract::scope::application)]
+        applications: Vec<ApplicationName>,
         /// Writes JSON
         #[arg(long)]
         json: bool,
@@ -46,8 +60,15 @@ impl Command {
                 role,
                 subject,
                 expires,
+                expires_in,
+                methods,
+                applications,
                 json: _,
             } => {
+                let expires = match expires_in {
+                    None => expires,
+                    Some(Time(span)) => Some(end(screen.view().now, span)?),
+                };
                 // Refused here what services would refuse when they start.
                 let identity =
                     Identity::new(role, &subject).map_err(|error| Error::usage(error, None))?;
@@ -55,6 +76,10 @@ impl Command {
                     key: Key::generate(),
                     identity,
                     expires,
+                    scope: Scope {
+                        methods: methods.into_iter().collect(),
+                        applications: applications.into_iter().collect(),
+                    },
                 };
                 let text = match screen.form() {
                     Form::People => made.people(&screen.view()),
@@ -64,4 +89,12 @@ impl Command {
             }
         }
     }
+}
+
+/// Returns when a span from now has passed, to the second.
+fn end(now: Timestamp, span: Duration) -> Result<Timestamp, Error> {
+    let end = now
+        .checked_add(span)
+        .and_then(|end| end.round(Unit::Second));
+    end.map_err(|_| Error::usage("--expires-in leads beyond the year 9999", None))
 }

@@ -57,7 +57,7 @@ ports! {
     control "control-port" = 7104;
     /// The port under which applications are reached
     apps "apps-port" = 8080;
-    /// The port of the pages behind links in mails
+    /// The port of the console, and of the pages behind links in mails
     edge "edge-port" = 8081;
     /// The port of the demonstration's version 1.0, the first time
     first "v1-port" = 7111;

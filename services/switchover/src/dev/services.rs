@@ -102,6 +102,8 @@ pub(crate) async fn start(
         ("apps-url", apps_url.clone()),
         ("edge-url", edge_url.clone()),
         ("allow-loopback-upstreams", String::new()),
+        // Clients that know nothing but an address can look around.
+        ("reflection", String::new()),
     ])?;
     let gateway: gateway::Config = told(&[
         ("listen", places.control.to_string()),

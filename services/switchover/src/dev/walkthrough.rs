@@ -30,7 +30,7 @@ pub(crate) struct Installation {
     pub(crate) tenants: BTreeMap<&'static str, String>,
     /// Where testers reach the version in test.
     pub(crate) test_address: String,
-    /// The pages behind links in mails.
+    /// The console, its API, and the pages behind links in mails.
     edge: String,
     /// The versions themselves, oldest first.
     versions: Vec<RunningVersion>,
@@ -125,6 +125,7 @@ impl Installation {
                 strong(format!("{url}/")),
             ));
         }
+        places.push(("console".to_owned(), strong(format!("{}/", self.edge))));
         places.push(("mails".to_owned(), mailbox));
         for version in &self.versions {
             places.push((

@@ -1,6 +1,6 @@
 //! A new key, this once, and the entry by which services know it.
 
-use contract::Identity;
+use contract::{Identity, Scope};
 use jiff::Timestamp;
 use runtime::Key;
 use serde_json::{Value, json};
@@ -19,6 +19,8 @@ pub struct Made {
     pub identity: Identity,
     /// Until when it is valid; for ever if none.
     pub expires: Option<Timestamp>,
+    /// What it may be used for.
+    pub scope: Scope,
 }
 
 impl Made {
@@ -33,6 +35,13 @@ impl Made {
         if let Some(expires) = self.expires {
             entry.push_str(&format!("expires = \"{expires}\"\n"));
         }
+        let mut list = |name: &str, items: Vec<String>| {
+            if !items.is_empty() {
+                entry.push_str(&format!("{name} = {items:?}\n"));
+            }
+        };
+        list("methods", texts(&self.scope.methods));
+        list("applications", texts(&self.scope.applications));
         entry
     }
 
@@ -55,6 +64,10 @@ impl Made {
     }
 }
 
+fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+    all.into_iter().map(|one| one.to_string()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use contract::Role;
@@ -68,7 +81,14 @@ mod tests {
             key: Key::generate(),
             identity: Identity::new(Role::TenantAdmin, "tenants/bert").unwrap(),
             expires: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+            scope: Scope {
+                methods: ["switchover.catalog.v1.SwitchService/*".parse().unwrap()].into(),
+                applications: ["crm".parse().unwrap(), "erp".parse().unwrap()].into(),
+            },
         };
+        assert!(made.entry().ends_with(
+            "methods = [\"switchover.catalog.v1.SwitchService/*\"]\napplications = [\"crm\", \"erp\"]\n"
+        ));
         assert!(!made.entry().contains(made.key.expose()));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");

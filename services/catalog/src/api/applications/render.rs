@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-pub(in crate::api) fn application(
+pub(crate) fn application(
     addresses: &Addresses,
     application: &Application,
     icon: Option<Icon>,
@@ -110,7 +110,7 @@ fn bake(bake: &Bake) -> wire::Bake {
     }
 }
 
-pub(in crate::api) fn version(version: &Version) -> wire::Version {
+pub(crate) fn version(version: &Version) -> wire::Version {
     let (state, test_since) = match version.standing {
         Standing::Registered => (wire::VersionState::Registered, None),
         Standing::InTest { since } => (wire::VersionState::InTest, Some(since)),

@@ -10,7 +10,7 @@ use crate::{
     routes::{Order, Route, Target},
 };
 
-pub(super) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
+pub(crate) fn gateway(member: &Member, now: Timestamp) -> wire::Gateway {
     wire::Gateway {
         name: GatewayRef::from(member.name.clone()).to_string(),
         connected: member.connected(now),

@@ -9,7 +9,7 @@ use crate::{
     switch::{Kind, Phase, Progress, Switch, Tenants, receipt::Signed, record::Answered},
 };
 
-pub(super) fn switch(switch: &Switch) -> wire::Switch {
+pub(crate) fn switch(switch: &Switch) -> wire::Switch {
     let version = |version: &contract::VersionName| {
         VersionRef {
             application: switch.name.application.clone(),

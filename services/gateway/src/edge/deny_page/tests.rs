@@ -178,8 +178,6 @@ async fn each_state_of_an_offer_has_its_page() {
         );
         insta::assert_snapshot!(name, seen(&page));
     }
-    let page = send(world.at().edge, "GET", "/", &[], "").await.unwrap();
-    insta::assert_snapshot!("home", seen(&page));
     world.end().await;
 }
 
@@ -426,7 +424,6 @@ async fn every_answer_keeps_to_itself_and_never_repeats_the_token() {
             .await
             .unwrap(),
         send(edge, "GET", "/nothing", &[], "").await.unwrap(),
-        send(edge, "GET", "/", &[], "").await.unwrap(),
     ];
     for answer in answers {
         let policy = answer.field("content-security-policy");

@@ -1,0 +1,13 @@
+/** Reads roles as they are typed: one a line, `name = what it may do`. */
+export function rolesOf(text: string): { name: string; description: string }[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .map((line) => {
+      const at = line.indexOf("=");
+      return at < 0
+        ? { name: line, description: "" }
+        : { name: line.slice(0, at).trim(), description: line.slice(at + 1).trim() };
+    });
+}

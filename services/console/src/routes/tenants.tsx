@@ -1,0 +1,121 @@
+import { useState } from "preact/hooks";
+import { useAsk } from "../ask";
+import { mayChange } from "../caller";
+import { all, tenants } from "../client";
+import { number } from "../format";
+import type { Tenant } from "../generated/switchover/provisioning/v1/tenants_pb";
+import { t } from "../language";
+import { Text } from "../parts/fields";
+import { Empty, FaultNote, Skeleton } from "../parts/notes";
+import { Table, type Column } from "../parts/table";
+import { Time } from "../parts/time";
+import { CreateTenant, UpdateTenant } from "../parts/tenant-form";
+import { Title } from "../parts/title";
+import { idOf } from "../router";
+
+const SHOWN_FIRST = 100;
+
+/** The operator's customers. */
+export function Tenants() {
+  const { answer, fault, again } = useAsk("tenants", (signal) =>
+    all(async (pageToken) => {
+      const page = await tenants.listTenants({ pageSize: 1000, pageToken }, { signal });
+      return { items: page.tenants, next: page.nextPageToken };
+    }),
+  );
+  const [words, setWords] = useState("");
+  const [most, setMost] = useState(SHOWN_FIRST);
+  const [creating, setCreating] = useState(false);
+  const [changing, setChanging] = useState<Tenant | undefined>(undefined);
+  const wanted = words.trim().toLocaleLowerCase();
+  const found =
+    answer?.filter((tenant) => `${tenant.displayName} ${tenant.name}`.toLocaleLowerCase().includes(wanted)) ?? [];
+  const create = mayChange() && (
+    <button type="button" class="button button-main" onClick={() => setCreating(true)}>
+      {t.tenants.create}
+    </button>
+  );
+  return (
+    <>
+      <Title title={t.tenants.title} intro={t.tenants.intro}>
+        {create}
+      </Title>
+      <FaultNote fault={fault} again={again} />
+      {answer === undefined && fault === undefined && <Skeleton />}
+      {answer?.length === 0 && (
+        <Empty of="tenants" title={t.tenants.none} text={t.tenants.noneText} command="switchover tenants create --help">
+          {create}
+        </Empty>
+      )}
+      {answer !== undefined && answer.length > 0 && (
+        <div class="section">
+          <div class="bar-tools" role="search">
+            <Text label={t.tenants.find} value={words} onValue={setWords} />
+          </div>
+          {found.length > 0 && (
+            <Table
+              caption={t.tenants.title}
+              rows={found.slice(0, most)}
+              keyOf={({ name }) => name}
+              columns={columns(setChanging)}
+            />
+          )}
+          {found.length > most && (
+            <button type="button" class="button" onClick={() => setMost(most + 500)}>
+              {t.act.more}
+            </button>
+          )}
+        </div>
+      )}
+      {changing !== undefined && <UpdateTenant tenant={changing} onClose={() => setChanging(undefined)} />}
+      {creating && <CreateTenant onClose={() => setCreating(false)} />}
+    </>
+  );
+}
+
+function columns(change: (tenant: Tenant) => void): Column<Tenant>[] {
+  const texts = t.tenants;
+  return [
+    {
+      title: texts.name,
+      heads: true,
+      cell: ({ name, displayName }: Tenant) => (
+        <>
+          {displayName}
+          <span class="cell-under">{idOf(name)}</span>
+        </>
+      ),
+    },
+    {
+      title: texts.contacts,
+      wide: true,
+      cell: ({ contacts }: Tenant) =>
+        contacts.length === 0 ? (
+          <span class="is-bad">{texts.noContacts}</span>
+        ) : (
+          contacts.map(({ email }) => (
+            <span key={email} class="line-text">
+              {email}
+            </span>
+          ))
+        ),
+    },
+    { title: texts.people, numeric: true, cell: ({ users }: Tenant) => (users === 0n ? t.act.none : number(users)) },
+    { title: texts.since, cell: ({ createTime }: Tenant) => <Time at={createTime} /> },
+    {
+      title: t.act.actions,
+      actions: true,
+      cell: (tenant: Tenant) =>
+        mayChange() ? (
+          <button
+            type="button"
+            class="button button-small"
+            aria-label={`${texts.change}: ${tenant.displayName}`}
+            onClick={() => change(tenant)}
+          >
+            {texts.change}
+          </button>
+        ) : null,
+    },
+  ];
+}

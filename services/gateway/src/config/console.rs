@@ -1,0 +1,88 @@
+//! What the console's sign-in can be told.
+
+use std::{fs, path::PathBuf};
+
+use clap::Args;
+use oidc::{Client, ClientKey, Issuer};
+use runtime::{Error, Seal};
+use secrecy::SecretString;
+
+use super::Config;
+use crate::edge::SignIn;
+
+/// Where the issuer sends browsers back to.
+pub(crate) const CALLBACK: &str = "/session/callback";
+
+/// What the console's sign-in can be told.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConsoleArgs {
+    /// The console's client id at the issuer (--oidc-issuer), by which people sign in; its redirect URI
+    /// there is the edge's address and /session/callback.
+    #[arg(
+        long,
+        env = "SWITCHOVER_CONSOLE_CLIENT_ID",
+        value_name = "ID",
+        requires = "oidc_issuer"
+    )]
+    pub console_client_id: Option<String>,
+    /// File with the secret of that client; without it, the client is a public one.
+    #[arg(
+        long,
+        env = "SWITCHOVER_CONSOLE_CLIENT_SECRET_FILE",
+        value_name = "FILE",
+        requires = "console_client_id"
+    )]
+    pub console_client_secret_file: Option<PathBuf>,
+    /// Scopes that the console asks for beside openid, such as offline_access.
+    #[arg(
+        long,
+        env = "SWITCHOVER_CONSOLE_SCOPES",
+        value_name = "SCOPE",
+        value_delimiter = ','
+    )]
+    pub console_scopes: Vec<String>,
+    /// The API that access tokens are to be for, where the issuer must be told so by `resource`.
+    #[arg(long, env = "SWITCHOVER_CONSOLE_RESOURCE", value_name = "URI")]
+    pub console_resource: Option<String>,
+    /// File with the keys that seal the console's sessions, the same for all gateways; it is made if
+    /// it is missing. Without it, one in the state folder.
+    #[arg(long, env = "SWITCHOVER_CONSOLE_SEAL_FILE", value_name = "FILE")]
+    pub console_seal_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Returns how people sign in, if they can.
+    pub(crate) fn sign_in(&self) -> Result<Option<SignIn>, Error> {
+        let args = &self.console;
+        let (id, issuer) = match (&args.console_client_id, &self.service.tokens.oidc_issuer) {
+            (None, _) => return Ok(None),
+            (Some(id), Some(issuer)) => (id, issuer),
+            (Some(_), None) => {
+                let text =
+                    "--console-client-id needs the issuer at which people sign in: --oidc-issuer";
+                return Err(Error::Usage(text.to_owned()));
+            }
+        };
+        let key = match &args.console_client_secret_file {
+            None => ClientKey::Public,
+            Some(path) => {
+                let secret = fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
+                match secret.trim() {
+                    "" => return Err(Error::file(path, "holds no secret")),
+                    secret => ClientKey::Secret(SecretString::from(secret)),
+                }
+            }
+        };
+        let issuer =
+            Issuer::new(issuer.clone()).map_err(|error| Error::unavailable("TLS", error))?;
+        let redirect = format!("{}{CALLBACK}", self.edge_url.origin());
+        let scopes = args.console_scopes.iter().cloned();
+        let mut client = Client::new(&issuer, id, key, redirect).scopes(scopes);
+        if let Some(resource) = &args.console_resource {
+            client = client.resource(resource);
+        }
+        let own = self.state_dir.join("console.keys");
+        let seal = args.console_seal_file.clone().unwrap_or(own);
+        Ok(Some(SignIn::new(client, Seal::load_or_create(seal)?)))
+    }
+}

@@ -1,0 +1,153 @@
+//! The console, looked at with a browser: the whole way from the first test to the way back by clicking, every
+//! page for everybody, by keyboard alone, with names that are scripts, and while nobody answers.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    shop,
+    world::{Database, World},
+};
+use tokio::process::Command;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_is_gone_by_clicking_on_sqlite() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let walked = walk(&mut world, "walk-sqlite").await;
+    walked.map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_is_gone_by_clicking_on_postgres() -> Result<()> {
+    let mut world = World::start(Database::Postgres, 2).await?;
+    let walked = walk(&mut world, "walk-postgres").await;
+    walked.map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_keeps_anybody_out() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let read = read(&mut world).await;
+    read.map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_is_enough() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "keys").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_settings_and_gateways_are_managed_by_clicking() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "manage").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_are_called_stays_text() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "names").await;
+    let told = told.map_err(|fault| world.explain(fault))?;
+    ensure!(told["strings"] == 40, "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_stays_while_nobody_answers() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "away").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_and_nothing_else_says_who_is_here() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "enter").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+/// From the first test over an update, a denial by the mail's link and its event to the way back.
+async fn walk(world: &mut World, pictures: &str) -> Result<()> {
+    shop::open(world, &["anna", "bert"]).await?;
+    let told = browse("walk", &settings(world, pictures)).await?;
+    ensure!(told["back"] == true, "{told}");
+    let event = told["event"].as_str().context("an event")?;
+    ensure!(event.contains("has denied version 2.0"), "{told}");
+    let steps = told["steps"].as_array().context("steps")?;
+    ensure!(steps.len() >= 6, "{told}");
+    Ok(())
+}
+
+/// Every page in light and dark, on a screen and on a phone, as everybody who has pages; then in German.
+async fn read(world: &mut World) -> Result<()> {
+    shop::open(world, &["anna", "bert"]).await?;
+    let mut settings = settings(world, "read");
+    let walked = browse("walk", &settings).await?;
+    settings["switch"] = walked["switch"].clone();
+    let told = browse("read", &settings).await?;
+    let pages = told["pages"].as_u64().context("how many pages")?;
+    ensure!(pages >= 80, "only {pages} pages were read");
+    settings["languages"] = json!(["de"]);
+    settings["looks"] = json!(["light"]);
+    browse("read", &settings).await?;
+    Ok(())
+}
+
+async fn acted(world: &mut World, what: &str) -> Result<Value> {
+    shop::open(world, &["anna", "bert"]).await?;
+    // A version in test has a pair of app credentials.
+    world.api.register_to_test("shop", "2.0").await?;
+    let mut settings = settings(world, what);
+    settings["upstream"] = json!(world.upstream("3.0").await?);
+    browse(what, &settings).await
+}
+
+/// What the browser's scripts are told of a world.
+fn settings(world: &World, pictures: &str) -> Value {
+    json!({
+        "edge": world.edge(0),
+        "mails": world.mailbox.web_url(),
+        "application": "shop",
+        "from": "1.0",
+        "to": "2.0",
+        "version": "1.0",
+        "tenant": "bert",
+        "pictures": root().join("target/console").join(pictures),
+    })
+}
+
+/// Lets a browser do something with the console; returns what it tells.
+async fn browse(what: &str, settings: &Value) -> Result<Value> {
+    let built = root().join("services/console/dist/index.html");
+    ensure!(
+        built.exists(),
+        "the console is not built; run: cargo xtask console"
+    );
+    let browser = tests::browser::path()?;
+    let output = Command::new("node")
+        .arg(root().join("tests/browser/browse.mjs"))
+        .arg(browser)
+        .args([what, &settings.to_string()])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let (told, faults) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    ensure!(output.status.success(), "{what}: {told}{faults}");
+    let last = told.lines().last().context("what it saw")?;
+    serde_json::from_str(last).with_context(|| format!("{what}: {told}"))
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
