@@ -11,8 +11,8 @@ use runtime::Clock;
 
 use crate::{
     commands::{
-        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
-        provisionings, switches, tenants, tokens, verify_history, versions, whoami,
+        apps, audit, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
+        proposals, provisionings, switches, tenants, tokens, verify_history, versions, whoami,
     },
     connect::Options,
     dev,
@@ -104,6 +104,9 @@ pub enum Command {
     /// Switches from one version to another
     #[command(visible_alias = "switch")]
     Switches(Client<switches::Command>),
+    /// Switches that wait for a second person: approve, reject
+    #[command(visible_alias = "proposal")]
+    Proposals(Client<proposals::Command>),
     /// Tenants: customers of the operator
     #[command(visible_alias = "tenant")]
     Tenants(Client<tenants::Command>),
@@ -131,6 +134,8 @@ pub enum Command {
     Catalog(Client<catalog::Command>),
     /// Who you are to the services, by the key or token that you give
     Whoami(whoami::Whoami),
+    /// The audit log: who changed what, and whether it is as it was written
+    Audit(Client<audit::Command>),
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),

@@ -30,6 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Apps(noun) => ask(noun, before),
         Command::Versions(noun) => ask(noun, before),
         Command::Switches(noun) => ask(noun, before),
+        Command::Proposals(noun) => ask(noun, before),
         Command::Tenants(noun) => ask(noun, before),
         Command::Provisionings(noun) => ask(noun, before),
         Command::Credentials(noun) => ask(noun, before),
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> ExitCode {
             let options = whoami.options.clone().or(before);
             ask_with(whoami, &options)
         }
+        Command::Audit(noun) => ask(noun, before),
         Command::Keys(verb) => {
             let screen = match verb.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),
