@@ -11,6 +11,7 @@ mod json;
 mod serve;
 mod service;
 mod store;
+pub mod testing;
 
 pub use change::{Change, append};
 pub use entry::{Entry, GENESIS, Head, NoEntry};

@@ -6,11 +6,11 @@ mod id;
 mod resource;
 mod word;
 
-pub use counter::{Generation, Revision};
+pub use counter::{Generation, ProposalNumber, Revision};
 pub use id::{CredentialId, DeliveryId, EventId, Nonce, SwitchId, TimedId, Timeline};
 pub use resource::{
     ApplicationRef, CredentialName, DeliveryName, EventName, GatewayRef, InboxName, OrAll,
-    ProvisioningName, SwitchName, TenantRef, VersionRef, Wildcard,
+    ProposalName, ProvisioningName, SwitchName, TenantRef, VersionRef, Wildcard,
 };
 pub use word::{ApplicationName, GatewayName, OperatorName, RequestId, TenantId, VersionName};
 

@@ -74,6 +74,11 @@ reasons! {
     OTHER_VERSION_IN_TEST: "Cancel the test of the other version first.",
     UPSTREAM_REFUSED: "Give an http or https address that leads to the version itself, and that this installation allows.",
 
+    SECOND_PERSON_NEEDED: "Have another operator approve it: whoever proposes does not approve.",
+    PROPOSAL_OPEN: "Have the open proposal approved or rejected first.",
+    PROPOSAL_ENDED: "It was decided, or its time is over; propose it anew if it is still wanted.",
+    PROPOSAL_VOID: "Look at what has changed, then propose it anew.",
+
     NOT_PROVISIONED: "Provision the application for the tenant first.",
     ALREADY_PROVISIONED: "Nothing is to be done: the tenant has it.",
     TOKEN_INVALID: "Use the link from the mail as it is, or ask for a new one.",

@@ -3,6 +3,7 @@
 mod applications;
 mod fleet;
 mod parse;
+mod proposals;
 mod switches;
 
 /// Resources as answers have them.
@@ -10,6 +11,7 @@ pub(crate) mod shown {
     pub(crate) use super::{
         applications::render::{application, version},
         fleet::render::gateway,
+        proposals::render as proposal,
         switches::render::switch,
     };
 }
@@ -18,7 +20,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use proto::catalog::v1::{
     application_service_server::ApplicationServiceServer, fleet_service_server::FleetServiceServer,
-    switch_service_server::SwitchServiceServer,
+    proposal_service_server::ProposalServiceServer, switch_service_server::SwitchServiceServer,
 };
 use runtime::{
     Server, Shell,
@@ -44,6 +46,7 @@ pub(crate) async fn serve(
         catalog: catalog.clone(),
         stop: shell.stopping(),
     };
+    let proposals = proposals::Proposals(catalog.clone());
     let audit_log = audit::log(audit::Service::Catalog, catalog.db.clone());
     let fleet = fleet::Fleet::start(catalog, shell);
     Server::builder(shell, access)
@@ -60,6 +63,9 @@ pub(crate) async fn serve(
             SwitchServiceServer::new(switches).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(FleetServiceServer::new(fleet).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            ProposalServiceServer::new(proposals).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(audit_log)
         .serve(listen)
         .await

@@ -26,6 +26,7 @@ pub(crate) struct Application {
     pub(crate) display_name: Line<50>,
     pub(crate) summary: Prose<500>,
     pub(crate) policy: Policy,
+    pub(crate) approval: Approval,
     pub(crate) serving: Serving,
     pub(crate) test: Option<Test>,
     pub(crate) open_switch: Option<SwitchId>,
@@ -38,6 +39,28 @@ pub(crate) struct Application {
     pub(crate) creation: Creation,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+}
+
+/// Whether a switch needs a second person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Approval {
+    /// Whoever confirms begins it.
+    #[default]
+    NotRequired,
+    /// Somebody else approves what one has proposed.
+    SecondPerson,
+}
+
+impl Approval {
+    pub(crate) const ALL: [Self; 2] = [Self::NotRequired, Self::SecondPerson];
+
+    /// Returns how it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRequired => "not_required",
+            Self::SecondPerson => "second_person",
+        }
+    }
 }
 
 /// An application has no active version only before its first activation (I1).
@@ -306,6 +329,8 @@ pub(crate) struct Act {
     pub(crate) reason: Prose<500>,
     pub(crate) request_id: RequestId,
     pub(crate) at: Timestamp,
+    /// Who has approved it, where a second person had to.
+    pub(crate) approved_by: Option<String>,
 }
 
 #[cfg(test)]

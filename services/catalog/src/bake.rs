@@ -277,9 +277,12 @@ async fn go_back(catalog: &Catalog, watch: &Watch, why: Prose<500>) -> Result<()
             reason: why,
             request_id: request_id.clone(),
             at: catalog.clock.now(),
+            approved_by: None,
         },
+        approval: None,
     };
-    runtime::request::with_request_id(request_id, confirm(catalog, &back)).await?;
+    let begun = Box::pin(confirm(catalog, &back));
+    runtime::request::with_request_id(request_id, begun).await?;
     Ok(())
 }
 

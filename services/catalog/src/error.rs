@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use contract::{
-    ApplicationRef, Fault, FieldViolation, GatewayRef, Problem, RequestId, SwitchName, VersionRef,
-    reason,
+    ApplicationRef, Fault, FieldViolation, GatewayRef, Problem, ProposalName, RequestId,
+    SwitchName, VersionRef, reason,
 };
 
-use crate::{health::Unhealthy, upstream::Refusal};
+use crate::{health::Unhealthy, proposal::step::State, upstream::Refusal};
 
 /// What the catalog refuses.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +124,21 @@ pub(crate) enum Error {
         application: ApplicationRef,
         reported: String,
     },
+    /// Whoever has proposed it cannot approve it.
+    #[error("{proposal} is to be approved by somebody else than its proposer.")]
+    SecondPersonNeeded { proposal: ProposalName },
+    /// Another proposal waits.
+    #[error("{open} waits for a second person.")]
+    ProposalOpen { open: ProposalName },
+    /// It is decided no more.
+    #[error("{proposal} is {}.", .state.as_str())]
+    ProposalEnded {
+        proposal: ProposalName,
+        state: State,
+    },
+    /// What turns the rule off changes nothing else.
+    #[error("The approval policy is turned off by a request that changes nothing else.")]
+    ApprovalAlone,
     /// What the transaction read did not hold until it wrote: no database should let that happen.
     #[error("{0}")]
     Broken(&'static str),
@@ -226,6 +241,22 @@ impl From<Error> for Problem {
             E::VersionNeeded { application, .. } => {
                 Problem::failed_precondition(reason::VERSION_NEEDED, &error).resource(application)
             }
+            E::SecondPersonNeeded { proposal } => {
+                Problem::failed_precondition(reason::SECOND_PERSON_NEEDED, &error).resource(proposal)
+            }
+            E::ProposalOpen { open } => Problem::aborted(reason::PROPOSAL_OPEN, &error)
+                .resource(open)
+                .with("proposal", open)
+                .next(format_args!("Have it approved, or take it back: switchover proposals reject {open}")),
+            E::ProposalEnded { proposal, state: State::Void } => {
+                Problem::aborted(reason::PROPOSAL_VOID, format_args!("{proposal} is void: what was shown has changed."))
+                    .resource(proposal)
+            }
+            E::ProposalEnded { proposal, .. } => {
+                Problem::failed_precondition(reason::PROPOSAL_ENDED, &error).resource(proposal)
+            }
+            E::ApprovalAlone => Problem::invalid_argument(reason::INVALID_FIELDS, &error)
+                .field(FieldViolation::new("application.approval", Fault::Conflicting, &error)),
             E::TimelineForeign { gateway, application } => {
                 Problem::failed_precondition(reason::TIMELINE_FOREIGN, &error)
                     .resource(gateway)

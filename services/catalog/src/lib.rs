@@ -15,6 +15,7 @@ mod health;
 mod notice;
 mod peers;
 mod place;
+mod proposal;
 mod recovery;
 mod registration;
 mod routes;

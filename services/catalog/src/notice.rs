@@ -4,7 +4,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use ::store::{Db, Tx};
-use contract::{ApplicationName, Line, RequestId, SwitchName, VersionName};
+use contract::{ApplicationName, Line, ProposalName, RequestId, SwitchName, VersionName};
 use jiff::Timestamp;
 use proto::notification::v1 as wire;
 use runtime::{CancellationToken, Clock};
@@ -77,6 +77,14 @@ pub(crate) enum Body {
         version: VersionName,
         test_address: String,
     },
+    /// Something waits for a second person.
+    ProposalWaiting {
+        proposal: ProposalName,
+        version: Option<VersionName>,
+        proposed_by: String,
+        reason: String,
+        expires_at: Timestamp,
+    },
     /// What the catalog has was restored and is not the truth yet.
     CatalogInRecovery { message: String },
 }
@@ -126,6 +134,22 @@ impl Notice {
                 subject,
                 version: version.to_string(),
                 test_address,
+            }),
+            Body::ProposalWaiting {
+                proposal,
+                version,
+                proposed_by,
+                reason,
+                expires_at,
+            } => B::ProposalWaiting(wire::ProposalWaiting {
+                subject,
+                proposal: proposal.to_string(),
+                version: version
+                    .map(|version| version.to_string())
+                    .unwrap_or_default(),
+                proposed_by,
+                reason,
+                expire_time: Some(contract::time::write(expires_at)),
             }),
             Body::CatalogInRecovery { message } => {
                 B::CatalogInRecovery(wire::CatalogInRecovery { message })

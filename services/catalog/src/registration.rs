@@ -12,12 +12,13 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Catalog,
     application::{
-        Act, AppCredentials, Application, Creation, HealthCheck, Icon, Policy, Role, Serving,
-        Standing, Version, VersionFacts,
+        Act, AppCredentials, Application, Approval, Creation, HealthCheck, Icon, Policy, Role,
+        Serving, Standing, Version, VersionFacts,
     },
     credentials::Order,
     error::Error,
     place::Place,
+    proposal::{self, Proposal, What},
     store::{
         applications::{self, Touch},
         gateways,
@@ -35,6 +36,7 @@ pub(crate) struct NewApplication {
     pub(crate) summary: Prose<500>,
     pub(crate) icon: Option<Icon>,
     pub(crate) policy: Policy,
+    pub(crate) approval: Approval,
     pub(crate) request_id: Option<contract::RequestId>,
 }
 
@@ -46,6 +48,29 @@ pub(crate) struct ApplicationChange {
     /// None inside takes the icon away.
     pub(crate) icon: Option<Option<Icon>>,
     pub(crate) policy: Option<Policy>,
+    pub(crate) approval: Option<Approval>,
+}
+
+impl ApplicationChange {
+    /// Tells whether it changes the approval policy and nothing else.
+    fn approval_alone(&self) -> bool {
+        let Self {
+            display_name,
+            summary,
+            icon,
+            policy,
+            approval: _,
+        } = self;
+        display_name.is_none() && summary.is_none() && icon.is_none() && policy.is_none()
+    }
+}
+
+/// An application as a change has left it.
+pub(crate) struct Changed {
+    pub(crate) application: Application,
+    pub(crate) icon: Option<Icon>,
+    /// What waits for a second person instead.
+    pub(crate) proposal: Option<Proposal>,
 }
 
 /// What an operator says of a new version.
@@ -94,6 +119,7 @@ pub(crate) async fn create_application(
         display_name: new.display_name.clone(),
         summary: new.summary.clone(),
         policy: new.policy.clone(),
+        approval: new.approval,
         serving: Serving::Never,
         test: None,
         open_switch: None,
@@ -102,7 +128,18 @@ pub(crate) async fn create_application(
         revision: Revision::ZERO.next(),
         creation: Creation {
             request_id: new.request_id.clone(),
-            digest: digest(&(&new.display_name, &new.summary, icon, &new.policy)),
+            digest: match new.approval {
+                Approval::NotRequired => {
+                    digest(&(&new.display_name, &new.summary, icon, &new.policy))
+                }
+                Approval::SecondPerson => digest(&(
+                    &new.display_name,
+                    &new.summary,
+                    icon,
+                    &new.policy,
+                    new.approval.as_str(),
+                )),
+            },
         },
         created_at: now,
         updated_at: now,
@@ -126,17 +163,35 @@ pub(crate) async fn create_application(
     })
 }
 
-/// Changes an application.
+/// Changes an application. That no second person is needed any more is proposed to one.
 pub(crate) async fn update_application(
     catalog: &Catalog,
     name: &ApplicationName,
     change: &ApplicationChange,
     etag: Option<Etag>,
-) -> Result<(Application, Option<Icon>), Error> {
-    let now = catalog.clock.now();
+    act: &Act,
+) -> Result<Changed, Error> {
+    let now = act.at;
     ::store::write!(catalog.db, |tx| {
         let mut changed = application(tx, name).await?;
         changed.seen_as(etag)?;
+        let off = changed.approval == Approval::SecondPerson
+            && change.approval == Some(Approval::NotRequired);
+        if off {
+            if !change.approval_alone() {
+                return Err(Error::ApprovalAlone);
+            }
+            let what = What::ApprovalOff;
+            let proposal = proposal::propose(tx, catalog, &changed, what, act, |c| c).await?;
+            return Ok(Changed {
+                icon: applications::icon(tx, name).await?,
+                application: changed,
+                proposal: Some(proposal),
+            });
+        }
+        if let Some(approval) = change.approval {
+            changed.approval = approval;
+        }
         let before = (changed.clone(), applications::icon(tx, name).await?);
         // Gateways are told the display name, and how long they hold and drain.
         let routed = change.display_name.is_some() || change.policy.is_some();
@@ -165,7 +220,11 @@ pub(crate) async fn update_application(
         let after = application(tx, name).await?;
         let (was, had) = (&before.0, before.1.clone());
         trail::application(tx, catalog, Some((was, had)), Some((&after, icon.clone()))).await?;
-        Ok((after, icon))
+        Ok(Changed {
+            application: after,
+            icon,
+            proposal: None,
+        })
     })
 }
 

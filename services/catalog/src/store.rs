@@ -6,6 +6,7 @@ pub(crate) mod credential_orders;
 pub(crate) mod gateways;
 pub(crate) mod history;
 pub(crate) mod notices;
+pub(crate) mod proposals;
 pub(crate) mod receipts;
 pub(crate) mod recovery;
 pub(crate) mod switches;

@@ -1,6 +1,7 @@
 //! The catalog as its callers see it: a real server on a real database, with provisioning and
 //! notification played by small servers, and gateways played by hand.
 
+mod auditing;
 mod baking;
 mod crashing;
 mod credentials;
@@ -12,6 +13,7 @@ mod giving_up;
 mod noticing;
 mod peers;
 mod previewing;
+mod proposing;
 mod receipts;
 mod recovering;
 mod refusing;

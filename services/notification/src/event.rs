@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     SwitchGivenUp,
     /// A version is in test.
     VersionInTest,
+    /// Something waits for a second person.
+    ProposalWaiting,
     /// A backup of the catalog was restored.
     CatalogInRecovery,
     /// An application was taken away from a tenant.
@@ -85,6 +87,7 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
         (K::SwitchSucceeded, Operator, Applications,  Some(L::SwitchSucceeded)),
         (K::SwitchGivenUp,   Operator, Applications,  Some(L::SwitchGivenUp)),
         (K::VersionInTest,   Operator, Applications,  None),
+        (K::ProposalWaiting, Operator, Applications,  Some(L::ProposalWaiting)),
         (K::CatalogInRecovery, Operator, Events,      Some(L::CatalogInRecovery)),
         (K::AccessRemoved,   Tenant,   Events,        Some(L::AccessRemoved)),
         (K::MailFailed,      Operator, Events,        None),
@@ -96,7 +99,7 @@ const PLACINGS: &[(Kind, Audience, Tab, Option<Letter>)] = {
 impl Kind {
     /// Every kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DenyOffered,
         Self::AcceptOffered,
         Self::VersionDenied,
@@ -104,6 +107,7 @@ impl Kind {
         Self::SwitchSucceeded,
         Self::SwitchGivenUp,
         Self::VersionInTest,
+        Self::ProposalWaiting,
         Self::CatalogInRecovery,
         Self::AccessRemoved,
         Self::MailFailed,
@@ -121,6 +125,7 @@ impl Kind {
             Self::SwitchSucceeded => "switch_succeeded",
             Self::SwitchGivenUp => "switch_given_up",
             Self::VersionInTest => "version_in_test",
+            Self::ProposalWaiting => "proposal_waiting",
             Self::CatalogInRecovery => "catalog_in_recovery",
             Self::AccessRemoved => "access_removed",
             Self::MailFailed => "mail_failed",
@@ -145,7 +150,9 @@ impl Kind {
             (Self::VersionDenied, Audience::Operator) => Category::Denials,
             (Self::VersionAccepted, Audience::Operator) => Category::Acceptances,
             (Self::VersionDenied | Self::VersionAccepted, Audience::Tenant) => Category::Consent,
-            (Self::SwitchSucceeded | Self::SwitchGivenUp, _) => Category::Switches,
+            (Self::SwitchSucceeded | Self::SwitchGivenUp | Self::ProposalWaiting, _) => {
+                Category::Switches
+            }
             (Self::VersionInTest, _) => Category::Tests,
             (Self::CatalogInRecovery, _) => Category::Recovery,
             (Self::AccessRemoved, _) => Category::Access,
@@ -216,6 +223,7 @@ pub(crate) fn about(body: &Body) -> About {
         | Body::VersionInTest { version, .. } => (Some(version), None),
         Body::SwitchSucceeded { target, switch, .. }
         | Body::SwitchGivenUp { target, switch, .. } => (Some(target), Some(switch)),
+        Body::ProposalWaiting { version, .. } => (version.as_ref(), None),
         Body::CatalogInRecovery { .. } | Body::AccessRemoved { .. } => (None, None),
     };
     About {

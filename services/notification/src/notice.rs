@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use contract::{
-    ApplicationName, EmailAddress, InboxName, Line, Prose, RequestId, SwitchName, TenantId,
-    VersionName,
+    ApplicationName, EmailAddress, InboxName, Line, ProposalName, Prose, RequestId, SwitchName,
+    TenantId, VersionName,
 };
 use jiff::Timestamp;
 
@@ -165,6 +165,21 @@ pub(crate) enum Body {
         /// Where testers reach it.
         test_address: Line<300>,
     },
+    /// Something waits for a second person.
+    ProposalWaiting {
+        /// Which application.
+        application: Application,
+        /// Which proposal.
+        proposal: ProposalName,
+        /// The version that is to be used; none where no second person is to be needed any more.
+        version: Option<VersionName>,
+        /// Who has proposed it.
+        proposer: Actor,
+        /// Why.
+        message: Prose<2000>,
+        /// Until when it can be approved.
+        expires: Timestamp,
+    },
     /// A backup of the catalog was restored.
     CatalogInRecovery {
         /// Why, as the catalog says it.
@@ -261,6 +276,7 @@ impl Body {
             Self::SwitchSucceeded { .. } => Kind::SwitchSucceeded,
             Self::SwitchGivenUp { .. } => Kind::SwitchGivenUp,
             Self::VersionInTest { .. } => Kind::VersionInTest,
+            Self::ProposalWaiting { .. } => Kind::ProposalWaiting,
             Self::CatalogInRecovery { .. } => Kind::CatalogInRecovery,
             Self::AccessRemoved { .. } => Kind::AccessRemoved,
         }
@@ -276,6 +292,7 @@ impl Body {
             | Self::SwitchSucceeded { application, .. }
             | Self::SwitchGivenUp { application, .. }
             | Self::VersionInTest { application, .. }
+            | Self::ProposalWaiting { application, .. }
             | Self::AccessRemoved { application, .. } => Some(application),
             Self::CatalogInRecovery { .. } => None,
         }
@@ -292,6 +309,7 @@ impl Body {
             Self::SwitchSucceeded { .. }
             | Self::SwitchGivenUp { .. }
             | Self::VersionInTest { .. }
+            | Self::ProposalWaiting { .. }
             | Self::CatalogInRecovery { .. } => None,
         }
     }

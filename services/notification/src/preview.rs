@@ -106,7 +106,7 @@ mod tests {
         for preview in previews(samples::line("Example Ops"), &LookArgs::default()).unwrap() {
             let both = [&preview.text, &preview.html];
             let links = both.map(|part| part.contains("/unsubscribe/"));
-            let expected = ["access_removed", "version_", "switch_"]
+            let expected = ["access_removed", "version_", "switch_", "proposal_"]
                 .iter()
                 .any(|begin| preview.name.starts_with(begin));
             assert_eq!(links, [expected; 2], "{}", preview.name);

@@ -33,6 +33,8 @@ pub(crate) enum Letter {
     SwitchSucceeded,
     /// To the operator: a switch was given up.
     SwitchGivenUp,
+    /// To the operator: something waits for a second person.
+    ProposalWaiting,
     /// To the operator: a backup of the catalog was restored.
     CatalogInRecovery,
     /// To a tenant: an application was taken away.
@@ -41,7 +43,7 @@ pub(crate) enum Letter {
 
 impl Letter {
     /// Every letter, in the order in which they are previewed.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DenyOffered,
         Self::AcceptOffered,
         Self::VersionDenied,
@@ -50,6 +52,7 @@ impl Letter {
         Self::AcceptanceConfirmed,
         Self::SwitchSucceeded,
         Self::SwitchGivenUp,
+        Self::ProposalWaiting,
         Self::CatalogInRecovery,
         Self::AccessRemoved,
     ];
@@ -65,6 +68,7 @@ impl Letter {
             Self::AcceptanceConfirmed => "acceptance_confirmed",
             Self::SwitchSucceeded => "switch_succeeded",
             Self::SwitchGivenUp => "switch_given_up",
+            Self::ProposalWaiting => "proposal_waiting",
             Self::CatalogInRecovery => "catalog_in_recovery",
             Self::AccessRemoved => "access_removed",
         }
@@ -259,6 +263,21 @@ impl Renderer {
             } => {
                 values.name("version", version.as_str());
                 values.name("test_address", test_address.as_str());
+            }
+            Body::ProposalWaiting {
+                proposal,
+                version,
+                proposer,
+                message,
+                expires,
+                ..
+            } => {
+                values.plain("proposal", proposal.to_string());
+                let version = version.as_ref().map(contract::VersionName::as_str);
+                values.name("version", version.unwrap_or_default());
+                values.name("proposer", proposer.as_str());
+                values.name("message", message.as_str().trim());
+                values.plain("expires", texts.time(*expires)?);
             }
             Body::CatalogInRecovery { message } | Body::AccessRemoved { message, .. } => {
                 values.name("message", message.as_str().trim());

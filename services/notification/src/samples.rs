@@ -50,6 +50,17 @@ pub(crate) fn to_tenant() -> Recipient {
     }
 }
 
+fn waiting(version: Option<contract::VersionName>, message: &str) -> Body {
+    Body::ProposalWaiting {
+        application: application("CRM"),
+        proposal: "applications/crm/proposals/3".parse().expect(RIGHT),
+        version,
+        proposer: line("people/anna"),
+        message: message.parse().expect(RIGHT),
+        expires: "2026-11-24T20:00:00Z".parse().expect(RIGHT),
+    }
+}
+
 pub(crate) fn notice(cause: &str, recipient: Recipient, body: Body) -> Notice {
     let request_id = Some("request-1".parse().expect(RIGHT));
     Notice::new(
@@ -149,6 +160,11 @@ pub(crate) fn notices() -> Vec<Notice> {
                 test_address: line("http://crm-ops.test.example.com:8080"),
             },
         ),
+        (
+            Recipient::Operator,
+            waiting(Some("2".parse().expect(RIGHT)), "The new invoices."),
+        ),
+        (Recipient::Operator, waiting(None, "")),
         (
             Recipient::Operator,
             Body::CatalogInRecovery {

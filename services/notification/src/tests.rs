@@ -12,6 +12,7 @@ use tonic::{Status, Streaming};
 
 use crate::{Config, LookArgs, RetentionArgs, SmtpArgs, samples, smtp::stub::Stub, start};
 
+mod auditing;
 mod wishes;
 
 struct Service {

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod adopting;
+mod auditing;
 mod batches;
 mod credentials;
 mod deciding;

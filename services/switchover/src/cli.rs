@@ -11,8 +11,8 @@ use runtime::Clock;
 
 use crate::{
     commands::{
-        apps, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
-        provisionings, switches, tenants, tokens, verify_history, versions,
+        apps, audit, catalog, completions, credentials, deliveries, gateways, inbox, keys, mail,
+        proposals, provisionings, switches, tenants, tokens, verify_history, versions,
     },
     connect::Options,
     dev,
@@ -104,6 +104,9 @@ pub enum Command {
     /// Switches from one version to another
     #[command(visible_alias = "switch")]
     Switches(Client<switches::Command>),
+    /// Switches that wait for a second person: approve, reject
+    #[command(visible_alias = "proposal")]
+    Proposals(Client<proposals::Command>),
     /// Tenants: customers of the operator
     #[command(visible_alias = "tenant")]
     Tenants(Client<tenants::Command>),
@@ -129,6 +132,8 @@ pub enum Command {
     Gateways(Client<gateways::Command>),
     /// The catalog itself: what to do once its database was restored from a backup
     Catalog(Client<catalog::Command>),
+    /// The audit log: who changed what, and whether it is as it was written
+    Audit(Client<audit::Command>),
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),

@@ -2,6 +2,7 @@
 
 mod again;
 pub mod apps;
+pub mod audit;
 pub mod bulk;
 pub mod catalog;
 pub mod completions;
@@ -13,6 +14,7 @@ pub mod gateways;
 pub mod inbox;
 pub mod keys;
 pub mod mail;
+pub mod proposals;
 pub mod provisionings;
 pub mod switches;
 pub mod tenants;

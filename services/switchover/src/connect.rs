@@ -5,9 +5,11 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use clap::Args;
 use contract::{Code, Identity, Problem, RequestId, Role, reason};
 use proto::{
+    audit::v1::audit_service_client::AuditServiceClient,
     catalog::v1::{
         application_service_client::ApplicationServiceClient,
-        fleet_service_client::FleetServiceClient, switch_service_client::SwitchServiceClient,
+        fleet_service_client::FleetServiceClient, proposal_service_client::ProposalServiceClient,
+        switch_service_client::SwitchServiceClient,
     },
     gateway::v1::gateway_service_client::GatewayServiceClient,
     notification::v1::{
@@ -262,6 +264,8 @@ impl Session {
         applications: ApplicationServiceClient at catalog;
         /// Switches and history.
         switches: SwitchServiceClient at catalog;
+        /// What waits for a second person.
+        proposals: ProposalServiceClient at catalog;
         /// The gateways of the installation.
         fleet: FleetServiceClient at catalog;
         /// Tenants.
@@ -278,12 +282,27 @@ impl Session {
         tokens: TokenServiceClient at provisioning;
         /// Inboxes.
         inbox: InboxServiceClient at notification;
+        /// The catalog's audit log.
+        catalog_audit: AuditServiceClient at catalog;
+        /// Provisioning's audit log.
+        provisioning_audit: AuditServiceClient at provisioning;
+        /// Notification's audit log.
+        notification_audit: AuditServiceClient at notification;
         /// What owners of inboxes are told of.
         subscriptions: SubscriptionServiceClient at notification;
         /// Mails on their way.
         deliveries: DeliveryServiceClient at notification;
         /// One gateway from inside.
         status: GatewayServiceClient at gateway;
+    }
+
+    /// The audit log of a service.
+    pub fn audit(&self, service: audit::Service) -> AuditServiceClient<Client> {
+        match service {
+            audit::Service::Catalog => self.catalog_audit(),
+            audit::Service::Provisioning => self.provisioning_audit(),
+            audit::Service::Notification => self.notification_audit(),
+        }
     }
 
     /// Returns the id under which everything of this command is asked.

@@ -21,7 +21,7 @@ pub enum Exit {
     Permission = 5,
     /// A service cannot be reached, or time ran out.
     Unavailable = 6,
-    /// A history has requests that contradict each other.
+    /// A history has requests that contradict each other, or an audit log is not as it was written.
     Contradicted = 7,
     /// A service cannot start: its flags or variables are wrong.
     Configuration = 64,
@@ -46,7 +46,7 @@ Exit codes:
    4  refused: wrong fields, wrong state, there is one already, somebody was faster
    5  not permitted, or not known who asks
    6  a service cannot be reached, or time ran out
-   7  a history has requests that contradict each other
+   7  a history has requests that contradict each other, or an audit log was changed
   64  a service cannot start: its flags or variables are wrong
   69  a service cannot start: an address, a database or a peer is not there
   70  a fault in Switchover
@@ -116,6 +116,12 @@ pub enum Error {
     /// A history has requests that contradict each other; they have been shown.
     #[error("the history is not linearizable")]
     Contradicted,
+    /// An audit log is not as it was written.
+    #[error("{what}")]
+    Tampered {
+        /// What is wrong, unless it was shown.
+        what: String,
+    },
     /// Some tenants of a file failed; they have been shown.
     #[error("{failed} tenants failed")]
     Incomplete {
@@ -163,7 +169,7 @@ impl Error {
             Self::Service { problem, .. } => problem.code().into(),
             Self::Usage { .. } => Exit::Usage,
             Self::SwitchGivenUp | Self::Declined | Self::Incomplete { .. } => Exit::NotDone,
-            Self::Contradicted => Exit::Contradicted,
+            Self::Contradicted | Self::Tampered { .. } => Exit::Contradicted,
             Self::History { .. } | Self::Lines { .. } => Exit::File,
             Self::Runtime(error) => match error.exit_code() {
                 runtime::exit::USAGE => Exit::Configuration,

@@ -30,6 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Apps(noun) => ask(noun, before),
         Command::Versions(noun) => ask(noun, before),
         Command::Switches(noun) => ask(noun, before),
+        Command::Proposals(noun) => ask(noun, before),
         Command::Tenants(noun) => ask(noun, before),
         Command::Provisionings(noun) => ask(noun, before),
         Command::Credentials(noun) => ask(noun, before),
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Deliveries(noun) => ask(noun, before),
         Command::Gateways(noun) => ask(noun, before),
         Command::Catalog(noun) => ask(noun, before),
+        Command::Audit(noun) => ask(noun, before),
         Command::Keys(verb) => {
             let screen = match verb.form() {
                 Form::Json => Screen::new(Form::Json, Colour::Never, Clock::real()),

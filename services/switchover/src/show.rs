@@ -2,6 +2,7 @@
 //! protobuf JSON mapping for programs. Colours are always in the text, and taken out on the way if
 //! the output is not for them.
 
+pub mod audit;
 pub mod bulk;
 pub mod catalog;
 pub mod gateway;
@@ -15,6 +16,7 @@ pub mod paper;
 pub mod preview;
 pub mod problem;
 pub mod progress;
+pub mod proposals;
 pub mod provisioning;
 pub mod recovery;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Counters that only ever grow by one. They fit a signed 64-bit column.
 
-use std::{fmt, num::NonZeroU64};
+use std::{fmt, num::NonZeroU64, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,44 @@ impl TryFrom<u64> for Revision {
     }
 }
 
+/// Counts the proposals of one application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct ProposalNumber(NonZeroU64);
+
+impl ProposalNumber {
+    /// Returns the number, at least 1.
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl TryFrom<u64> for ProposalNumber {
+    type Error = NameError;
+
+    fn try_from(number: u64) -> Result<Self, NameError> {
+        NonZeroU64::new(number)
+            .filter(|_| i64::try_from(number).is_ok())
+            .map(Self)
+            .ok_or_else(|| NameError::new(&number.to_string(), "a proposal", "1 to 2^63 - 1"))
+    }
+}
+
+impl FromStr for ProposalNumber {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let wrong = || NameError::new(text, "a proposal", "1 to 2^63 - 1");
+        let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        let number: u64 = text.parse().map_err(|_| wrong())?;
+        if plain {
+            Self::try_from(number)
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
 macro_rules! as_numbers {
     ($name:ident, $what:literal, $allowed:literal) => {
         impl $name {
@@ -108,4 +146,5 @@ macro_rules! as_numbers {
 }
 
 as_numbers!(Generation, "a generation", "1 to 2^63 - 1");
+as_numbers!(ProposalNumber, "a proposal", "1 to 2^63 - 1");
 as_numbers!(Revision, "a revision", "0 to 2^63 - 1");

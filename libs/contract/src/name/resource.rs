@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use super::{
-    ApplicationName, CredentialId, DeliveryId, EventId, GatewayName, NameError, SwitchId, TenantId,
-    VersionName, serde_as_text,
+    ApplicationName, CredentialId, DeliveryId, EventId, GatewayName, NameError, ProposalNumber,
+    SwitchId, TenantId, VersionName, serde_as_text,
 };
 
 /// Declares a resource name: its fields in order, each behind its collection.
@@ -87,6 +87,16 @@ resource! {
         "applications" / application: ApplicationName,
         /// Its id.
         "switches" / switch: SwitchId,
+    }
+}
+resource! {
+    /// What one person has proposed for an application and another is to approve.
+    ProposalName, "a proposal's resource name", "applications/{application}/proposals/{proposal}",
+    {
+        /// For what.
+        "applications" / application: ApplicationName,
+        /// Which one.
+        "proposals" / proposal: ProposalNumber,
     }
 }
 resource! {

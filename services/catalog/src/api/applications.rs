@@ -12,7 +12,7 @@ use contract::{
 use proto::catalog::v1 as wire;
 use tonic::{Request, Response, Status};
 
-use super::parse as common;
+use super::{parse as common, shown};
 use crate::{
     Catalog,
     application::Serving,
@@ -92,12 +92,19 @@ impl wire::application_service_server::ApplicationService for Applications {
         &self,
         request: Request<wire::UpdateApplicationRequest>,
     ) -> Answer<wire::UpdateApplicationResponse> {
+        let act = self.act(&request, None)?;
         let (name, change, etag) = parse::application_change(request.into_inner())?;
-        let (changed, icon) = registration::update_application(&self.0, &name, &change, etag)
+        let changed = registration::update_application(&self.0, &name, &change, etag, &act)
             .await
             .map_err(Problem::from)?;
+        let application = &changed.application;
         Ok(Response::new(wire::UpdateApplicationResponse {
-            application: Some(render::application(&self.0.addresses, &changed, icon)),
+            application: Some(render::application(
+                &self.0.addresses,
+                application,
+                changed.icon,
+            )),
+            proposal: changed.proposal.as_ref().map(shown::proposal),
         }))
     }
 

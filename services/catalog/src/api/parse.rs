@@ -24,6 +24,7 @@ pub(super) fn act<T>(
         reason,
         request_id,
         at: clock.now(),
+        approved_by: None,
     }
 }
 

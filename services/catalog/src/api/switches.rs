@@ -15,7 +15,7 @@ use runtime::CancellationToken;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
-use super::{applications::render::version, parse::act};
+use super::{applications::render::version, parse::act, shown};
 use crate::{
     Catalog,
     application::Act,
@@ -27,7 +27,7 @@ use crate::{
     },
     switch::{
         Kind, Switch,
-        confirm::{self, Confirm},
+        confirm::{self, Confirm, Confirmed},
         drain,
         preview::preview as look,
     },
@@ -180,9 +180,10 @@ impl wire::switch_service_server::SwitchService for Switches {
             reason: &message.reason,
             etag: &message.etag,
         };
-        let switch = self.confirm(&request, Kind::Update, asked).await?;
+        let (switch, proposal) = self.confirm(&request, Kind::Update, asked).await?;
         Ok(Response::new(wire::ConfirmUpdateResponse {
-            switch: Some(render::switch(&switch)),
+            switch,
+            proposal,
         }))
     }
 
@@ -197,9 +198,10 @@ impl wire::switch_service_server::SwitchService for Switches {
             reason: &message.reason,
             etag: &message.etag,
         };
-        let switch = self.confirm(&request, Kind::Reactivate, asked).await?;
+        let (switch, proposal) = self.confirm(&request, Kind::Reactivate, asked).await?;
         Ok(Response::new(wire::ConfirmReactivateResponse {
-            switch: Some(render::switch(&switch)),
+            switch,
+            proposal,
         }))
     }
 
@@ -383,7 +385,7 @@ impl Switches {
         request: &Request<T>,
         kind: Kind,
         asked: Asked<'_>,
-    ) -> Result<Switch, Problem> {
+    ) -> Result<(Option<wire::Switch>, Option<wire::Proposal>), Problem> {
         let mut v = Violations::new();
         let version = v.parse::<VersionRef>("version", asked.version);
         let request_id = v.optional::<RequestId>("request_id", asked.request_id);
@@ -396,8 +398,12 @@ impl Switches {
             etag,
             act: act(&self.catalog.clock, request, request_id.as_ref(), reason),
             back_from: None,
+            approval: None,
         };
-        Ok(confirm::confirm(&self.catalog, &confirm).await?)
+        Ok(match confirm::confirm(&self.catalog, &confirm).await? {
+            Confirmed::Begun(switch) => (Some(render::switch(&switch)), None),
+            Confirmed::Proposed(proposal) => (None, Some(shown::proposal(&proposal))),
+        })
     }
 
     async fn wait(&self, name: &SwitchName, wait: Duration) -> Result<Switch, Problem> {

@@ -75,6 +75,7 @@ struct Row {
     switch: Option<String>,
     reason: String,
     request_id: String,
+    approved_by: Option<String>,
 }
 
 impl TryFrom<Row> for Entry {
@@ -88,6 +89,7 @@ impl TryFrom<Row> for Entry {
                 reason: parsed(TABLE, "reason", &row.reason)?,
                 request_id: parsed(TABLE, "request_id", &row.request_id)?,
                 at: time(TABLE, "at", row.at)?,
+                approved_by: row.approved_by,
             },
             action: Action::ALL
                 .into_iter()
@@ -112,7 +114,8 @@ pub(crate) async fn add(
     act: &Act,
 ) -> Result<(), Error> {
     const SQL: &str = "insert into history (application, number, at, actor, action, version, switch, \
-        reason, request_id) select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 \
+        reason, request_id, approved_by) \
+        select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9 \
         from history where application = $1";
     on!(tx, |conn| sqlx::query(SQL)
         .bind(application.as_str())
@@ -123,6 +126,7 @@ pub(crate) async fn add(
         .bind(switch.map(ToString::to_string))
         .bind(act.reason.as_str())
         .bind(act.request_id.as_str())
+        .bind(act.approved_by.as_deref())
         .execute(conn)
         .await
         .map(drop))
@@ -135,8 +139,8 @@ pub(crate) async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
-    const SQL: &str = "select number, at, actor, action, version, switch, reason, request_id \
-        from history where application = $1 and number < $2 order by number desc limit $3";
+    const SQL: &str = "select number, at, actor, action, version, switch, reason, request_id, \
+        approved_by from history where application = $1 and number < $2 order by number desc limit $3";
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)
         .bind(application.as_str())
         .bind(before.unwrap_or(i64::MAX))

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     application::{
-        Act, AppCredentials, Application, Creation, HealthCheck, Policy, Role, Serving, Standing,
-        Version, VersionFacts,
+        Act, AppCredentials, Application, Approval, Creation, HealthCheck, Policy, Role, Serving,
+        Standing, Version, VersionFacts,
     },
     switch::{Kind, Record, State, Switch},
 };
@@ -33,6 +33,7 @@ fn application(name: &str) -> Application {
         display_name: "Customers".parse().unwrap(),
         summary: "Keeps them.".parse().unwrap(),
         policy: Policy::default(),
+        approval: Approval::NotRequired,
         serving: Serving::Never,
         test: None,
         open_switch: None,
@@ -71,6 +72,7 @@ fn act(reason: &str) -> Act {
         reason: reason.parse().unwrap(),
         request_id: "req-1".parse().unwrap(),
         at: at(5),
+        approved_by: None,
     }
 }
 

@@ -196,6 +196,7 @@ async fn commit(
         reason: switch.reason.clone(),
         request_id: switch.request_id.clone(),
         at: now,
+        approved_by: switch.record.approved_by.clone(),
     };
     history::add(
         tx,
@@ -269,6 +270,7 @@ async fn note_given_up(
         reason: shortened(&failure.message),
         request_id: switch.request_id.clone(),
         at: now,
+        approved_by: None,
     };
     let application = &switch.name.application;
     let action = Action::SwitchGivenUp;

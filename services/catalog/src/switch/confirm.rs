@@ -1,6 +1,6 @@
 //! Beginning a switch, and giving one up: what must hold, checked where it counts.
 
-use contract::{Etag, RequestId, Revision, SwitchName, TimedId as _, VersionRef};
+use contract::{Etag, ProposalName, RequestId, Revision, SwitchName, TimedId as _, VersionRef};
 use proto::catalog::v1 as wire;
 
 use super::{Event, Kind, Outcome, Record, State, Switch, advance::advance};
@@ -9,6 +9,7 @@ use crate::{
     application::{Act, Application, Standing, Version},
     bake,
     error::Error,
+    proposal::{self, Proposal, What, decide},
     recovery,
     store::{
         applications::{self, Touch},
@@ -30,29 +31,47 @@ pub(crate) struct Confirm {
     pub(crate) act: Act,
     /// The switch that the watch over its target goes back from; none where a person asks.
     pub(crate) back_from: Option<SwitchName>,
+    /// The proposal that a second person approves by this, and by whom; none where nobody has proposed.
+    pub(crate) approval: Option<(ProposalName, Act)>,
+}
+
+/// What comes of a confirm.
+#[derive(Debug, Clone)]
+pub(crate) enum Confirmed {
+    /// The switch began.
+    Begun(Box<Switch>),
+    /// It waits for a second person.
+    Proposed(Box<Proposal>),
 }
 
 /// Begins a switch. The version must be healthy; it is asked outside of any transaction, and all
 /// else is checked before and again in the one that writes the switch down.
-pub(crate) async fn confirm(catalog: &Catalog, confirm: &Confirm) -> Result<Switch, Error> {
+///
+/// Where the application needs a second person, the switch is proposed: it begins when another one
+/// approves, and all is looked at again then.
+pub(crate) async fn confirm(catalog: &Catalog, confirm: &Confirm) -> Result<Confirmed, Error> {
     let looked = ::store::read!(catalog.db, |tx| {
-        if let Some(switch) = repeated(tx, confirm).await? {
-            return Ok(Looked::Begun(Box::new(switch)));
+        if let Some(before) = before(tx, confirm).await? {
+            return Ok(Looked::Before(before));
         }
         let (_, version) = may_begin(tx, confirm).await?;
         let listeners = gateways::listeners(tx).await?;
         Ok::<_, Error>(Looked::MayBegin(Box::new(version), listeners))
     })?;
     let (version, listeners) = match looked {
-        Looked::Begun(switch) => return Ok(*switch),
+        Looked::Before(before) => return Ok(before),
         Looked::MayBegin(version, listeners) => (version, listeners),
     };
     catalog.healthy(&version, &listeners).await?;
     let switch_id = contract::SwitchId::new(catalog.clock.now_micros(), catalog.clock.random());
     ::store::write!(catalog.db, |tx| {
-        if let Some(switch) = repeated(tx, confirm).await? {
-            return Ok(switch);
+        if let Some(before) = before(tx, confirm).await? {
+            return Ok(before);
         }
+        let approved = match &confirm.approval {
+            Some((name, act)) => Some(decide::may_approve(tx, name, act).await?),
+            None => None,
+        };
         let (application, now_version) = may_begin(tx, confirm).await?;
         if now_version.facts != version.facts {
             // It was not what was found healthy: the caller has not seen it either.
@@ -65,13 +84,30 @@ pub(crate) async fn confirm(catalog: &Catalog, confirm: &Confirm) -> Result<Swit
                     }),
             ));
         }
+        if proposal::is_needed(&application, confirm) {
+            let what = What::Switch {
+                kind: confirm.kind,
+                version: confirm.version.clone(),
+            };
+            let written = |change: Change| change.asked(&asked(confirm));
+            let act = &confirm.act;
+            let proposed = proposal::propose(tx, catalog, &application, what, act, written).await?;
+            return Ok(Confirmed::Proposed(Box::new(proposed)));
+        }
         let begun = begin(tx, &application, confirm, switch_id).await?;
-        let change = Change::of(&begun.name)
-            .reason(confirm.act.reason.as_str())
-            .asked(&asked(confirm))
-            .after(&shown::switch(&begun));
-        trail::add(tx, confirm.act.at, &change).await?;
-        Ok(begun)
+        match (&approved, &confirm.approval) {
+            (Some(proposal), Some((_, act))) => {
+                decide::approved(tx, proposal, Some(&begun.name), act).await?;
+            }
+            _ => {
+                let change = Change::of(&begun.name)
+                    .reason(confirm.act.reason.as_str())
+                    .asked(&asked(confirm))
+                    .after(&shown::switch(&begun));
+                trail::add(tx, confirm.act.at, &change).await?;
+            }
+        }
+        Ok(Confirmed::Begun(Box::new(begun)))
     })
 }
 
@@ -88,7 +124,7 @@ fn asked(confirm: &Confirm) -> wire::ConfirmUpdateRequest {
 }
 
 enum Looked {
-    Begun(Box<Switch>),
+    Before(Confirmed),
     MayBegin(Box<Version>, Vec<std::net::SocketAddr>),
 }
 
@@ -100,6 +136,7 @@ async fn begin(
 ) -> Result<Switch, Error> {
     let mut record = Record {
         back_from: confirm.back_from.clone(),
+        approved_by: confirm.act.approved_by.clone(),
         ..Record::default()
     };
     record.enter(&State::Provisioning, confirm.act.at);
@@ -143,6 +180,15 @@ async fn begin(
     )
     .await?;
     Ok(switch)
+}
+
+/// Finds what came of the same request before.
+async fn before(tx: &mut ::store::Tx, confirm: &Confirm) -> Result<Option<Confirmed>, Error> {
+    if let Some(switch) = repeated(tx, confirm).await? {
+        return Ok(Some(Confirmed::Begun(Box::new(switch))));
+    }
+    let proposed = proposal::repeated(tx, confirm, confirm.act.at).await?;
+    Ok(proposed.map(|proposed| Confirmed::Proposed(Box::new(proposed))))
 }
 
 /// Finds the switch that the same request began before.

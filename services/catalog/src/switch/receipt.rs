@@ -75,6 +75,9 @@ struct Receipt<'a> {
     source_version: Option<String>,
     target_version: String,
     requested_by: &'a str,
+    /// Left out where nobody else had to approve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<&'a str>,
     reason: &'a str,
     request_id: &'a str,
     /// The name of the phase that it ended in.
@@ -194,6 +197,7 @@ impl<'a> Receipt<'a> {
             source_version: switch.source.as_ref().map(version),
             target_version: version(&switch.target),
             requested_by: &switch.requested_by,
+            approved_by: switch.record.approved_by.as_deref(),
             reason: switch.reason.as_str(),
             request_id: switch.request_id.as_str(),
             outcome: Phase::as_str(switch.state.phase()),

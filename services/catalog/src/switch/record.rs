@@ -27,6 +27,9 @@ pub(crate) struct Record {
     /// The switch back that the watch over the target began.
     #[serde(default)]
     pub(crate) switched_back_by: Option<SwitchName>,
+    /// Who has approved it, where a second person had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) approved_by: Option<String>,
 }
 
 /// How far the tenants have been moved.

@@ -2,8 +2,8 @@
 //! refuses them all, by the field's path.
 
 use contract::{
-    ApplicationRef, Checked, Fault, Line, Problem, Prose, SwitchName, TenantRef, VersionName,
-    Violations, time,
+    ApplicationRef, Checked, Fault, Line, Problem, ProposalName, Prose, SwitchName, TenantRef,
+    VersionName, Violations, time,
 };
 use proto::notification::v1 as wire;
 use tonic::{Request, Response, Status};
@@ -12,7 +12,7 @@ use super::refuse;
 use crate::{
     error::Error,
     notice::{
-        ADDRESSES_MAX, Application, Body, Called, Counts, Mailbox, Notice, Recipient, Tenant,
+        ADDRESSES_MAX, Actor, Application, Body, Called, Counts, Mailbox, Notice, Recipient, Tenant,
     },
     publish::Publisher,
 };
@@ -213,6 +213,27 @@ fn body(v: &mut Violations, body: wire::notice::Body) -> Checked<Body> {
                     test_address,
                 },
             )
+        }),
+        Wire::ProposalWaiting(m) => v.within("proposal_waiting", |v| {
+            let application = of_application(v, m.subject);
+            let proposal = v.parse::<ProposalName>("proposal", &m.proposal);
+            let version = v.optional::<VersionName>("version", &m.version);
+            let proposer = v.parse::<Actor>("proposed_by", &m.proposed_by);
+            let message = v.parse::<Prose<2000>>("reason", &m.reason);
+            let expires = time::field(v, "expire_time", m.expire_time);
+            v.join((application, proposal, version, proposer, message, expires))
+                .map(
+                    |(application, proposal, version, proposer, message, expires)| {
+                        Body::ProposalWaiting {
+                            application,
+                            proposal,
+                            version,
+                            proposer,
+                            message,
+                            expires,
+                        }
+                    },
+                )
         }),
         Wire::CatalogInRecovery(m) => v.within("catalog_in_recovery", |v| {
             v.parse::<Prose<2000>>("message", &m.message)

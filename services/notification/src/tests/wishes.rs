@@ -4,17 +4,17 @@ use proto::notification::v1::subscription_service_client::SubscriptionServiceCli
 
 use super::*;
 
-const ACME: &str = "tenants/acme/inbox";
+pub(super) const ACME: &str = "tenants/acme/inbox";
 
 fn subscriptions(service: &Service, role: Role, who: &str) -> SubscriptionServiceClient<Client> {
     SubscriptionServiceClient::new(service.client(role, who))
 }
 
-fn of_acme(service: &Service) -> SubscriptionServiceClient<Client> {
+pub(super) fn of_acme(service: &Service) -> SubscriptionServiceClient<Client> {
     subscriptions(service, Role::TenantAdmin, "tenants/acme")
 }
 
-fn setting(
+pub(super) fn setting(
     parent: &str,
     category: wire::Category,
     channel: wire::Channel,
@@ -51,7 +51,7 @@ fn switched(cause: &str) -> wire::Notice {
     }
 }
 
-async fn all_sent(service: &Service, mails: usize) -> Vec<wire::Delivery> {
+pub(super) async fn all_sent(service: &Service, mails: usize) -> Vec<wire::Delivery> {
     let mut client = service.deliveries();
     loop {
         let request = wire::ListDeliveriesRequest::default();
@@ -70,7 +70,7 @@ async fn all_sent(service: &Service, mails: usize) -> Vec<wire::Delivery> {
 }
 
 /// The token of the link in the only mail of this Message-ID.
-fn token_of(service: &Service, delivery: &wire::Delivery) -> Option<String> {
+pub(super) fn token_of(service: &Service, delivery: &wire::Delivery) -> Option<String> {
     let log = service.stub.log();
     let mail = log
         .taken

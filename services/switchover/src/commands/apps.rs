@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
 use prost_types::FieldMask;
 use proto::catalog::v1::{
-    Application, CreateApplicationRequest, DeleteApplicationRequest, FleetMode,
+    Application, ApprovalPolicy, CreateApplicationRequest, DeleteApplicationRequest, FleetMode,
     GetApplicationRequest, GetSettingsRequest, ListApplicationsRequest, ListHistoryRequest,
     SwitchPolicy, TenantFailurePolicy, UpdateApplicationRequest,
 };
@@ -17,7 +17,7 @@ use crate::{
     args::{ApplicationArg, Icon, Paging, Time},
     connect::{Service::Catalog, Session},
     error::Error,
-    show::{Screen, catalog},
+    show::{Screen, catalog, proposals},
 };
 
 /// What to do with applications.
@@ -113,6 +113,9 @@ struct Facts {
     /// What a tenant that cannot be moved means for a switch
     #[arg(long, value_name = "POLICY")]
     tenant_failures: Option<TenantFailures>,
+    /// Whether a switch needs a second person; turning that off needs one, too
+    #[arg(long, value_name = "POLICY")]
+    approval: Option<ApprovalArg>,
     /// How versions follow each other.
     #[command(flatten)]
     life: life::Life,
@@ -127,6 +130,14 @@ enum TenantFailures {
     Stop,
     /// It goes on without them
     GoOn,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ApprovalArg {
+    /// Whoever confirms a switch begins it
+    NotRequired,
+    /// What one person proposes another one approves
+    SecondPerson,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -173,6 +184,12 @@ impl Facts {
             self.notice.onto(&mut policy);
             application.policy = Some(policy);
         }
+        application.approval = match self.approval {
+            None => ApprovalPolicy::Unspecified,
+            Some(ApprovalArg::NotRequired) => ApprovalPolicy::NotRequired,
+            Some(ApprovalArg::SecondPerson) => ApprovalPolicy::SecondPerson,
+        }
+        .into();
         application.icon = self.icon.map(|icon| icon.load()).transpose()?;
         application.r#abstract = self.summary.unwrap_or_default();
         Ok(application)
@@ -282,6 +299,7 @@ impl Update {
             (self.facts.summary.is_some(), "abstract"),
             (self.facts.icon.is_some(), "icon"),
             (self.facts.says_policy(), "policy"),
+            (self.facts.approval.is_some(), "approval"),
         ] {
             if given {
                 paths.push(path.to_owned());
@@ -327,6 +345,9 @@ impl Update {
                 Box::pin(session.applications().update_application(request)),
             )
             .await?;
+        if let Some(proposal) = &answer.proposal {
+            return screen.answer(&answer, |view| proposals::proposal(proposal, view));
+        }
         let application = present(session, answer.application.clone())?;
         screen.answer(&answer, |view| catalog::application(&application, view))
     }

@@ -13,7 +13,7 @@ use crate::{
     args::VersionArgs,
     connect::{Service::Catalog, Session},
     error::Error,
-    show::{Screen, catalog, preview},
+    show::{Screen, catalog, preview, proposals},
 };
 
 /// Which switch to confirm, and how.
@@ -78,6 +78,9 @@ impl Confirm {
                 };
                 let call = async { session.switches().confirm_reactivate(request).await };
                 let answer: ConfirmReactivateResponse = session.ask(Catalog, call).await?;
+                if let Some(proposal) = &answer.proposal {
+                    return screen.answer(&answer, |view| proposals::proposal(proposal, view));
+                }
                 let switch = present(session, answer.switch.clone())?;
                 if self.wait {
                     return follow::to_the_end(&switch.name, session, screen).await;
@@ -93,6 +96,9 @@ impl Confirm {
                 };
                 let call = async { session.switches().confirm_update(request).await };
                 let answer: ConfirmUpdateResponse = session.ask(Catalog, call).await?;
+                if let Some(proposal) = &answer.proposal {
+                    return screen.answer(&answer, |view| proposals::proposal(proposal, view));
+                }
                 let switch = present(session, answer.switch.clone())?;
                 if self.wait {
                     return follow::to_the_end(&switch.name, session, screen).await;

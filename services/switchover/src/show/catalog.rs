@@ -56,6 +56,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ("denials that stop", denials(policy.denials.as_ref())),
             ("if scopes grow", policy.scope_growth().said()),
             ("fleet mode", policy.fleet_mode().said()),
+            ("second person", application.approval().said()),
             ("created", time(application.create_time, view)),
             ("changed", time(application.update_time, view)),
             ("etag", quiet(&application.etag)),
@@ -370,7 +371,10 @@ pub fn history(entries: &[HistoryEntry], view: &View) -> String {
                 dim_time(entry.time, view),
                 strong(id(&entry.version)),
                 entry.action().said(),
-                entry.actor.as_str().into(),
+                match entry.approved_by.as_str() {
+                    "" => entry.actor.as_str().into(),
+                    by => format!("{}, approved by {by}", entry.actor).into(),
+                },
                 or_nothing(&entry.reason),
                 dim(&entry.request_id),
             ]

@@ -22,7 +22,7 @@ pub fn people(error: &Error) -> String {
         Error::SwitchGivenUp | Error::Contradicted | Error::Incomplete { .. } => String::new(),
         Error::Lines { path, wrong, more } => lines(path, wrong, *more),
         Error::Declined => line([dim("Nothing was changed.")]),
-        Error::History { .. } | Error::Runtime(_) | Error::Output(_) => {
+        Error::Tampered { .. } | Error::History { .. } | Error::Runtime(_) | Error::Output(_) => {
             headline(&error.to_string())
         }
     }
@@ -74,6 +74,7 @@ pub fn json(error: &Error) -> serde_json::Value {
         }
         Error::Declined => json!({ "message": error.to_string(), "reason": "DECLINED" }),
         Error::Contradicted => json!({ "message": error.to_string(), "reason": "CONTRADICTED" }),
+        Error::Tampered { .. } => json!({ "message": error.to_string(), "reason": "TAMPERED" }),
         Error::History { .. } => json!({ "message": error.to_string(), "reason": "HISTORY" }),
         Error::Runtime(_) => json!({ "message": error.to_string(), "reason": "CONFIGURATION" }),
         Error::Output(_) => json!({ "message": error.to_string(), "reason": "OUTPUT" }),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proto::{
     catalog::v1::{
-        FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, Overlap, ScopeGrowthPolicy,
-        SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
+        ApprovalPolicy, FleetMode, GatewayAnswer, GatewayStanding, HistoryAction, Overlap,
+        ScopeGrowthPolicy, SwitchKind, SwitchState, TenantFailurePolicy, VersionState,
     },
     gateway::v1::{Gate, Membership},
     notification::v1::{Category, DeliveryState, Tab},
@@ -78,6 +78,11 @@ said! {
         Fencing: Busy "fencing: its leases run out",
         Fenced: Bad "fenced",
         Draining: Busy "draining",
+    }
+    ApprovalPolicy {
+        Unspecified: Plain "not needed",
+        NotRequired: Plain "not needed",
+        SecondPerson: Strong "needed",
     }
     FleetMode {
         Unspecified: Plain "static",

@@ -13,8 +13,8 @@ use proto::catalog::v1 as wire;
 
 use crate::{
     application::{
-        AppCredentials, FleetMode, HealthCheck, HealthPath, Icon, Media, Policy, Role, RoleName,
-        Scope, TenantFailures, VersionFacts,
+        AppCredentials, Approval, FleetMode, HealthCheck, HealthPath, Icon, Media, Policy, Role,
+        RoleName, Scope, TenantFailures, VersionFacts,
     },
     error::Error,
     place::Place,
@@ -39,9 +39,10 @@ pub(super) fn new_application(
         let summary = summary(v, &application.r#abstract);
         let icon = icon(v, application.icon);
         let policy = policy(v, application.policy);
-        v.join((display_name, summary, icon, policy))
+        let approval = approval(v, application.approval);
+        v.join((display_name, summary, icon, policy, approval))
     });
-    let (name, request_id, (display_name, summary, icon, policy)) =
+    let (name, request_id, (display_name, summary, icon, policy, approval)) =
         v.all((name, request_id, facts))?;
     Ok(NewApplication {
         name,
@@ -49,6 +50,7 @@ pub(super) fn new_application(
         summary,
         icon,
         policy,
+        approval,
         request_id,
     })
 }
@@ -56,7 +58,7 @@ pub(super) fn new_application(
 pub(super) fn application_change(
     request: wire::UpdateApplicationRequest,
 ) -> Result<(ApplicationName, ApplicationChange, Option<Etag>), Problem> {
-    const PATHS: [&str; 4] = ["display_name", "abstract", "icon", "policy"];
+    const PATHS: [&str; 5] = ["display_name", "abstract", "icon", "policy", "approval"];
     let mut v = Violations::new();
     let etag = v.optional::<Etag>("etag", &request.etag);
     let mask = Mask::read(&mut v, request.update_mask.as_ref(), &PATHS);
@@ -78,14 +80,19 @@ pub(super) fn application_change(
         let policy = when(covers("policy", given.policy.is_some()), || {
             policy(v, given.policy)
         });
-        v.join((name, display_name, summary, icon, policy))
+        let approval = when(covers("approval", given.approval != 0), || {
+            approval(v, given.approval)
+        });
+        v.join((name, display_name, summary, icon, policy, approval))
     });
-    let (etag, _, (name, display_name, summary, icon, policy)) = v.all((etag, mask, facts))?;
+    let (etag, _, (name, display_name, summary, icon, policy, approval)) =
+        v.all((etag, mask, facts))?;
     let change = ApplicationChange {
         display_name,
         summary,
         icon,
         policy,
+        approval,
     };
     Ok((name.application, change, etag))
 }
@@ -159,6 +166,16 @@ pub(super) fn version_change(
         app_credentials,
     };
     Ok((name, change, etag))
+}
+
+fn approval(v: &mut Violations, given: i32) -> Checked<Approval> {
+    match wire::ApprovalPolicy::try_from(given) {
+        Ok(wire::ApprovalPolicy::Unspecified | wire::ApprovalPolicy::NotRequired) => {
+            Checked::right(Approval::NotRequired)
+        }
+        Ok(wire::ApprovalPolicy::SecondPerson) => Checked::right(Approval::SecondPerson),
+        Err(_) => v.wrong("approval", Fault::Unknown, "is not an approval policy"),
+    }
 }
 
 /// Checks a field only if the change covers it.

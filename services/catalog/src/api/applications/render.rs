@@ -6,8 +6,8 @@ use proto::catalog::v1 as wire;
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, Bake, Denials, FleetMode, HealthCheck, Icon, Overlap, Role,
-        ScopeGrowth, Standing, TenantFailures, Version,
+        AppCredentials, Application, Approval, Bake, Denials, FleetMode, HealthCheck, Icon,
+        Overlap, Role, ScopeGrowth, Standing, TenantFailures, Version,
     },
 };
 
@@ -77,6 +77,11 @@ pub(crate) fn application(
         create_time: Some(time::write(application.created_at)),
         update_time: Some(time::write(application.updated_at)),
         etag: contract::Etag::from(application.revision).to_string(),
+        approval: match application.approval {
+            Approval::NotRequired => wire::ApprovalPolicy::NotRequired,
+            Approval::SecondPerson => wire::ApprovalPolicy::SecondPerson,
+        }
+        .into(),
     }
 }
 

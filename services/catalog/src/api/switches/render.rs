@@ -64,6 +64,7 @@ pub(crate) fn switch(switch: &Switch) -> wire::Switch {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
+        approved_by: switch.record.approved_by.clone().unwrap_or_default(),
     }
 }
 
@@ -170,5 +171,6 @@ pub(super) fn history(application: &ApplicationName, entry: Entry) -> wire::Hist
             .unwrap_or_default(),
         reason: entry.act.reason.to_string(),
         request_id: entry.act.request_id.to_string(),
+        approved_by: entry.act.approved_by.unwrap_or_default(),
     }
 }
