@@ -56,6 +56,7 @@ export async function keys(browser, { edge, upstream, pictures }) {
   await page.getByRole("row").filter({ hasText: "Registered" }).waitFor();
 
   await hands.press("Register to Test: 1.0");
+  await page.getByRole("dialog").waitFor();
   await hands.press("Register to Test", true);
   await page.getByText("Shown here and never again").waitFor();
   await hands.press("I have copied it");
