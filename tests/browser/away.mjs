@@ -15,10 +15,7 @@ export async function away(browser, { edge, pictures }) {
   await page.context().setOffline(true);
   const banner = page.getByText(/^Offline since/);
   await banner.waitFor();
-  ensure(
-    (await page.getByRole("row").count()) === rows,
-    "what was shown is gone",
-  );
+  ensure((await page.getByRole("row").count()) === rows, "what was shown is gone");
   await picture(page, pictures, "away", false);
   // One may go on looking at what was seen before.
   await page.getByRole("link", { name: /Shop/ }).first().click();
@@ -27,37 +24,19 @@ export async function away(browser, { edge, pictures }) {
   await page.getByRole("row").nth(1).waitFor();
   // What is set off now says that it did not arrive.
   await page.getByRole("button", { name: "Create application" }).click();
-  await page
-    .getByRole("dialog")
-    .getByLabel("Name", { exact: true })
-    .fill("Never");
+  await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("Never");
   await page.getByRole("dialog").getByLabel("Short name").fill("never");
-  await page
-    .getByRole("dialog")
-    .getByRole("button", { name: "Create" })
-    .click();
-  await page
-    .getByRole("dialog")
-    .getByText("The service cannot be reached")
-    .waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
+  await page.getByRole("dialog").getByText("The service cannot be reached").waitFor();
   await page.keyboard.press("Escape");
 
   const other = await open(browser, edge);
   await other.page.goto("/");
   await settled(other.page);
   await other.page.getByRole("button", { name: "Create application" }).click();
-  await other.page
-    .getByRole("dialog")
-    .getByLabel("Name", { exact: true })
-    .fill("Made meanwhile");
-  await other.page
-    .getByRole("dialog")
-    .getByLabel("Short name")
-    .fill("meanwhile");
-  await other.page
-    .getByRole("dialog")
-    .getByRole("button", { name: "Create" })
-    .click();
+  await other.page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("Made meanwhile");
+  await other.page.getByRole("dialog").getByLabel("Short name").fill("meanwhile");
+  await other.page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
   await other.page.waitForURL("**/applications/meanwhile");
   await other.close();
 

@@ -16,9 +16,7 @@ const WHATS = { walk, read, keys, names, away, manage, enter, second };
 const [browserPath, what, settings] = process.argv.slice(2);
 const act = WHATS[what];
 if (act === undefined || settings === undefined) {
-  console.error(
-    `usage: node browse.mjs BROWSER ${Object.keys(WHATS).join("|")} SETTINGS`,
-  );
+  console.error(`usage: node browse.mjs BROWSER ${Object.keys(WHATS).join("|")} SETTINGS`);
   process.exit(2);
 }
 const browser = await start(browserPath);

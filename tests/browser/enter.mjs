@@ -29,11 +29,7 @@ export async function enter(browser, { edge, application, pictures }) {
   const link = page.getByRole("link", { name: "Sign in" });
   await link.waitFor();
   const leads = await link.getAttribute("href");
-  ensure(
-    leads ===
-      `/session/login?return_to=${encodeURIComponent(`/applications/${application}/settings`)}`,
-    leads,
-  );
+  ensure(leads === `/session/login?return_to=${encodeURIComponent(`/applications/${application}/settings`)}`, leads);
   ensure(calls.length === 0, "a stranger's page calls services");
   faults.push(...(await faultsOf(page, "sign in")));
   await picture(page, pictures, "enter-stranger");
@@ -49,9 +45,7 @@ export async function enter(browser, { edge, application, pictures }) {
 
   session = { ...session, login_url: "", csrf: "", message: "" };
   await page.reload();
-  await page
-    .getByRole("heading", { name: "There is no sign-in here" })
-    .waitFor();
+  await page.getByRole("heading", { name: "There is no sign-in here" }).waitFor();
 
   session = {
     signed_in: true,
@@ -62,26 +56,15 @@ export async function enter(browser, { edge, application, pictures }) {
     development: false,
   };
   await page.reload();
-  await page
-    .getByText("You can look at everything and change nothing.")
-    .waitFor();
+  await page.getByText("You can look at everything and change nothing.").waitFor();
   await page.waitForFunction(() => document.querySelector("h2") !== null);
-  ensure(
-    (await page.getByLabel("Act as …").count()) === 0,
-    "a role can be chosen",
-  );
+  ensure((await page.getByLabel("Act as …").count()) === 0, "a role can be chosen");
   ensure(calls.length > 0, "nothing was called");
   for (const call of calls) {
     const headers = call.headers();
-    ensure(
-      headers["x-switchover-csrf"] === "c2",
-      `${call.url()} does not say that it is this page's`,
-    );
+    ensure(headers["x-switchover-csrf"] === "c2", `${call.url()} does not say that it is this page's`);
     ensure(headers["x-grpc-web"] === "1", `${call.url()} could be a form's`);
-    ensure(
-      headers["x-switchover-role"] === undefined,
-      `${call.url()} says a role`,
-    );
+    ensure(headers["x-switchover-role"] === undefined, `${call.url()} says a role`);
   }
   const made = calls.length;
   await page.getByRole("button", { name: "Sign out" }).scrollIntoViewIfNeeded();

@@ -14,15 +14,9 @@ export async function keys(browser, { edge, upstream, pictures }) {
   // First of all there is a way past the pages' names.
   await page.keyboard.press("Tab");
   await hands.sees();
-  ensure(
-    (await hands.name()) === "Skip to content",
-    `the first stop is ${await hands.name()}`,
-  );
+  ensure((await hands.name()) === "Skip to content", `the first stop is ${await hands.name()}`);
   await page.keyboard.press("Enter");
-  ensure(
-    (await page.evaluate(() => document.activeElement?.id)) === "content",
-    "the skip link leads nowhere",
-  );
+  ensure((await page.evaluate(() => document.activeElement?.id)) === "content", "the skip link leads nowhere");
 
   await hands.press("Create application");
   await page.getByRole("dialog").waitFor();
@@ -30,17 +24,9 @@ export async function keys(browser, { edge, upstream, pictures }) {
   // What is wrong is told at the field, and the focus is there.
   await hands.write("Short name", "KEYS!");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(
-    () => document.activeElement?.getAttribute("aria-invalid") === "true",
-  );
-  ensure(
-    (await hands.name()) === "Short name",
-    "the focus is not at the field that is wrong",
-  );
-  ensure(
-    (await hands.described()).length > 10,
-    "nobody is told what is wrong with the field",
-  );
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
+  ensure((await hands.name()) === "Short name", "the focus is not at the field that is wrong");
+  ensure((await hands.described()).length > 10, "nobody is told what is wrong with the field");
   await picture(page, pictures, "keys-wrong", false);
   await page.keyboard.press("Control+A");
   await page.keyboard.type("keys");
@@ -56,6 +42,7 @@ export async function keys(browser, { edge, upstream, pictures }) {
   await page.getByRole("row").filter({ hasText: "Registered" }).waitFor();
 
   await hands.press("Register to Test: 1.0");
+  await page.getByRole("dialog").waitFor();
   await hands.press("Register to Test", true);
   await page.getByText("Shown here and never again").waitFor();
   await hands.press("I have copied it");
@@ -68,8 +55,7 @@ export async function keys(browser, { edge, upstream, pictures }) {
     await page.keyboard.press("Tab");
     const inside = await page.evaluate(
       () =>
-        document.activeElement === document.body ||
-        document.querySelector("dialog")?.contains(document.activeElement),
+        document.activeElement === document.body || document.querySelector("dialog")?.contains(document.activeElement),
     );
     ensure(inside, "the focus left the question");
   }
@@ -120,10 +106,7 @@ class Hands {
       this.steps += 1;
       await this.sees();
     }
-    ensure(
-      false,
-      `the keyboard does not lead to ${name}; it leads to ${[...new Set(met)].join(", ")}`,
-    );
+    ensure(false, `the keyboard does not lead to ${name}; it leads to ${[...new Set(met)].join(", ")}`);
   }
 
   /** What has the focus is within the screen, and drawn so. */
@@ -131,20 +114,15 @@ class Hands {
     const seen = await this.page.evaluate(() => {
       const at = document.activeElement;
       // Behind the last stop is the browser's own; then nothing of the page has the focus.
-      if (at === null || at === document.body || !document.hasFocus())
-        return "";
+      if (at === null || at === document.body || !document.hasFocus()) return "";
+      // A heading that a page or a question begins with is read out; nothing can be done with it.
+      if (at.tabIndex < 0) return "";
       const { outlineStyle, outlineWidth } = getComputedStyle(at);
       const box = at.getBoundingClientRect();
       if (outlineStyle === "none" || parseFloat(outlineWidth) < 2)
         return `${at.outerHTML.slice(0, 120)} has the focus and does not show it`;
-      const within =
-        box.bottom > 0 &&
-        box.top < innerHeight &&
-        box.right > 0 &&
-        box.left < innerWidth;
-      return within
-        ? ""
-        : `${at.outerHTML.slice(0, 120)} has the focus and is not on the screen`;
+      const within = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+      return within ? "" : `${at.outerHTML.slice(0, 120)} has the focus and is not on the screen`;
     });
     ensure(seen === "", seen);
   }
@@ -154,22 +132,15 @@ class Hands {
     return this.page.evaluate(() => {
       const at = document.activeElement;
       if (at === null || at === document.body) return "";
-      const label =
-        at.getAttribute("aria-label") ??
-        ("labels" in at && at.labels?.[0]?.textContent) ??
-        "";
+      const label = at.getAttribute("aria-label") ?? ("labels" in at && at.labels?.[0]?.textContent) ?? "";
       return (label || at.textContent || "").trim();
     });
   }
 
   described() {
     return this.page.evaluate(() => {
-      const ids =
-        document.activeElement?.getAttribute("aria-describedby")?.split(" ") ??
-        [];
-      return ids
-        .map((id) => document.getElementById(id)?.textContent ?? "")
-        .join(" ");
+      const ids = document.activeElement?.getAttribute("aria-describedby")?.split(" ") ?? [];
+      return ids.map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
     });
   }
 }

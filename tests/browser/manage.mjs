@@ -3,41 +3,23 @@
 import { ensure, open, picture, settled } from "./session.mjs";
 
 /** Manages; returns what was seen. */
-export async function manage(
-  browser,
-  { edge, application, tenant, version, pictures },
-) {
+export async function manage(browser, { edge, application, tenant, version, pictures }) {
   const { page, wrongs, close } = await open(browser, edge);
   const dialog = page.getByRole("dialog");
   const row = (text) => page.getByRole("row").filter({ hasText: text });
   const part = (name) =>
-    page
-      .getByRole("navigation", { name: "Parts of this application" })
-      .getByRole("link", { name })
-      .click();
+    page.getByRole("navigation", { name: "Parts of this application" }).getByRole("link", { name }).click();
 
   await page.goto(`/applications/${application}/provisioning`);
   await settled(page);
   await page.getByRole("button", { name: "Add to customer" }).click();
-  await dialog
-    .getByLabel("Tenant", { exact: true })
-    .selectOption({ label: "New tenant …" });
-  await dialog
-    .getByLabel("Name of the tenant", { exact: true })
-    .fill("Dora’s Dahlias");
-  await dialog
-    .getByLabel("Short name of the tenant", { exact: true })
-    .fill("Dora");
-  await dialog
-    .getByLabel("Mail address of a contact")
-    .fill("dora@dora.example");
+  await dialog.getByLabel("Tenant", { exact: true }).selectOption({ label: "New tenant …" });
+  await dialog.getByLabel("Name of the tenant", { exact: true }).fill("Dora’s Dahlias");
+  await dialog.getByLabel("Short name of the tenant", { exact: true }).fill("Dora");
+  await dialog.getByLabel("Mail address of a contact").fill("dora@dora.example");
   await dialog.getByRole("button", { name: "Add" }).click();
-  await page.waitForFunction(
-    () => document.activeElement?.getAttribute("aria-invalid") === "true",
-  );
-  await dialog
-    .getByLabel("Short name of the tenant", { exact: true })
-    .fill("dora");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
+  await dialog.getByLabel("Short name of the tenant", { exact: true }).fill("dora");
   await dialog.getByRole("button", { name: "Add" }).click();
   await row("dora").getByText("Pending acceptance").waitFor();
   await row("dora")
@@ -53,9 +35,7 @@ export async function manage(
   // A list with a wrong line is sent not at all.
   await page.getByRole("button", { name: "Add or remove many" }).click();
   const list = dialog.getByLabel("The tenants");
-  await list.fill(
-    "tenant,display_name,contacts,on_record\nemil,Emil,e@emil.example,letter of May\nFrieda,F,,\n",
-  );
+  await list.fill("tenant,display_name,contacts,on_record\nemil,Emil,e@emil.example,letter of May\nFrieda,F,,\n");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await dialog.getByText(/Line 3 \(Frieda\)/).waitFor();
   await list.fill(
@@ -63,10 +43,7 @@ export async function manage(
   );
   await dialog.getByRole("button", { name: "Send 2 tenants" }).click();
   await dialog.getByRole("heading", { name: "What became of each" }).waitFor();
-  ensure(
-    (await dialog.getByText("Created and given").count()) === 2,
-    "not both were created",
-  );
+  ensure((await dialog.getByText("Created and given").count()) === 2, "not both were created");
   await picture(page, pictures, "manage-many", false);
   await dialog.getByRole("button", { name: "Close" }).last().click();
   await row("emil").getByText("Provisioned").waitFor();
@@ -89,15 +66,10 @@ export async function manage(
   await page.getByRole("status").filter({ hasText: "Saved" }).waitFor();
   await page.reload();
   await settled(page);
-  ensure(
-    (await page.getByLabel("Time to finish").inputValue()) === "12.5",
-    "the time was not kept",
-  );
+  ensure((await page.getByLabel("Time to finish").inputValue()) === "12.5", "the time was not kept");
   await page.getByLabel("Time to finish").fill("99999999");
   await page.getByRole("button", { name: "Save" }).first().click();
-  await page.waitForFunction(
-    () => document.activeElement?.getAttribute("aria-invalid") === "true",
-  );
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
 
   await page
     .getByRole("button", { name: /^Issue a pair/ })
@@ -127,12 +99,8 @@ export async function manage(
   await dialog.getByLabel("Contacts").fill("dora@dora.example\nno address");
   await dialog.getByLabel("People").fill("250");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await page.waitForFunction(
-    () => document.activeElement?.getAttribute("aria-invalid") === "true",
-  );
-  await dialog
-    .getByLabel("Contacts")
-    .fill("dora@dora.example\ndeputy@dora.example");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
+  await dialog.getByLabel("Contacts").fill("dora@dora.example\ndeputy@dora.example");
   await dialog.getByRole("button", { name: "Save" }).click();
   await row("deputy@dora.example").getByText("250").waitFor();
 
@@ -160,9 +128,7 @@ export async function manage(
     .click();
   await settled(page);
   const first = page.getByRole("article").first();
-  const title = (await first.getByRole("heading").innerText())
-    .split("\n")
-    .at(-1);
+  const title = (await first.getByRole("heading").innerText()).split("\n").at(-1);
   await first.getByRole("button", { name: "Archive" }).click();
   await page.getByRole("link", { name: "Archived" }).click();
   await page.getByRole("heading", { name: title }).first().waitFor();
@@ -177,9 +143,7 @@ export async function manage(
 
 /** As the tenant's administrator, by the menu: without the word nothing is decided. */
 async function decided(page, { application, tenant, version, pictures }) {
-  await page
-    .getByLabel("Act as …")
-    .selectOption({ label: `Tenant admin of ${tenant}` });
+  await page.getByLabel("Act as …").selectOption({ label: `Tenant admin of ${tenant}` });
   await page
     .getByRole("link", {
       name: `${application}, version ${version}`,
@@ -199,12 +163,6 @@ async function decided(page, { application, tenant, version, pictures }) {
   await page.getByRole("button", { name: "Send decision" }).click();
   await page.getByText(/^You have accepted/).waitFor();
   await page.getByLabel("Act as …").selectOption({ label: "Operator viewer" });
-  await page
-    .getByText("You can look at everything and change nothing.")
-    .waitFor();
-  ensure(
-    (await page.getByRole("button", { name: "Create application" }).count()) ===
-      0,
-    "a viewer may create",
-  );
+  await page.getByText("You can look at everything and change nothing.").waitFor();
+  ensure((await page.getByRole("button", { name: "Create application" }).count()) === 0, "a viewer may create");
 }

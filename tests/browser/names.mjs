@@ -50,14 +50,9 @@ export const STRINGS = [
 ];
 
 /** Names one application after each string, and looks at every page; returns how many strings were seen as text. */
-export async function names(
-  browser,
-  { edge, upstream, pictures, application, tenant, version },
-) {
+export async function names(browser, { edge, upstream, pictures, application, tenant, version }) {
   const { page, wrongs, close } = await open(browser, edge);
-  await page.exposeFunction(MARK, () =>
-    wrongs.push("a name was run as a script"),
-  );
+  await page.exposeFunction(MARK, () => wrongs.push("a name was run as a script"));
   await page.goto("/");
   await settled(page);
   for (const [place, text] of STRINGS.entries()) {
@@ -67,13 +62,8 @@ export async function names(
   await page.goto("/");
   await page.getByRole("link", { name: STRINGS[0], exact: true }).waitFor();
   const listed = await page.getByRole("rowheader").allInnerTexts();
-  const missing = STRINGS.filter(
-    (text) => !listed.some((cell) => cell.includes(text)),
-  );
-  ensure(
-    missing.length === 0,
-    `not in the list as they are: ${missing.join("\n")}`,
-  );
+  const missing = STRINGS.filter((text) => !listed.some((cell) => cell.includes(text)));
+  ensure(missing.length === 0, `not in the list as they are: ${missing.join("\n")}`);
   await picture(page, pictures, "names-applications");
 
   await everywhere(page, upstream);
@@ -102,9 +92,7 @@ export async function names(
     role: "tenant-admin",
     subject: `tenants/${tenant}`,
   });
-  await theirs.page.exposeFunction(MARK, () =>
-    wrongs.push("a name was run as a script"),
-  );
+  await theirs.page.exposeFunction(MARK, () => wrongs.push("a name was run as a script"));
   for (const path of [
     "/",
     `/applications/${application}/${version}`,
@@ -128,9 +116,7 @@ async function named(page, id, text) {
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name", { exact: true }).fill(text.slice(0, 50));
   await dialog.getByLabel("Short name").fill(id);
-  await dialog
-    .getByLabel("What it is for")
-    .fill(`${text} ${STRINGS.join(" ")}`.slice(0, 500));
+  await dialog.getByLabel("What it is for").fill(`${text} ${STRINGS.join(" ")}`.slice(0, 500));
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.waitForURL(`**/applications/${id}`);
 }
@@ -138,16 +124,11 @@ async function named(page, id, text) {
 async function seen(page, selector, text) {
   const shown = page.locator(selector).first();
   await page.waitForFunction(
-    ([where, wanted]) =>
-      document.querySelector(where)?.textContent?.includes(wanted),
+    ([where, wanted]) => document.querySelector(where)?.textContent?.includes(wanted),
     [selector, text.slice(0, 50)],
   );
   ensure(
-    (await shown
-      .locator(
-        "script, img, svg, iframe, object, embed, form, style, link, base",
-      )
-      .count()) === 0,
+    (await shown.locator("script, img, svg, iframe, object, embed, form, style, link, base").count()) === 0,
     `${text} became more than text`,
   );
 }
@@ -162,13 +143,9 @@ async function everywhere(page, upstream) {
   await dialog.getByLabel("Address of the backend").fill(upstream);
   await dialog.getByLabel("Roles").fill(`clerk = ${text}`);
   await dialog.getByLabel(/acts for tenants|app credentials/).check();
-  await dialog
-    .getByLabel("Scopes")
-    .fill("<svg/onload=xssran()> javascript:xssran()");
+  await dialog.getByLabel("Scopes").fill("<svg/onload=xssran()> javascript:xssran()");
   await dialog.getByRole("button", { name: "Create" }).click();
-  const row = page
-    .getByRole("row")
-    .filter({ has: page.getByRole("rowheader", { name: "1.0", exact: true }) });
+  const row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "1.0", exact: true }) });
   await row.getByRole("button", { name: /Register to Test/ }).click();
   await dialog.getByLabel("Reason").fill(text);
   await dialog.getByRole("button", { name: "Register to Test" }).click();
@@ -181,23 +158,13 @@ async function everywhere(page, upstream) {
   await hovered(page);
   await page.goto("/applications/x0/provisioning");
   await page.getByRole("button", { name: "Add to customer" }).click();
-  await dialog
-    .getByLabel("Tenant", { exact: true })
-    .selectOption({ label: "New tenant …" });
-  await dialog
-    .getByLabel("Name of the tenant", { exact: true })
-    .fill(STRINGS[1]);
-  await dialog
-    .getByLabel("Short name of the tenant", { exact: true })
-    .fill("xss");
+  await dialog.getByLabel("Tenant", { exact: true }).selectOption({ label: "New tenant …" });
+  await dialog.getByLabel("Name of the tenant", { exact: true }).fill(STRINGS[1]);
+  await dialog.getByLabel("Short name of the tenant", { exact: true }).fill("xss");
   await dialog.getByLabel("It is in writing").check();
   await dialog.getByLabel("Where it is written down").fill(text);
   await dialog.getByRole("button", { name: "Add" }).click();
-  await page
-    .getByRole("row")
-    .filter({ hasText: "Provisioned" })
-    .first()
-    .waitFor();
+  await page.getByRole("row").filter({ hasText: "Provisioned" }).first().waitFor();
   await page
     .getByRole("button", { name: /^Details/ })
     .first()
@@ -211,9 +178,6 @@ async function everywhere(page, upstream) {
 
 /** Touches everything with the pointer, for what waits for that. */
 async function hovered(page) {
-  for (const one of (await page.locator("h1, th, td, a, button").all()).slice(
-    0,
-    12,
-  ))
+  for (const one of (await page.locator("h1, th, td, a, button").all()).slice(0, 12))
     await one.hover({ timeout: 2000, force: true }).catch(() => {});
 }

@@ -86,8 +86,7 @@ export async function read(browser, settings) {
     for (const look of looks)
       for (const size of sizes)
         for (const [role, pagesOf] of Object.entries(PAGES)) {
-          const subject =
-            role === "tenant-admin" ? `tenants/${tenant}` : "people/demo";
+          const subject = role === "tenant-admin" ? `tenants/${tenant}` : "people/demo";
           const { page, wrongs, close } = await open(browser, edge, {
             look,
             size,
@@ -100,16 +99,11 @@ export async function read(browser, settings) {
             await page.goto(one.path);
             await settled(page);
             pages += 1;
-            faults.push(
-              ...(await faultsOf(page, where)),
-              ...(await headings(page, where)),
-            );
+            faults.push(...(await faultsOf(page, where)), ...(await headings(page, where)));
             await picture(page, pictures, where);
-            if (one.changes === false)
-              faults.push(...(await changing(page, where)));
+            if (one.changes === false) faults.push(...(await changing(page, where)));
             if (language === "en")
-              for (const ask of one.ask ?? [])
-                faults.push(...(await asked(page, ask, where, pictures)));
+              for (const ask of one.ask ?? []) faults.push(...(await asked(page, ask, where, pictures)));
           }
           faults.push(...wrongs);
           await close();
@@ -121,49 +115,34 @@ export async function read(browser, settings) {
 /** Opens a question, reads it, and closes it again: the focus is where it was before. */
 async function asked(page, name, where, pictures) {
   const button = page.getByRole("button", { name }).first();
-  if ((await button.count()) === 0)
-    return [`${where}: there is no button ${name}`];
+  if ((await button.count()) === 0) return [`${where}: there is no button ${name}`];
   await button.focus();
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog");
   await dialog.waitFor();
-  await page.waitForFunction(
-    () => document.querySelector("dialog [aria-busy=true]") === null,
-  );
+  await page.waitForFunction(() => document.querySelector("dialog [aria-busy=true]") === null);
   const title = String(name).replace(/\W+/g, "-");
   const faults = await faultsOf(page, `${where}, ${name}`);
   await picture(page, pictures, `${where}-${title}`, false);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   const back = await page
-    .waitForFunction(
-      (element) => element === document.activeElement,
-      await button.elementHandle(),
-      { timeout: 5000 },
-    )
+    .waitForFunction((element) => element === document.activeElement, await button.elementHandle(), { timeout: 5000 })
     .catch(() => undefined);
-  if (back === undefined)
-    faults.push(`${where}, ${name}: the focus is not where it was`);
+  if (back === undefined) faults.push(`${where}, ${name}: the focus is not where it was`);
   return faults;
 }
 
 /** One heading of the first level, and a title that names the page. */
 async function headings(page, where) {
   const first = await page.locator("h1").count();
-  const [title, heading] = [
-    await page.title(),
-    await page.locator("h1").first().innerText(),
-  ];
-  const faults =
-    first === 1 ? [] : [`${where}: ${first} headings of the first level`];
-  if (!title.startsWith(heading.split("\n")[0].trim()))
-    faults.push(`${where}: the title is ${title}`);
+  const [title, heading] = [await page.title(), await page.locator("h1").first().innerText()];
+  const faults = first === 1 ? [] : [`${where}: ${first} headings of the first level`];
+  if (!title.startsWith(heading.split("\n")[0].trim())) faults.push(`${where}: the title is ${title}`);
   return faults;
 }
 
 async function changing(page, where) {
   const names = await page.getByRole("button").allInnerTexts();
-  return names
-    .filter((name) => CHANGES.test(name))
-    .map((name) => `${where}: who may only look is shown ${name}`);
+  return names.filter((name) => CHANGES.test(name)).map((name) => `${where}: who may only look is shown ${name}`);
 }

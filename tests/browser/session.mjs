@@ -4,22 +4,13 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const require = createRequire(
-  new URL("../tools/package.json", import.meta.url),
-);
+const require = createRequire(new URL("../tools/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 /** Long: the machine may be slow. */
 const PATIENCE_MS = 60_000;
-const RULES = [
-  "wcag2a",
-  "wcag2aa",
-  "wcag21a",
-  "wcag21aa",
-  "wcag22aa",
-  "best-practice",
-];
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -53,13 +44,7 @@ export function start(browserPath) {
  * so far: faults of scripts, refusals by its policy, dialogs, requests elsewhere.
  */
 export async function open(browser, edge, who = {}) {
-  const {
-    look = "light",
-    size = "desktop",
-    language = "en",
-    role,
-    subject,
-  } = who;
+  const { look = "light", size = "desktop", language = "en", role, subject } = who;
   const context = await browser.newContext({
     colorScheme: look,
     viewport: SIZES[size],
@@ -71,34 +56,23 @@ export async function open(browser, edge, who = {}) {
   const wrongs = [];
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  page.on("pageerror", (error) =>
-    wrongs.push(`a script failed: ${error.message}`),
-  );
+  page.on("pageerror", (error) => wrongs.push(`a script failed: ${error.message}`));
   page.on("dialog", (dialog) => {
     wrongs.push(`a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
   page.on("console", (message) => {
-    if (/Content Security Policy|Refused to/.test(message.text()))
-      wrongs.push(`the policy refused: ${message.text()}`);
+    if (/Content Security Policy|Refused to/.test(message.text())) wrongs.push(`the policy refused: ${message.text()}`);
   });
   const home = new URL(edge).host;
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (
-      /^(https?|wss?):$/.test(url.protocol) &&
-      url.host !== home &&
-      !page.mayLeave
-    )
+    if (/^(https?|wss?):$/.test(url.protocol) && url.host !== home && !page.mayLeave)
       wrongs.push(`a request elsewhere: ${url}`);
   });
   if (role !== undefined)
     await page.addInitScript(
-      ([as, whose]) =>
-        sessionStorage.setItem(
-          "switchover-act-as",
-          JSON.stringify({ role: as, subject: whose }),
-        ),
+      ([as, whose]) => sessionStorage.setItem("switchover-act-as", JSON.stringify({ role: as, subject: whose })),
       [role, subject ?? "people/demo"],
     );
   return { page, wrongs, close: () => context.close() };
@@ -107,9 +81,7 @@ export async function open(browser, edge, who = {}) {
 /** Waits until nothing on the page is being asked for. */
 export async function settled(page) {
   await page.locator("h1").first().waitFor();
-  await page.waitForFunction(
-    () => document.querySelector("[aria-busy=true]") === null,
-  );
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
 }
 
 /** Keeps a picture of the page in a folder. */
@@ -126,18 +98,9 @@ export async function picture(page, folder, name, fullPage = true) {
 export async function faultsOf(page, where) {
   // In a world of its own: the page's policy lets no script in, ours included.
   await page.evaluate(axe);
-  const found = await page.evaluate(
-    (values) => globalThis.axe.run({ runOnly: { type: "tag", values } }),
-    RULES,
-  );
-  const faults = found.violations.map(
-    ({ id, help, nodes }) => `${where}: ${id} (${help}): ${nodes[0].html}`,
-  );
-  const [wide, width] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    window.innerWidth,
-  ]);
-  if (wide > width)
-    faults.push(`${where}: the page is ${wide} wide on a screen of ${width}`);
+  const found = await page.evaluate((values) => globalThis.axe.run({ runOnly: { type: "tag", values } }), RULES);
+  const faults = found.violations.map(({ id, help, nodes }) => `${where}: ${id} (${help}): ${nodes[0].html}`);
+  const [wide, width] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  if (wide > width) faults.push(`${where}: the page is ${wide} wide on a screen of ${width}`);
   return faults;
 }

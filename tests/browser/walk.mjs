@@ -2,14 +2,10 @@
 import { ensure, open, picture, settled } from "./session.mjs";
 
 /** Walks; returns what was seen on the way. */
-export async function walk(
-  browser,
-  { edge, mails, tenant, from, to, pictures },
-) {
+export async function walk(browser, { edge, mails, tenant, from, to, pictures }) {
   const { page, wrongs, close } = await open(browser, edge);
   const seen = {};
-  const keep = (name, whole = true) =>
-    picture(page, pictures, `walk-${name}`, whole);
+  const keep = (name, whole = true) => picture(page, pictures, `walk-${name}`, whole);
   const row = (version) =>
     page.getByRole("row").filter({
       has: page.getByRole("rowheader", { name: version, exact: true }),
@@ -23,38 +19,18 @@ export async function walk(
   await row(to)
     .getByRole("button", { name: /Register to Test/ })
     .click();
-  await page
-    .getByRole("dialog")
-    .getByRole("button", { name: "Register to Test" })
-    .click();
-  await page
-    .getByRole("dialog")
-    .getByText("Shown here and never again")
-    .waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Register to Test" }).click();
+  await page.getByRole("dialog").getByText("Shown here and never again").waitFor();
   await keep("registered", false);
-  const copied = page
-    .getByRole("dialog")
-    .getByRole("button", { name: "Copy: Tester token" });
+  const copied = page.getByRole("dialog").getByRole("button", { name: "Copy: Tester token" });
   await copied.click();
   seen.token = await page.evaluate(() => navigator.clipboard.readText());
   ensure(seen.token.length > 20, "the tester token was not copied");
-  ensure(
-    await page.getByRole("dialog").getByText("Client secret").isVisible(),
-    "no client secret is shown",
-  );
+  ensure(await page.getByRole("dialog").getByText("Client secret").isVisible(), "no client secret is shown");
   await page.keyboard.press("Escape");
-  ensure(
-    await page.getByRole("dialog").isVisible(),
-    "Escape threw away what is shown once",
-  );
-  await page
-    .getByRole("dialog")
-    .getByRole("button", { name: "I have copied it" })
-    .click();
-  ensure(
-    !(await page.content()).includes(seen.token),
-    "the tester token is still on the page",
-  );
+  ensure(await page.getByRole("dialog").isVisible(), "Escape threw away what is shown once");
+  await page.getByRole("dialog").getByRole("button", { name: "I have copied it" }).click();
+  ensure(!(await page.content()).includes(seen.token), "the tester token is still on the page");
   await row(to).getByText("In test").waitFor();
 
   await row(to)
@@ -64,17 +40,11 @@ export async function walk(
   await keep("preview", false);
   seen.preview = await page.getByRole("dialog").locator("dl").innerText();
   await page.getByRole("dialog").getByRole("button", { name: "No" }).click();
-  ensure(
-    !(await page.getByRole("dialog").isVisible()),
-    "No does not close the question",
-  );
+  ensure(!(await page.getByRole("dialog").isVisible()), "No does not close the question");
   await row(to)
     .getByRole("button", { name: /Confirm Update/ })
     .click();
-  await page
-    .getByRole("dialog")
-    .getByLabel("Reason")
-    .fill("The planner is asked for");
+  await page.getByRole("dialog").getByLabel("Reason").fill("The planner is asked for");
   await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
 
   await page.waitForURL("**/switches/**");
@@ -102,11 +72,7 @@ export async function walk(
   await deny(browser, edge, await linkOf(mails, tenant));
   await page.getByRole("heading", { name: /has denied version/ }).waitFor();
   await page.waitForFunction(
-    (count) =>
-      Number(
-        document.querySelector(".side .nav a[href='/inbox'] .nav-count span")
-          ?.textContent ?? 0,
-      ) > count,
+    (count) => Number(document.querySelector(".side .nav a[href='/inbox'] .nav-count span")?.textContent ?? 0) > count,
     before,
   );
   seen.event = await page
@@ -121,11 +87,7 @@ export async function walk(
     .getByRole("button", { name: "Mark as read" })
     .click();
   await page.waitForFunction(
-    (count) =>
-      Number(
-        document.querySelector(".side .nav a[href='/inbox'] .nav-count span")
-          ?.textContent ?? 0,
-      ) <= count,
+    (count) => Number(document.querySelector(".side .nav a[href='/inbox'] .nav-count span")?.textContent ?? 0) <= count,
     before,
   );
 
@@ -175,9 +137,7 @@ async function unread(page) {
 async function linkOf(mails, tenant) {
   for (;;) {
     const answer = await fetch(`${mails}/api/email`);
-    const found = (await answer.json()).filter((mail) =>
-      mail.to.some(({ address }) => address.includes(tenant)),
-    );
+    const found = (await answer.json()).filter((mail) => mail.to.some(({ address }) => address.includes(tenant)));
     const link = found
       .map((mail) => /https?:\/\/\S+\/consent\/[^\s>)]+/.exec(mail.text)?.[0])
       .filter((one) => one !== undefined)

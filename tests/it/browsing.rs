@@ -66,6 +66,15 @@ async fn what_was_shown_stays_while_nobody_answers() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_person_confirms_another_approves() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "second").await;
+    let told = told.map_err(|fault| world.explain(fault))?;
+    ensure!(told["approved"] == "people/other", "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_and_nothing_else_says_who_is_here() -> Result<()> {
     let mut world = World::start(Database::Sqlite, 1).await?;
     let told = acted(&mut world, "enter").await;

@@ -10,6 +10,8 @@ import { pageOf } from "./routes";
 import { useValue } from "./value";
 
 const AGAIN_MS = 3000;
+/** Whether the console was drawn before. */
+let drawn = false;
 
 /** The console: who looks, in which language, at which page. */
 export function App() {
@@ -57,7 +59,14 @@ function Inside() {
   const before = useRef(page.kind);
   const first = useRef(true);
 
-  useEffect(() => () => forgetAnswers(), []);
+  useEffect(() => {
+    // Drawn anew in another language or role: whoever chose that by the keyboard goes on from there.
+    const chooser = document.querySelector<HTMLElement>(".side-foot .input");
+    const heading = document.querySelector<HTMLElement>("h1");
+    if (drawn) (chooser?.checkVisibility() === true ? chooser : heading)?.focus();
+    drawn = true;
+    return () => forgetAnswers();
+  }, []);
 
   useEffect(() => {
     if (first.current) {

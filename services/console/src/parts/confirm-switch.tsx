@@ -1,25 +1,28 @@
-import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { changed, useDeed } from "../ask";
-import { newRequestId, switches } from "../client";
+import { newRequestId, proposals, switches } from "../client";
 import { faultOf, type Fault } from "../fault";
-import { list, span, took } from "../format";
 import type { Application } from "../generated/switchover/catalog/v1/applications_pb";
+import { ApprovalPolicy } from "../generated/switchover/catalog/v1/proposals_pb";
 import { SwitchKind, type PreviewSwitchResponse } from "../generated/switchover/catalog/v1/switches_pb";
 import { t } from "../language";
-import { go, idIn, idOf, pathOf } from "../router";
+import { go, idOf, pathOf } from "../router";
+import { say } from "./announce";
 import { Dialog } from "./dialog";
 import { Text, wrongWith } from "./fields";
+import { Impact } from "./impact";
 import { FaultNote, Note, Skeleton } from "./notes";
 
 interface Props {
   readonly application: Application;
   readonly version: string;
+  /** What somebody else has proposed and this approves; none begins or proposes the switch. */
+  readonly proposal?: string;
   readonly onClose: () => void;
 }
 
 /** Shows what a switch would do, asks Yes or No, and begins exactly what was shown. */
-export function ConfirmSwitch({ application, version, onClose }: Props) {
+export function ConfirmSwitch({ application, version, proposal, onClose }: Props) {
   const [preview, setPreview] = useState<PreviewSwitchResponse | undefined>(undefined);
   const [fault, setFault] = useState<Fault | undefined>(undefined);
   const [stale, setStale] = useState(false);
@@ -37,24 +40,36 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
   };
   useEffect(() => void look(), [version]);
 
+  /** Begins what was shown; answers with the switch, or with nothing where it now waits for a second person. */
+  const begun = async (shown: PreviewSwitchResponse): Promise<string | undefined> => {
+    if (proposal !== undefined) {
+      const answer = await proposals.approveProposal({ name: proposal, reason });
+      return answer.proposal?.switch;
+    }
+    const request = { version, requestId, reason, etag: shown.etag };
+    const answer =
+      shown.kind === SwitchKind.REACTIVATE
+        ? await switches.confirmReactivate(request)
+        : await switches.confirmUpdate(request);
+    return answer.switch?.name;
+  };
+
   const confirm = async (shown: PreviewSwitchResponse): Promise<void> => {
-    let name = "";
+    let name: string | undefined;
     let outdated = false;
     const done = await deed.run(async () => {
-      const request = { version, requestId, reason, etag: shown.etag };
       try {
-        const answer =
-          shown.kind === SwitchKind.REACTIVATE
-            ? await switches.confirmReactivate(request)
-            : await switches.confirmUpdate(request);
-        name = answer.switch?.name ?? "";
+        name = await begun(shown);
       } catch (thrown) {
         outdated = faultOf(thrown).kind === "changed";
         throw thrown;
       }
     });
-    if (done) go(pathOf("applications", idOf(application.name), "switches", idOf(name)));
-    else if (outdated) {
+    if (done && name !== undefined) go(pathOf("applications", idOf(application.name), "switches", idOf(name)));
+    else if (done) {
+      onClose();
+      say(t.proposal.proposed);
+    } else if (outdated) {
       // Nobody confirms what they have not seen: it is shown as it is now, and asked again.
       deed.clear();
       setStale(true);
@@ -66,8 +81,12 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
   const id = idOf(version);
   const back = preview?.kind === SwitchKind.REACTIVATE;
   const refused = preview !== undefined && preview.refused !== "";
+  const proposes = proposal === undefined && application.approval === ApprovalPolicy.SECOND_PERSON;
+  const title =
+    proposal !== undefined ? t.proposal.approveTitle : back ? t.preview.reactivateTitle : t.preview.updateTitle;
+  const question = proposal !== undefined ? t.proposal.askApprove : proposes ? t.proposal.ask : t.preview.ask;
   return (
-    <Dialog title={back ? t.preview.reactivateTitle(id) : t.preview.updateTitle(id)} onClose={onClose} wide>
+    <Dialog title={title(id)} onClose={onClose} wide>
       <FaultNote fault={fault} again={() => void look()} />
       {preview === undefined && fault === undefined && <Skeleton rows={4} />}
       {stale && (
@@ -91,6 +110,11 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
               </p>
             </Note>
           )}
+          {proposes && !refused && (
+            <Note>
+              <p>{t.proposal.needed}</p>
+            </Note>
+          )}
           {!refused && (
             <Text
               label={t.act.reason}
@@ -103,7 +127,7 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
           )}
           <FaultNote fault={deed.fault} />
           <div class="dialog-foot dialog-foot-ask">
-            {!refused && <p class="dialog-question">{t.preview.ask}</p>}
+            {!refused && <p class="dialog-question">{question}</p>}
             <button type="button" class="button" onClick={onClose}>
               {refused ? t.act.close : t.act.no}
             </button>
@@ -116,78 +140,5 @@ export function ConfirmSwitch({ application, version, onClose }: Props) {
         </form>
       )}
     </Dialog>
-  );
-}
-
-/** What a switch would do, as of now. */
-function Impact({ of }: { readonly of: PreviewSwitchResponse }) {
-  const texts = t.preview;
-  const tenants = of.tenants;
-  const counts: readonly (readonly [bigint, (count: bigint) => string])[] =
-    tenants === undefined
-      ? []
-      : [
-          [tenants.admitted, texts.admitted],
-          [tenants.asked, texts.asked],
-          [tenants.denied, texts.denied],
-          [tenants.failing, texts.failing],
-        ];
-  const moved = [
-    texts.moved(tenants?.total ?? 0n),
-    ...counts.filter(([count]) => count > 0n).map(([count, text]) => text(count)),
-  ];
-  const mailed = tenants?.mailed ?? 0n;
-  const open = of.longLived?.connections ?? 0n;
-  const roles = (keep: (before: string | undefined, after: string | undefined) => boolean): string[] =>
-    of.roles.filter(({ before, after }) => keep(before, after)).map(({ name }) => name);
-  const rows: (readonly [string, ComponentChildren])[] = [
-    [texts.from, of.sourceVersion === "" ? t.act.none : idIn(of.sourceVersion, "versions")],
-    [texts.to, <b key="to">{idIn(of.targetVersion, "versions")}</b>],
-    [
-      texts.health,
-      of.unhealthy === "" ? (
-        <span class="is-good">{texts.healthy}</span>
-      ) : (
-        <span class="is-bad" lang="en">
-          {of.unhealthy}
-        </span>
-      ),
-    ],
-    [texts.tenants, <Lines key="tenants" of={moved} />],
-    [texts.mails, mailed === 0n ? texts.noMails : texts.mailed(mailed)],
-    [texts.newRoles, named(roles((before) => before === undefined))],
-    [texts.goneRoles, named(roles((_, after) => after === undefined))],
-    [texts.rewordedRoles, named(roles((before, after) => before !== undefined && after !== undefined))],
-    [texts.newScopes, named(of.scopesAdded)],
-    [texts.goneScopes, named(of.scopesRemoved)],
-    [texts.connections, open === 0n ? texts.connectionsNone : texts.connectionsOpen(open)],
-    ...(span(of.notice) > 0 ? [[texts.notice, texts.noticeText(took(span(of.notice)))] as const] : []),
-    [texts.users, texts.usersText],
-  ];
-  return (
-    <dl class="facts facts-rows">
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function named(names: readonly string[]): ComponentChildren {
-  return names.length === 0 ? <span class="soft">{t.act.none}</span> : <span translate={false}>{list(names)}</span>;
-}
-
-function Lines({ of }: { readonly of: readonly string[] }) {
-  return (
-    <>
-      {of.map((line, place) => (
-        <span key={place} class="line-text">
-          {line}
-        </span>
-      ))}
-    </>
   );
 }

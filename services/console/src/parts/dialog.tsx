@@ -26,7 +26,9 @@ export function Dialog({ title, onClose, stubborn = false, wide = false, childre
     heading.current?.focus();
     return () => {
       dialog.current?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // What was done may have taken away what it was set off by.
+      const back = before instanceof HTMLElement && before.isConnected && before !== document.body;
+      (back ? before : document.querySelector<HTMLElement>("[data-arrival], h1"))?.focus();
     };
   }, []);
 

@@ -25,27 +25,29 @@ interface Props<Row> {
 /** A table; on a narrow screen each row stands as a block of its own, and is a row of a table still. */
 export function Table<Row>({ caption, columns, rows, keyOf, marked }: Props<Row>) {
   return (
-    <table class="table" role="table">
-      <caption class="hidden">{caption}</caption>
-      <thead role="rowgroup">
-        <tr role="row">
-          {columns.map(({ title, numeric, actions }) => (
-            <th key={title} scope="col" role="columnheader" class={numeric ? "numeric" : undefined}>
-              {actions ? <span class="hidden">{title}</span> : title}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {rows.map((row) => (
-          <tr key={keyOf(row)} role="row" class={marked?.(row) ? "marked" : undefined}>
-            {columns.map((column) => (
-              <Cell key={column.title} column={column} row={row} />
+    <div class="table-frame">
+      <table class="table" role="table">
+        <caption class="hidden">{caption}</caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            {columns.map(({ title, numeric, actions }) => (
+              <th key={title} scope="col" role="columnheader" class={numeric ? "numeric" : undefined}>
+                {actions ? <span class="hidden">{title}</span> : title}
+              </th>
             ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map((row) => (
+            <tr key={keyOf(row)} role="row" class={marked?.(row) ? "marked" : undefined}>
+              {columns.map((column) => (
+                <Cell key={column.title} column={column} row={row} />
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

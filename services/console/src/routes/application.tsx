@@ -6,6 +6,7 @@ import { Badge } from "../parts/badge";
 import { Facts } from "../parts/facts";
 import { Link } from "../parts/link";
 import { FaultNote, Note, Skeleton } from "../parts/notes";
+import { Proposals } from "../parts/proposals";
 import { Title } from "../parts/title";
 import { idIn, idOf, pathOf } from "../router";
 import { useTraffic } from "../traffic";
@@ -47,6 +48,7 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
           </p>
         </Note>
       )}
+      {answer !== undefined && <Proposals application={answer} />}
       <nav class="tabs" aria-label={t.application.tabsLabel}>
         {PARTS.map((one) => (
           <Link

@@ -97,6 +97,7 @@ function columns(open: (entry: AuditEntry) => void): Column<AuditEntry>[] {
     {
       title: texts.method,
       heads: true,
+      wide: true,
       cell: ({ method, reason }) => (
         <>
           <span translate={false}>{idOf(method)}</span>

@@ -45,10 +45,13 @@ export function InboxPage({ tab }: { readonly tab: InboxTab }) {
     void deed.run(async () => {
       await inboxes.markEvents({ parent, names: [...names], read });
     });
-  const archive = (name: string, archived: boolean): void =>
-    void deed.run(async () => {
+  const archive = async (name: string, archived: boolean): Promise<void> => {
+    const done = await deed.run(async () => {
       await inboxes.archiveEvents({ parent, names: [name], archived });
     });
+    // The entry goes, and with it the button that has the focus.
+    if (done) document.querySelector<HTMLElement>("[data-arrival]")?.focus();
+  };
   return (
     <>
       <Title title={t.inbox.title}>
@@ -84,7 +87,7 @@ export function InboxPage({ tab }: { readonly tab: InboxTab }) {
               event={event}
               may={may}
               mark={(read) => mark([event.name], read)}
-              archive={(archived) => archive(event.name, archived)}
+              archive={(archived) => void archive(event.name, archived)}
             />
           ))}
         </ul>

@@ -4,6 +4,7 @@ import { applications } from "../client";
 import { number } from "../format";
 import type { Application } from "../generated/switchover/catalog/v1/applications_pb";
 import { t } from "../language";
+import { ApprovalForm } from "../parts/approval-form";
 import { Credentials } from "../parts/credentials";
 import { FaultNote, Skeleton } from "../parts/notes";
 import { PolicyForm } from "../parts/policy-form";
@@ -20,6 +21,7 @@ export function Settings({ application }: { readonly application: Application })
       </h2>
       <InForce application={application} />
       <Credentials application={application} />
+      <ApprovalForm application={application} />
       <PolicyForm key={`policy ${application.name}`} application={application} />
       {mayChange() && <AboutForm key={`about ${application.name}`} application={application} />}
     </>

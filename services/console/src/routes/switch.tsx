@@ -120,6 +120,7 @@ function About({ of }: { readonly of: Switch }) {
     <Facts
       of={[
         [t.switch.requestedBy, of.requestedBy],
+        [t.proposal.approvedBy, of.approvedBy === "" ? null : of.approvedBy],
         [t.switch.began, <Time key="began" at={of.createTime} />],
         [t.switch.committed, of.commitTime === undefined ? null : <Time key="committed" at={of.commitTime} />],
         [t.switch.ended, of.endTime === undefined ? null : <Time key="ended" at={of.endTime} />],

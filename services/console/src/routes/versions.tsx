@@ -80,7 +80,7 @@ function columns(application: Application, act: (what: Doing, version: Version) 
     { title: texts.version, heads: true, cell: (version) => idOf(version.name) },
     { title: texts.state, cell: (version) => <Badge tone={TONES[version.state]}>{texts.states[version.state]}</Badge> },
     { title: texts.since, cell: (version) => <Time at={sinceOf(version)} /> },
-    { title: texts.backend, cell: (version) => <code>{version.upstream}</code> },
+    { title: texts.backend, wide: true, cell: (version) => <code>{version.upstream}</code> },
     {
       title: texts.credentials,
       cell: (version) =>

@@ -173,6 +173,8 @@ export const applications: typeof english = {
       [FleetMode.STATIC]: "Hält den Vollzug eines Wechsels auf",
       [FleetMode.FENCED]: "Wird nach Ablauf seiner Lease abgegrenzt",
     },
+    approval: "Eine zweite Person genehmigt, was bestätigt wird",
+    approvalHint: "Eine Bestätigung wird zum Vorschlag, den eine andere Person genehmigt; ebenso das Abschalten.",
     fleetFixed: "Ab der ersten Aktivierung fest.",
     denialsMax: "Ablehnungen, die einen Wechsel aufhalten",
     denialsHint: "Prozent der Mandanten; leer für beliebig viele.",

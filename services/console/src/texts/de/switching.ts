@@ -1,3 +1,4 @@
+import { ProposalKind } from "../../generated/switchover/catalog/v1/proposals_pb";
 import {
   GatewayAnswer,
   HistoryAction,
@@ -53,6 +54,31 @@ export const switching: typeof english = {
     ask: "Wechsel beginnen?",
     refusedNow: "Jetzt lässt sich das nicht bestätigen",
     stale: "Die Anwendung hat sich geändert, seit das gezeigt wurde. So steht es jetzt: Entscheiden Sie neu.",
+  },
+
+  proposal: {
+    kinds: {
+      [ProposalKind.UNSPECIFIED]: (who) => `${who} schlägt etwas vor.`,
+      [ProposalKind.UPDATE]: (who, version) => `${who} schlägt das Update auf ${version} vor.`,
+      [ProposalKind.REACTIVATE]: (who, version) => `${who} schlägt die Rückkehr auf ${version} vor.`,
+      [ProposalKind.APPROVAL_OFF]: (who) => `${who} schlägt vor, dass keine zweite Person mehr nötig ist.`,
+    },
+    until: (time) => `Eine andere Person kann bis ${time} zustimmen.`,
+    yours: "Es wartet auf eine andere Person: Sie selbst haben es vorgeschlagen.",
+    approve: "Genehmigen",
+    approveTitle: (version) => `Wechsel auf ${version} genehmigen`,
+    approveOff: "Genehmigen, dass keine zweite Person mehr nötig ist?",
+    reject: "Zurückweisen",
+    rejectAsk: (who) => `Zurückweisen, was ${who} vorgeschlagen hat? Nichts ändert sich.`,
+    withdraw: "Zurückziehen",
+    withdrawAsk: "Ihren Vorschlag zurückziehen? Nichts ändert sich.",
+    needed:
+      "Diese Anwendung braucht eine zweite Person: Was Sie bestätigen, wird vorgeschlagen und beginnt, wenn eine andere es genehmigt.",
+    ask: "Wechsel vorschlagen?",
+    askApprove: "Genehmigen und den Wechsel beginnen?",
+    proposed: "Vorgeschlagen. Eine andere Person muss es genehmigen.",
+    offProposed: "Vorgeschlagen. Eine andere Person muss genehmigen, dass keine mehr nötig ist.",
+    approvedBy: "Genehmigt von",
   },
 
   switch: {

@@ -171,6 +171,8 @@ export const applications = {
       [FleetMode.STATIC]: "Keeps a switch from being committed",
       [FleetMode.FENCED]: "Is fenced once its lease has run out",
     },
+    approval: "A second person approves what is confirmed",
+    approvalHint: "A confirm makes a proposal that another person approves; so does turning this off.",
     fleetFixed: "Fixed from the first activation on.",
     denialsMax: "Denials that stop a switch",
     denialsHint: "Percent of the tenants; empty for however many.",

@@ -1,3 +1,4 @@
+import { ProposalKind } from "../../generated/switchover/catalog/v1/proposals_pb";
 import {
   GatewayAnswer,
   HistoryAction,
@@ -53,6 +54,32 @@ export const switching = {
     ask: "Begin the switch?",
     refusedNow: "It cannot be confirmed now",
     stale: "The application has changed since this was shown. This is how it stands now: decide again.",
+  },
+
+  proposal: {
+    kinds: {
+      [ProposalKind.UNSPECIFIED]: (who: string, _version: string) => `${who} proposes something.`,
+      [ProposalKind.UPDATE]: (who: string, version: string) => `${who} proposes the update to ${version}.`,
+      [ProposalKind.REACTIVATE]: (who: string, version: string) => `${who} proposes the way back to ${version}.`,
+      [ProposalKind.APPROVAL_OFF]: (who: string, _version: string) =>
+        `${who} proposes that no second person is needed any more.`,
+    },
+    until: (time: string) => `Another person can approve it until ${time}.`,
+    yours: "It waits for another person: you have proposed it.",
+    approve: "Approve",
+    approveTitle: (version: string) => `Approve the switch to ${version}`,
+    approveOff: "Approve that no second person is needed any more?",
+    reject: "Reject",
+    rejectAsk: (who: string) => `Reject what ${who} has proposed? Nothing changes.`,
+    withdraw: "Withdraw",
+    withdrawAsk: "Take your proposal back? Nothing changes.",
+    needed:
+      "This application needs a second person: what you confirm is proposed, and begins when another approves it.",
+    ask: "Propose the switch?",
+    askApprove: "Approve, and begin the switch?",
+    proposed: "Proposed. Another person has to approve it.",
+    offProposed: "Proposed. Another person has to approve that none is needed any more.",
+    approvedBy: "Approved by",
   },
 
   switch: {
