@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Catalog,
     application::{
-        Act, AppCredentials, Application, Creation, HealthCheck, Icon, Policy, Role, Serving,
-        Standing, Version, VersionFacts,
+        Act, AppCredentials, Application, Creation, HealthCheck, Icon, Login, Policy, Role,
+        Serving, Standing, Version, VersionFacts,
     },
     credentials::Order,
     error::Error,
@@ -34,6 +34,7 @@ pub(crate) struct NewApplication {
     pub(crate) summary: Prose<500>,
     pub(crate) icon: Option<Icon>,
     pub(crate) policy: Policy,
+    pub(crate) login: Option<Login>,
     pub(crate) request_id: Option<contract::RequestId>,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct ApplicationChange {
     /// None inside takes the icon away.
     pub(crate) icon: Option<Option<Icon>>,
     pub(crate) policy: Option<Policy>,
+    /// None inside has requests passed through.
+    pub(crate) login: Option<Option<Login>>,
 }
 
 /// What an operator says of a new version.
@@ -93,6 +96,7 @@ pub(crate) async fn create_application(
         display_name: new.display_name.clone(),
         summary: new.summary.clone(),
         policy: new.policy.clone(),
+        login: new.login.clone(),
         serving: Serving::Never,
         test: None,
         open_switch: None,
@@ -101,7 +105,7 @@ pub(crate) async fn create_application(
         revision: Revision::ZERO.next(),
         creation: Creation {
             request_id: new.request_id.clone(),
-            digest: digest(&(&new.display_name, &new.summary, icon, &new.policy)),
+            digest: created_as(new, icon),
         },
         created_at: now,
         updated_at: now,
@@ -115,6 +119,7 @@ pub(crate) async fn create_application(
                 Err(Error::AlreadyExists(existing.resource().to_string()))
             };
         }
+        known_roles(tx, &created).await?;
         if !applications::insert(tx, &created).await? {
             return Err(Error::AlreadyExists(created.resource().to_string()));
         }
@@ -134,8 +139,9 @@ pub(crate) async fn update_application(
     ::store::write!(catalog.db, |tx| {
         let mut changed = application(tx, name).await?;
         changed.seen_as(etag)?;
-        // Gateways are told the display name, and how long they hold and drain.
-        let routed = change.display_name.is_some() || change.policy.is_some();
+        // Gateways are told the display name, how long they hold and drain, and who must sign in.
+        let routed =
+            change.display_name.is_some() || change.policy.is_some() || change.login.is_some();
         if let Some(display_name) = &change.display_name {
             changed.display_name = display_name.clone();
         }
@@ -150,6 +156,10 @@ pub(crate) async fn update_application(
                 });
             }
             changed.policy = policy.clone();
+        }
+        if let Some(login) = &change.login {
+            changed.login = login.clone();
+            known_roles(tx, &changed).await?;
         }
         applications::save(tx, &changed).await?;
         if let Some(icon) = &change.icon {
@@ -302,6 +312,38 @@ fn allowed(catalog: &Catalog, upstream: &Place, listeners: &[SocketAddr]) -> Res
         .check(upstream, listeners)
         .inspect_err(|refusal| tracing::warn!(%upstream, %refusal, "an upstream was refused"))
         .map_err(Error::UpstreamRefused)
+}
+
+/// Refuses rules about roles that no version brings. What a rule names once stays, whatever becomes of
+/// the versions: it is about users' roles, and never gets weaker.
+async fn known_roles(tx: &mut Tx, application: &Application) -> Result<(), Error> {
+    let mut unknown = application
+        .login
+        .as_ref()
+        .map_or_else(Default::default, Login::roles);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let versions = versions::list(tx, Some(&application.name), None, i64::MAX).await?;
+    for role in versions.iter().flat_map(|version| &version.facts.roles) {
+        unknown.remove(&role.name);
+    }
+    match unknown.first() {
+        None => Ok(()),
+        Some(role) => Err(Error::RoleUnknown {
+            application: application.resource(),
+            role: role.to_string(),
+        }),
+    }
+}
+
+/// Says as what an application was created. Where nothing is said of a login, as before there was one.
+fn created_as(new: &NewApplication, icon: Option<(&'static str, &Vec<u8>)>) -> String {
+    let facts = (&new.display_name, &new.summary, icon, &new.policy);
+    match &new.login {
+        None => digest(&facts),
+        Some(login) => digest(&(facts, login)),
+    }
 }
 
 /// SHA-256 of a value's JSON, hex: the same for the same value.

@@ -21,6 +21,7 @@ struct Row {
     display_name: String,
     summary: String,
     policy: String,
+    login: Option<String>,
     timeline: String,
     route_revision: i64,
     revision: i64,
@@ -39,7 +40,7 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select a.name, a.display_name, a.abstract as summary, a.policy, a.timeline, \
+            "select a.name, a.display_name, a.abstract as summary, a.policy, a.login, a.timeline, \
              a.route_revision, a.revision, a.creation_request_id, a.creation_digest, a.created_at, \
              a.updated_at, v.version as active_version, v.generation, t.version as test_version, \
              t.token_sha256 as test_token, t.since as test_since, s.id as open_switch \
@@ -84,6 +85,10 @@ impl TryFrom<Row> for Application {
             display_name: parsed(TABLE, "display_name", &row.display_name)?,
             summary: parsed(TABLE, "abstract", &row.summary)?,
             policy: from_json(TABLE, "policy", &row.policy)?,
+            login: row
+                .login
+                .map(|login| from_json(TABLE, "login", &login))
+                .transpose()?,
             serving,
             test,
             open_switch: row
@@ -163,8 +168,8 @@ pub(crate) async fn route_revisions(
 /// Inserts one that has no version yet. Returns false if the name is taken.
 pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<bool, Error> {
     const SQL: &str = "insert into applications (name, display_name, abstract, policy, timeline, \
-        route_revision, revision, creation_request_id, creation_digest, created_at, updated_at, lease) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (name) do nothing";
+        route_revision, revision, creation_request_id, creation_digest, created_at, updated_at, lease, login) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (name) do nothing";
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
         .bind(application.display_name.as_str())
@@ -184,6 +189,7 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
         .bind(application.created_at.as_microsecond())
         .bind(application.updated_at.as_microsecond())
         .bind(lease(&application.policy))
+        .bind(application.login.as_ref().map(json))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -193,7 +199,8 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
 
 /// Saves what an operator may change. The caller marks the change; see [`touch`].
 pub(crate) async fn save(tx: &mut Tx, application: &Application) -> Result<(), Error> {
-    const SQL: &str = "update applications set display_name = $2, abstract = $3, policy = $4, lease = $5 \
+    const SQL: &str = "update applications set display_name = $2, abstract = $3, policy = $4, lease = $5, \
+        login = $6 \
         where name = $1";
     on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
@@ -201,6 +208,7 @@ pub(crate) async fn save(tx: &mut Tx, application: &Application) -> Result<(), E
         .bind(application.summary.as_str())
         .bind(json(&application.policy))
         .bind(lease(&application.policy))
+        .bind(application.login.as_ref().map(json))
         .execute(conn)
         .await
         .map(drop))

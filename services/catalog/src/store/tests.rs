@@ -33,6 +33,7 @@ fn application(name: &str) -> Application {
         display_name: "Customers".parse().unwrap(),
         summary: "Keeps them.".parse().unwrap(),
         policy: Policy::default(),
+        login: None,
         serving: Serving::Never,
         test: None,
         open_switch: None,

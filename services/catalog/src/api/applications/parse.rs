@@ -1,6 +1,7 @@
 //! What an operator says of applications and versions, checked field by field.
 
 mod life;
+mod login;
 mod notice;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -39,9 +40,10 @@ pub(super) fn new_application(
         let summary = summary(v, &application.r#abstract);
         let icon = icon(v, application.icon);
         let policy = policy(v, application.policy);
-        v.join((display_name, summary, icon, policy))
+        let login = login::read(v, application.login.as_ref());
+        v.join((display_name, summary, icon, policy, login))
     });
-    let (name, request_id, (display_name, summary, icon, policy)) =
+    let (name, request_id, (display_name, summary, icon, policy, login)) =
         v.all((name, request_id, facts))?;
     Ok(NewApplication {
         name,
@@ -49,6 +51,7 @@ pub(super) fn new_application(
         summary,
         icon,
         policy,
+        login,
         request_id,
     })
 }
@@ -56,7 +59,7 @@ pub(super) fn new_application(
 pub(super) fn application_change(
     request: wire::UpdateApplicationRequest,
 ) -> Result<(ApplicationName, ApplicationChange, Option<Etag>), Problem> {
-    const PATHS: [&str; 4] = ["display_name", "abstract", "icon", "policy"];
+    const PATHS: [&str; 5] = ["display_name", "abstract", "icon", "policy", "login"];
     let mut v = Violations::new();
     let etag = v.optional::<Etag>("etag", &request.etag);
     let mask = Mask::read(&mut v, request.update_mask.as_ref(), &PATHS);
@@ -78,14 +81,19 @@ pub(super) fn application_change(
         let policy = when(covers("policy", given.policy.is_some()), || {
             policy(v, given.policy)
         });
-        v.join((name, display_name, summary, icon, policy))
+        let login = when(covers("login", given.login.is_some()), || {
+            login::read(v, given.login.as_ref())
+        });
+        v.join((name, display_name, summary, icon, policy, login))
     });
-    let (etag, _, (name, display_name, summary, icon, policy)) = v.all((etag, mask, facts))?;
+    let (etag, _, (name, display_name, summary, icon, policy, login)) =
+        v.all((etag, mask, facts))?;
     let change = ApplicationChange {
         display_name,
         summary,
         icon,
         policy,
+        login,
     };
     Ok((name.application, change, etag))
 }
