@@ -16,10 +16,11 @@ const LINES_MAX: usize = 600;
 const LAYERS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("contract", &["proto"]),
-    ("runtime", &["proto", "contract"]),
+    ("runtime", &["proto", "contract", "oidc"]),
     ("store", &[]),
     ("demo", &[]),
     ("history", &[]),
+    ("oidc", &[]),
     ("tokens", &[]),
     (
         "catalog",

@@ -49,6 +49,18 @@ impl Role {
         }
     }
 
+    /// Returns the proto's role.
+    pub fn to_wire(self) -> wire::Role {
+        match self {
+            Self::OperatorAdmin => wire::Role::OperatorAdmin,
+            Self::OperatorViewer => wire::Role::OperatorViewer,
+            Self::Tester => wire::Role::Tester,
+            Self::TenantAdmin => wire::Role::TenantAdmin,
+            Self::Gateway => wire::Role::Gateway,
+            Self::Service => wire::Role::Service,
+        }
+    }
+
     /// Reads the proto's role; anyone is no role.
     pub(crate) fn from_wire(role: wire::Role) -> Option<Self> {
         match role {

@@ -6,7 +6,7 @@ use clap::Args;
 use contract::{Identity, Role};
 
 use crate::{
-    caller::{Access, Key},
+    caller::{Access, Key, TokensArgs},
     client::Credentials,
     clock::Clock,
     error::Error,
@@ -37,18 +37,21 @@ impl ProcessArgs {
 }
 
 /// How a service is reached, and who it is to others.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ServiceArgs {
     /// Address to serve gRPC on; each service has its own default on the loopback.
     #[arg(long, env = "SWITCHOVER_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// File with the keys that callers may use. Without it every caller on this machine is an
-    /// operator admin, and only loopback addresses are served.
+    /// File with the keys that callers may use. Without it, and without an issuer of tokens, every
+    /// caller on this machine is an operator admin, and only loopback addresses are served.
     #[arg(long, env = "SWITCHOVER_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// File with the key by which this service calls others.
     #[arg(long, env = "SWITCHOVER_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Whose access tokens are believed.
+    #[command(flatten)]
+    pub tokens: TokensArgs,
     /// Serve gRPC reflection to the operator.
     #[arg(long, env = "SWITCHOVER_REFLECTION")]
     pub reflection: bool,
@@ -60,13 +63,10 @@ impl ServiceArgs {
         self.listen.unwrap_or(default)
     }
 
-    /// Returns who may call, read from the keys file. Refuses an address beyond the loopback that
-    /// has no keys.
+    /// Returns what is believed of who calls. Refuses an address beyond the loopback where that is
+    /// everything.
     pub fn access(&self, listen: SocketAddr, clock: &Clock) -> Result<Access, Error> {
-        let access = match &self.keys {
-            Some(path) => Access::keys(path, clock.clone())?,
-            None => Access::Open,
-        };
+        let access = Access::by(self.keys.clone(), self.tokens.tokens()?, clock.clone())?;
         access.fits(listen)?;
         Ok(access)
     }

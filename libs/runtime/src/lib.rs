@@ -21,7 +21,7 @@ pub mod sign;
 pub mod simulation;
 pub mod telemetry;
 
-pub use caller::{Access, Key};
+pub use caller::{Access, Key, TokensArgs};
 pub use client::{Client, Credentials, Endpoint, connect_lazy};
 pub use clock::Clock;
 pub use config::{ProcessArgs, ServiceArgs};

@@ -14,6 +14,7 @@ use tower::Service;
 use crate::{caller::Access, error::Error, net::Listener, shell::Shell};
 
 mod answer;
+mod callers;
 mod door;
 mod health;
 mod wire;
@@ -144,7 +145,10 @@ impl Server {
                 .map_err(Error::internal)?;
             self.routes.add_service(reflection);
         }
+        let callers = callers::service();
+        self.names.push(callers::NAME);
         self.routes
+            .add_service(callers)
             .add_service(health::start(&self.shell, self.names));
 
         let stop = self.shell.stopping();

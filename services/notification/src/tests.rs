@@ -32,9 +32,7 @@ impl Service {
         let config = Config {
             service: ServiceArgs {
                 listen: Some("127.0.0.1:0".parse().unwrap()),
-                keys: None,
-                key_file: None,
-                reflection: false,
+                ..ServiceArgs::default()
             },
             database: DatabaseUrl::sqlite(folder.path().join("notification.db")),
             smtp: SmtpArgs::to(format!("smtp://{}", stub.address).parse().unwrap()),
@@ -499,9 +497,7 @@ async fn a_configuration_that_cannot_work_is_refused_before_anything_is_opened()
     let config = Config {
         service: ServiceArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
-            keys: None,
-            key_file: None,
-            reflection: false,
+            ..ServiceArgs::default()
         },
         database: DatabaseUrl::sqlite(&database),
         smtp: SmtpArgs::to("smtp://mail.example.com".parse().unwrap()),

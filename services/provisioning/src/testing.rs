@@ -69,9 +69,7 @@ impl World {
         let config = Config {
             service: ServiceArgs {
                 listen: Some(anywhere()),
-                keys: None,
-                key_file: None,
-                reflection: false,
+                ..ServiceArgs::default()
             },
             database: db.url().clone(),
             catalog: at,

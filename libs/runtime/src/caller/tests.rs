@@ -1,6 +1,10 @@
+use std::{fs, time::Duration};
+
 use http::HeaderValue;
 
-use super::*;
+use super::{file::LOOK, *};
+
+mod by_token;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs
@@ -18,6 +22,12 @@ fn with_key(key: &Key) -> HeaderMap {
     headers(&[(AUTHORIZATION, &format!("bearer {}", key.expose()))])
 }
 
+/// Tells who calls.
+async fn who(access: &Access, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let proven = access.identify(headers).await;
+    proven.map(|proven| proven.caller)
+}
+
 fn line(key: &Key, role: &str, subject: &str, more: &str) -> String {
     format!(
         "[[key]]\nsha256 = \"{}\"\nrole = \"{role}\"\nsubject = \"{subject}\"\n{more}\n",
@@ -25,8 +35,8 @@ fn line(key: &Key, role: &str, subject: &str, more: &str) -> String {
     )
 }
 
-#[test]
-fn a_key_tells_who_calls_until_it_expires() {
+#[tokio::test]
+async fn a_key_tells_who_calls_until_it_expires() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.toml");
     let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 1);
@@ -41,27 +51,27 @@ fn a_key_tells_who_calls_until_it_expires() {
     fs::write(&path, text).unwrap();
     let access = Access::keys(&path, clock.clone()).unwrap();
 
-    let caller = access.identify(&with_key(&gateway)).unwrap();
+    let caller = who(&access, &with_key(&gateway)).await.unwrap();
     assert_eq!(
         (caller.role(), caller.subject().as_str()),
         (Some(Role::Gateway), "gateways/g-1")
     );
     assert_eq!(
-        access.identify(&with_key(&brief)).unwrap().role(),
+        who(&access, &with_key(&brief)).await.unwrap().role(),
         Some(Role::OperatorViewer)
     );
     clock.advance(Duration::from_secs(60));
     assert!(
-        access
-            .identify(&with_key(&brief))
+        who(&access, &with_key(&brief))
+            .await
             .unwrap_err()
             .is(&reason::UNAUTHENTICATED)
     );
-    assert_eq!(access.identify(&with_key(&gateway)).unwrap(), caller);
+    assert_eq!(who(&access, &with_key(&gateway)).await.unwrap(), caller);
 }
 
-#[test]
-fn wrong_credentials_are_refused_and_a_role_is_never_believed_where_keys_are_needed() {
+#[tokio::test]
+async fn wrong_credentials_are_refused_and_a_role_is_never_believed_where_keys_are_needed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.toml");
     fs::write(&path, line(&Key::generate(), "tester", "people/tom", "")).unwrap();
@@ -75,17 +85,17 @@ fn wrong_credentials_are_refused_and_a_role_is_never_believed_where_keys_are_nee
         stranger.expose(),
         &format!("Bearer {}", stranger.expose()),
     ] {
-        let problem = access
-            .identify(&headers(&[(AUTHORIZATION, value)]))
+        let problem = who(&access, &headers(&[(AUTHORIZATION, value)]))
+            .await
             .unwrap_err();
         assert!(!format!("{problem:?}").contains(stranger.expose()));
     }
     let claims = headers(&[(ROLE, "operator-admin"), (SUBJECT, "people/eve")]);
-    assert_eq!(access.identify(&claims).unwrap(), Caller::Anonymous);
+    assert_eq!(who(&access, &claims).await.unwrap(), Caller::Anonymous);
 }
 
-#[test]
-fn a_changed_file_is_in_force_within_a_second_and_a_broken_one_changes_nothing() {
+#[tokio::test]
+async fn a_changed_file_is_in_force_within_a_second_and_a_broken_one_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.toml");
     let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 1);
@@ -94,11 +104,11 @@ fn a_changed_file_is_in_force_within_a_second_and_a_broken_one_changes_nothing()
     let access = Access::keys(&path, clock.clone()).unwrap();
     fs::write(&path, line(&new, "operator-viewer", "people/anna", "")).unwrap();
     clock.advance(LOOK);
-    assert!(access.identify(&with_key(&new)).is_ok());
-    assert!(access.identify(&with_key(&old)).is_err());
+    assert!(who(&access, &with_key(&new)).await.is_ok());
+    assert!(who(&access, &with_key(&old)).await.is_err());
     fs::write(&path, "[[key]]\nsha256 = 1").unwrap();
     clock.advance(LOOK);
-    assert!(access.identify(&with_key(&new)).is_ok());
+    assert!(who(&access, &with_key(&new)).await.is_ok());
 }
 
 #[test]
@@ -123,15 +133,20 @@ fn a_file_that_is_wrong_is_refused_at_the_start_with_the_line_that_is() {
     assert!(Access::keys(folder.path().join("none"), Clock::real()).is_err());
 }
 
-#[test]
-fn on_one_machine_callers_are_who_they_say_and_the_operator_unless_they_say() {
-    let caller = |pairs: &[(&'static str, &str)]| Access::Open.identify(&headers(pairs));
-    assert_eq!(caller(&[]).unwrap().role(), Some(Role::OperatorAdmin));
-    assert_eq!(caller(&[(ROLE, ANONYMOUS)]).unwrap(), Caller::Anonymous);
-    let tenant = caller(&[(ROLE, "tenant-admin"), (SUBJECT, "tenants/acme")]).unwrap();
+#[tokio::test]
+async fn on_one_machine_callers_are_who_they_say_and_the_operator_unless_they_say() {
+    let caller = async |pairs: &[(&'static str, &str)]| who(&Access::Open, &headers(pairs)).await;
+    assert_eq!(caller(&[]).await.unwrap().role(), Some(Role::OperatorAdmin));
+    assert_eq!(
+        caller(&[(ROLE, ANONYMOUS)]).await.unwrap(),
+        Caller::Anonymous
+    );
+    let tenant = caller(&[(ROLE, "tenant-admin"), (SUBJECT, "tenants/acme")])
+        .await
+        .unwrap();
     assert_eq!(tenant.tenant().unwrap().as_str(), "acme");
-    assert!(caller(&[(ROLE, "king")]).is_err());
-    assert!(caller(&[(ROLE, "gateway")]).is_err());
+    assert!(caller(&[(ROLE, "king")]).await.is_err());
+    assert!(caller(&[(ROLE, "gateway")]).await.is_err());
 }
 
 #[test]

@@ -93,7 +93,8 @@ impl House {
         let pace = self.pace(&method, request.headers());
         request.extensions_mut().insert(id.clone());
 
-        let (mut response, permit) = match self.admit(&mut request, &method, pace, &span) {
+        let admitted = self.admit(&mut request, &method, pace, &span);
+        let (mut response, permit) = match admitted.instrument(span.clone()).await {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
                 let inside = self.inside(routes, request, pace).instrument(span.clone());
@@ -133,27 +134,28 @@ impl House {
     }
 
     /// Decides whether the call may go on, and notes who makes it.
-    fn admit(
+    async fn admit(
         &self,
         request: &mut Request<Body>,
         method: &str,
         pace: Pace,
         span: &Span,
     ) -> Result<OwnedSemaphorePermit, Problem> {
-        let decided = self.access.identify(request.headers()).and_then(|caller| {
-            span.record("caller", caller.subject());
-            self.rules.decide(&caller, method).check().map(|()| caller)
+        let identified = self.access.identify(request.headers()).await;
+        let decided = identified.and_then(|proven| {
+            span.record("caller", proven.caller.subject());
+            let decision = self.rules.decide(&proven.caller, method);
+            decision.check().map(|()| proven)
         });
-        let caller = decided.inspect_err(|problem| {
+        let proven = decided.inspect_err(|problem| {
             let peer = request
                 .extensions()
                 .get::<TcpConnectInfo>()
                 .and_then(TcpConnectInfo::remote_addr);
-            span.in_scope(
-                || tracing::warn!(peer = ?peer, reason = %problem.reason(), "a caller was refused"),
-            );
+            tracing::warn!(peer = ?peer, reason = %problem.reason(), "a caller was refused");
         })?;
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(proven.caller.clone());
+        request.extensions_mut().insert(proven);
         let room = match pace {
             Pace::Short(_) => &self.calls,
             Pace::Long(_) => &self.streams,

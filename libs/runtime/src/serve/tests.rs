@@ -3,6 +3,7 @@ use std::{future::pending, pin::Pin};
 use contract::{Caller, Code, Identity, Problem, RequestId, Role, reason};
 use futures::{Stream, StreamExt as _, stream};
 use proto::{
+    access::v1::{self as access, GetCallerRequest, access_service_client::AccessServiceClient},
     gateway::v1::{
         GetStatusRequest, GetStatusResponse,
         gateway_service_client::GatewayServiceClient,
@@ -222,6 +223,30 @@ async fn who_may_not_call_is_refused_before_the_service_sees_it() {
         world.ask(&key, "who").await.is_ok(),
         "where no keys are asked for, one is no harm"
     );
+    world.shell.finish_test().await;
+}
+
+#[tokio::test]
+async fn every_server_tells_who_its_caller_is_to_it() {
+    let world = World::start(|server| server).await;
+    let ask = async |credentials: Credentials| {
+        let mut client = AccessServiceClient::new(world.client(&credentials));
+        let answer = client.get_caller(GetCallerRequest {}).await.unwrap();
+        answer.into_inner().caller.unwrap()
+    };
+    let tenant = ask(by(Role::TenantAdmin, "tenants/acme")).await;
+    assert_eq!(
+        tenant,
+        access::Caller {
+            role: access::Role::TenantAdmin.into(),
+            subject: "tenants/acme".to_owned(),
+            proof: access::Proof::Word.into(),
+            tenant: "tenants/acme".to_owned(),
+            ..access::Caller::default()
+        }
+    );
+    let nobody = ask(Credentials::Anonymous).await;
+    assert_eq!(nobody, access::Caller::default());
     world.shell.finish_test().await;
 }
 

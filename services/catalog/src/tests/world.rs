@@ -369,9 +369,7 @@ async fn serve(
     let config = Config {
         service: ServiceArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
-            keys: None,
-            key_file: None,
-            reflection: false,
+            ..ServiceArgs::default()
         },
         database: url.clone(),
         provisioning: Endpoint::from(peers.address),

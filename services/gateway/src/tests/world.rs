@@ -163,9 +163,7 @@ impl World {
         Config {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
-                keys: None,
-                key_file: None,
-                reflection: false,
+                ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
             apps_listen: ANYWHERE,
