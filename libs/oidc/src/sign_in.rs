@@ -20,6 +20,7 @@ use crate::{
     Now,
     id::IdToken,
     issuer::Issuer,
+    logout::LogoutToken,
     metadata::Metadata,
     object::Object,
     refusal::Refusal,
@@ -189,11 +190,36 @@ impl Client {
     /// # Errors
     /// The issuer does not answer, or has no place for it.
     pub async fn begin(&self, now: Now) -> Result<(String, Attempt), SignInError> {
+        self.begin_with(Attempt::draw(), now).await
+    }
+
+    /// Begins a sign-in as [`Client::begin`] does, with a `state` that says more than which attempt it is:
+    /// where several hosts share one place to come back to, which of them began. It is to be a text
+    /// that nobody else could have made, no two alike.
+    ///
+    /// # Errors
+    /// The issuer does not answer, or has no place for it.
+    pub async fn begin_as(
+        &self,
+        state: String,
+        now: Now,
+    ) -> Result<(String, Attempt), SignInError> {
+        let attempt = Attempt {
+            state,
+            ..Attempt::draw()
+        };
+        self.begin_with(attempt, now).await
+    }
+
+    async fn begin_with(
+        &self,
+        attempt: Attempt,
+        now: Now,
+    ) -> Result<(String, Attempt), SignInError> {
         let metadata = self.issuer.metadata(now).await?;
         let place = metadata
             .authorization
             .ok_or(SignInError::Lacks("authorization endpoint"))?;
-        let attempt = Attempt::draw();
         let mut form = Serializer::new(String::new());
         form.append_pair("response_type", "code")
             .append_pair("client_id", &self.id)
@@ -281,6 +307,14 @@ impl Client {
         Ok(tokens)
     }
 
+    /// Checks a logout token of the issuer for this client.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub async fn logout_token(&self, token: &str, now: Now) -> Result<LogoutToken, Refusal> {
+        self.issuer.logout_token(token, &self.id, now).await
+    }
+
     /// Returns where to send a browser to sign out of the issuer too, if the issuer has such a place.
     ///
     /// # Errors
@@ -311,6 +345,31 @@ impl Client {
     ) -> Result<Tokens, SignInError> {
         let place = metadata.token.as_ref();
         let place = place.ok_or(SignInError::Lacks("token endpoint"))?;
+        let (form, authorization) = self.request(metadata, pairs);
+        let wrong = |why| Unreachable::new("the tokens", why);
+        let web = self.issuer.web();
+        let answer = web.post(place, form, authorization).await;
+        let answer = answer.map_err(wrong)?;
+        let document = Object::read(&answer.body);
+        match (answer.status, document) {
+            (StatusCode::OK, Some(document)) => tokens(&document, now)
+                .ok_or_else(|| wrong(WebError::Answer("no bearer token is in the answer")).into()),
+            (StatusCode::OK, None) => {
+                Err(wrong(WebError::Answer("the answer is not a JSON object")).into())
+            }
+            (status, Some(document)) if status.is_client_error() => {
+                Err(SignInError::Refused(code(document.text("error"))))
+            }
+            (status, _) => Err(wrong(WebError::Status(status.as_u16())).into()),
+        }
+    }
+
+    /// Writes what is asked for, and who asks.
+    fn request(
+        &self,
+        metadata: &Metadata,
+        pairs: &[(&str, &str)],
+    ) -> (String, Option<HeaderValue>) {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(pairs);
         if let Some(resource) = &self.resource {
@@ -328,22 +387,7 @@ impl Client {
             }
             ClientKey::Secret(secret) => Some(basic(&self.id, secret)),
         };
-        let wrong = |why| Unreachable::new("the tokens", why);
-        let web = self.issuer.web();
-        let answer = web.post(place, form.finish(), authorization).await;
-        let answer = answer.map_err(wrong)?;
-        let document = Object::read(&answer.body);
-        match (answer.status, document) {
-            (StatusCode::OK, Some(document)) => tokens(&document, now)
-                .ok_or_else(|| wrong(WebError::Answer("no bearer token is in the answer")).into()),
-            (StatusCode::OK, None) => {
-                Err(wrong(WebError::Answer("the answer is not a JSON object")).into())
-            }
-            (status, Some(document)) if status.is_client_error() => {
-                Err(SignInError::Refused(code(document.text("error"))))
-            }
-            (status, _) => Err(wrong(WebError::Status(status.as_u16())).into()),
-        }
+        (form.finish(), authorization)
     }
 }
 
