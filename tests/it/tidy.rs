@@ -31,7 +31,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["proto", "contract", "runtime", "store", "tokens"],
     ),
     ("notification", &["proto", "contract", "runtime", "store"]),
-    ("gateway", &["proto", "contract", "runtime"]),
+    (
+        "gateway",
+        &["proto", "contract", "runtime", "tokens", "oidc"],
+    ),
     (
         "switchover",
         &[

@@ -26,7 +26,7 @@ use super::{
     provisioning::Provisioning,
     tokens::Tokens,
 };
-use crate::{Addresses, Config, control::route_tests as routes, start};
+use crate::{Addresses, Config, LoginArgs, control::route_tests as routes, start};
 
 /// A host of the tenant `acme`.
 pub(crate) const ACME: &str = "acme-crm-ops.apps.example";
@@ -183,6 +183,16 @@ impl World {
             held_requests_max: 100,
             held_bytes_max: 1_000_000,
             min_generation_wait_ms: 5000,
+            login: LoginArgs {
+                login_issuer: None,
+                login_client_id: None,
+                login_client_secret_file: None,
+                login_scope: Vec::new(),
+                login_tenant_claim: "tenant".to_owned(),
+                login_roles_claim: "roles".to_owned(),
+                login_seal_key: None,
+                login_signing_key: None,
+            },
         }
     }
 
