@@ -21,6 +21,7 @@ mod removing;
 mod running;
 mod scanning;
 mod signing;
+mod signing_in;
 mod stopping;
 mod switching;
 mod tidy;

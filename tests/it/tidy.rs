@@ -35,7 +35,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "notification",
         &["proto", "contract", "runtime", "store", "audit"],
     ),
-    ("gateway", &["proto", "contract", "runtime", "oidc"]),
+    (
+        "gateway",
+        &["proto", "contract", "runtime", "tokens", "oidc"],
+    ),
     (
         "switchover",
         &[

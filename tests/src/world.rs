@@ -192,8 +192,23 @@ impl World {
     /// # Errors
     /// When it does not come up.
     pub async fn upstream(&mut self, version: &str) -> Result<String> {
+        self.upstream_told(version, &[]).await
+    }
+
+    /// Starts a release as [`World::upstream`] does, which answers only what came through the gateways whose
+    /// keys are there.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn upstream_behind(&mut self, version: &str, keys: &str) -> Result<String> {
+        self.upstream_told(version, &["--identity-jwks", keys])
+            .await
+    }
+
+    async fn upstream_told(&mut self, version: &str, more: &[&str]) -> Result<String> {
         let port = ports::free()?;
-        let arguments = vec![version.to_owned(), port.to_string()];
+        let mut arguments = vec![version.to_owned(), port.to_string()];
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
         let mut process = Process::new(
             &format!("demo-{version}"),
             built("upstream")?,

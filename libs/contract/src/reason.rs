@@ -105,6 +105,7 @@ reasons! {
     TIMELINE_FOREIGN: "The gateway has seen another history of this application; adopt or evict it.",
     MOVED_BACKWARDS: "Something older than what is known was offered; look for a restored database.",
 
+    ROLE_UNKNOWN: "Register a version that brings the role, or name a role of those that are there.",
     FLEET_MODE_FIXED: "Fleet mode and lease are chosen before the first activation; leave them as they are.",
     IN_RECOVERY: "Look at it with `switchover catalog recovery`, then adopt what is to be true.",
     NOT_IN_RECOVERY: "Nothing is to be adopted.",

@@ -1,6 +1,7 @@
 //! The sample application: a small web application that says its version wherever one looks.
 //! It knows nothing of what runs, routes or upgrades it.
 
+mod identity;
 mod live;
 mod page;
 mod transfer;
@@ -16,16 +17,19 @@ use std::{
 };
 
 use axum::{
-    Router,
-    extract::{Path, Query, State},
+    Extension, Router,
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::map_response_with_state,
+    middleware::{Next, from_fn_with_state, map_response_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::ListenerExt as _,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+use identity::Caller;
+pub use identity::Guard;
 
 /// The response header in which every answer names the version that gave it.
 pub const VERSION_HEADER: &str = "demo-version";
@@ -65,6 +69,8 @@ struct App {
     version: HeaderValue,
     healthy: AtomicBool,
     ending: watch::Receiver<bool>,
+    /// Where it is told who asks; none: everybody may, and nobody is known.
+    guard: Option<Guard>,
 }
 
 impl App {
@@ -86,8 +92,22 @@ pub async fn serve(
     release: Release,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_behind(listener, release, None, stop).await
+}
+
+/// Serves as [`serve`] does, and answers only those whom the router in front has let through, if there is
+/// a guard; whether it is healthy it tells everybody.
+///
+/// # Errors
+/// When the version does not fit a header, or the listener fails.
+pub async fn serve_behind(
+    listener: TcpListener,
+    release: Release,
+    guard: Option<Guard>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let (end, ending) = watch::channel(false);
-    let app = router(release, ending)?;
+    let app = router(release, guard, ending)?;
     // Small answers must not wait for more to send.
     let listener = listener.tap_io(|stream| {
         stream.set_nodelay(true).ok();
@@ -100,7 +120,11 @@ pub async fn serve(
         .await
 }
 
-fn router(release: Release, ending: watch::Receiver<bool>) -> io::Result<Router> {
+fn router(
+    release: Release,
+    guard: Option<Guard>,
+    ending: watch::Receiver<bool>,
+) -> io::Result<Router> {
     let version = HeaderValue::from_str(&release.version)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let app = Arc::new(App {
@@ -108,6 +132,7 @@ fn router(release: Release, ending: watch::Receiver<bool>) -> io::Result<Router>
         version,
         healthy: AtomicBool::new(true),
         ending,
+        guard,
     });
     Ok(Router::new()
         .route("/", get(page::home))
@@ -118,11 +143,27 @@ fn router(release: Release, ending: watch::Receiver<bool>) -> io::Result<Router>
         .route("/api/download", get(transfer::download))
         .route("/events", get(live::events))
         .route("/ws", get(live::websocket))
+        .fallback(nothing_here)
+        .layer(from_fn_with_state(app.clone(), let_through))
         .route("/health", get(health))
         .route("/health/{state}", post(set_health))
-        .fallback(nothing_here)
         .layer(map_response_with_state(app.clone(), name_version))
         .with_state(app))
+}
+
+/// Refuses whoever has come around the router in front.
+async fn let_through(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    if let Some(guard) = &app.guard {
+        let caller = guard.caller(request.headers(), &app.release.version);
+        match caller.await {
+            Some(caller) => drop(request.extensions_mut().insert(caller)),
+            None => {
+                let message = "this request has not come through the router in front";
+                return refuse(StatusCode::FORBIDDEN, message);
+            }
+        }
+    }
+    next.run(request).await
 }
 
 async fn name_version(State(app): State<Arc<App>>, mut response: Response) -> Response {
@@ -142,9 +183,20 @@ struct WhoAmI<'a> {
     tenant: Option<String>,
     generation: Option<u64>,
     tester: bool,
+    /// Who is signed in, if the router in front sees to that.
+    user: Option<String>,
+    roles: Vec<String>,
 }
 
-async fn whoami(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn whoami(
+    State(app): State<Arc<App>>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+) -> Response {
+    let (user, roles) = match caller {
+        Some(Extension(caller)) => (caller.sub, caller.roles),
+        None => (None, Vec::new()),
+    };
     let forwarded: BTreeMap<_, _> = headers
         .iter()
         .filter(|(name, _)| name.as_str().starts_with(FORWARDED_PREFIX))
@@ -161,6 +213,8 @@ async fn whoami(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         tenant: of("tenant"),
         generation: of("generation").and_then(|text| text.parse().ok()),
         tester: of("tester").is_some_and(|text| text == "true"),
+        user,
+        roles,
         headers: forwarded,
     })
 }

@@ -3,23 +3,32 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::State,
     http::HeaderMap,
     response::{Html, IntoResponse as _, Response},
 };
 
-use crate::{App, Release};
+use crate::{App, Release, identity::Caller};
 
 const FRAME: &str = include_str!("page/frame.html");
 const HOME: &str = include_str!("page/home.html");
 
 /// The page that watches itself: it asks again and again, and shows who answered.
-pub(crate) async fn home(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    page(&app.release, &headers, HOME)
+pub(crate) async fn home(
+    State(app): State<Arc<App>>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+) -> Response {
+    page(&app.release, &headers, caller, HOME)
 }
 
 /// What users may be in this version.
-pub(crate) async fn roles(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(crate) async fn roles(
+    State(app): State<Arc<App>>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+) -> Response {
     let release = &app.release;
     let mut content = String::from("<h2>Roles</h2><dl>");
     for role in &release.roles {
@@ -34,10 +43,17 @@ pub(crate) async fn roles(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
         }
         content.push_str("</ul>");
     }
-    page(release, &headers, &content)
+    page(release, &headers, caller, &content)
 }
 
-fn page(release: &Release, headers: &HeaderMap, content: &str) -> Response {
+fn page(
+    release: &Release,
+    headers: &HeaderMap,
+    caller: Option<Extension<Caller>>,
+    content: &str,
+) -> Response {
+    let user = caller.and_then(|Extension(caller)| caller.sub);
+    let user = user.map(|user| format!("{user} of ")).unwrap_or_default();
     let tenant = headers
         .get("switchover-tenant")
         .and_then(|tenant| tenant.to_str().ok())
@@ -48,6 +64,7 @@ fn page(release: &Release, headers: &HeaderMap, content: &str) -> Response {
             .replace("{{hue}}", &(release.hue % 360).to_string())
             .replace("{{summary}}", &escape(&release.summary))
             .replace("{{version}}", &escape(&release.version))
+            .replace("{{user}}", &escape(&user))
             .replace("{{tenant}}", &escape(tenant)),
     )
     .into_response()

@@ -28,7 +28,7 @@ fn app() -> Router {
     let (end, ending) = watch::channel(false);
     // Leaked on purpose: a dropped sender would be the end of the server.
     std::mem::forget(end);
-    router(release(), ending).unwrap()
+    router(release(), None, ending).unwrap()
 }
 
 async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, HeaderMap, Bytes) {
@@ -194,7 +194,7 @@ async fn long_lived_connections_say_the_version_and_end_with_the_server() {
 #[tokio::test]
 async fn the_event_stream_ticks_with_the_version_until_the_end() {
     let (end, ending) = watch::channel(false);
-    let app = router(release(), ending).unwrap();
+    let app = router(release(), None, ending).unwrap();
     let response = app.oneshot(get("/events")).await.unwrap();
     let mut body = response.into_body().into_data_stream();
     let first = body.next().await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! ID tokens: what a client is told of who has signed in.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{claims::Claims, object::Object, refusal::Refusal};
 
@@ -49,6 +50,19 @@ impl IdToken {
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at
+    }
+
+    /// Returns the texts of a claim that is a list of them, or one text with spaces between.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.0.all.0.get(name) {
+            Some(Value::String(words)) => words.split_whitespace().map(str::to_owned).collect(),
+            Some(Value::Array(list)) => {
+                let texts = list.iter().filter_map(Value::as_str);
+                texts.map(str::to_owned).collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
     }
 
     /// Returns a claim that is a text.

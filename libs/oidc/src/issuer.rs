@@ -19,6 +19,7 @@ use crate::{
     id::IdToken,
     jwk::{self, Key},
     jws::Unchecked,
+    logout::LogoutToken,
     metadata::Metadata,
     object::Object,
     place::IssuerUrl,
@@ -135,6 +136,21 @@ impl Issuer {
         let (kind, claims) = self.claims(token, now).await?;
         let issuer = self.0.url.as_str();
         IdToken::check(kind.as_deref(), claims, issuer, client, nonce, now.time)
+    }
+
+    /// Checks a logout token for this client.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub async fn logout_token(
+        &self,
+        token: &str,
+        client: &str,
+        now: Now,
+    ) -> Result<LogoutToken, Refusal> {
+        let (kind, claims) = self.claims(token, now).await?;
+        let issuer = self.0.url.as_str();
+        LogoutToken::check(kind.as_deref(), claims, issuer, client, now.time)
     }
 
     async fn claims(&self, token: &str, now: Now) -> Result<(Option<String>, Object), Refusal> {

@@ -20,6 +20,7 @@ use crate::{
     Now,
     id::IdToken,
     issuer::Issuer,
+    logout::LogoutToken,
     metadata::Metadata,
     object::Object,
     refusal::Refusal,
@@ -189,11 +190,36 @@ impl Client {
     /// # Errors
     /// The issuer does not answer, or has no place for it.
     pub async fn begin(&self, now: Now) -> Result<(String, Attempt), SignInError> {
+        self.begin_with(Attempt::draw(), now).await
+    }
+
+    /// Begins a sign-in as [`Client::begin`] does, with a `state` that says more than which attempt it is:
+    /// where several hosts share one place to come back to, which of them began. It is to be a text
+    /// that nobody else could have made, no two alike.
+    ///
+    /// # Errors
+    /// The issuer does not answer, or has no place for it.
+    pub async fn begin_as(
+        &self,
+        state: String,
+        now: Now,
+    ) -> Result<(String, Attempt), SignInError> {
+        let attempt = Attempt {
+            state,
+            ..Attempt::draw()
+        };
+        self.begin_with(attempt, now).await
+    }
+
+    async fn begin_with(
+        &self,
+        attempt: Attempt,
+        now: Now,
+    ) -> Result<(String, Attempt), SignInError> {
         let metadata = self.issuer.metadata(now).await?;
         let place = metadata
             .authorization
             .ok_or(SignInError::Lacks("authorization endpoint"))?;
-        let attempt = Attempt::draw();
         let mut form = Serializer::new(String::new());
         form.append_pair("response_type", "code")
             .append_pair("client_id", &self.id)
@@ -279,6 +305,14 @@ impl Client {
             }
         }
         Ok(tokens)
+    }
+
+    /// Checks a logout token of the issuer for this client.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub async fn logout_token(&self, token: &str, now: Now) -> Result<LogoutToken, Refusal> {
+        self.issuer.logout_token(token, &self.id, now).await
     }
 
     /// Returns where to send a browser to sign out of the issuer too, if the issuer has such a place.

@@ -92,7 +92,7 @@ impl Claims<'_> {
     }
 }
 
-fn part(value: &impl Serialize) -> String {
+pub(crate) fn part(value: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).expect("texts and numbers only"))
 }
 

@@ -87,7 +87,7 @@ impl SigningKey {
         signature.as_ref().to_vec()
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         json!({
             "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256",
             "kid": self.id, "x": self.x, "y": self.y,

@@ -1,5 +1,6 @@
 //! Applications: what may be registered, and how their switches behave.
 
+mod login;
 mod policy;
 mod version;
 
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, tester_token::TokenHash};
+pub(crate) use login::{Login, LoginRule, Method, Needs};
 pub(crate) use policy::{Bake, Denials, Denied, Errors, Overlap, ScopeGrowth};
 pub(crate) use version::{
     AppCredentials, HealthCheck, HealthPath, Malformed, Role, RoleName, Scope, Standing, Version,
@@ -27,6 +29,8 @@ pub(crate) struct Application {
     pub(crate) summary: Prose<500>,
     pub(crate) policy: Policy,
     pub(crate) approval: Approval,
+    /// None: requests are passed through.
+    pub(crate) login: Option<Login>,
     pub(crate) serving: Serving,
     pub(crate) test: Option<Test>,
     pub(crate) open_switch: Option<SwitchId>,

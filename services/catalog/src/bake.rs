@@ -162,7 +162,7 @@ async fn claim(catalog: &Catalog, room: usize) -> Result<(Vec<Watch>, Option<Tim
 /// Looks once at a watch that is claimed.
 async fn look(catalog: &Catalog, watch: Watch) {
     let switch = watch.switch.clone();
-    if let Err(error) = look_once(catalog, watch).await {
+    if let Err(error) = Box::pin(look_once(catalog, watch)).await {
         tracing::warn!(
             switch.name = %switch,
             error = &error as &dyn std::error::Error,

@@ -101,6 +101,12 @@ pub(crate) enum Error {
     /// What a gateway that is cut off relies on does not change.
     #[error("{application} is or was in use: its fleet mode and lease are fixed.")]
     FleetModeFixed { application: ApplicationRef },
+    /// A rule that nobody could meet.
+    #[error("No version of {application} has a role {role:?}.")]
+    RoleUnknown {
+        application: ApplicationRef,
+        role: String,
+    },
     /// Nothing is decided until what was restored is adopted.
     #[error("The catalog is in recovery: {message}")]
     InRecovery { message: String },
@@ -226,6 +232,11 @@ impl From<Error> for Problem {
                 .retry_after(SOON),
             E::FleetModeFixed { application } => {
                 Problem::failed_precondition(reason::FLEET_MODE_FIXED, &error).resource(application)
+            }
+            E::RoleUnknown { application, role } => {
+                Problem::failed_precondition(reason::ROLE_UNKNOWN, &error)
+                    .resource(application)
+                    .with("role", role)
             }
             E::InRecovery { .. } => Problem::failed_precondition(reason::IN_RECOVERY, &error),
             E::Provisioning(_) => {

@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Catalog,
     application::{
-        Act, AppCredentials, Application, Approval, Creation, HealthCheck, Icon, Policy, Role,
-        Serving, Standing, Version, VersionFacts,
+        Act, AppCredentials, Application, Approval, Creation, HealthCheck, Icon, Login, Policy,
+        Role, Serving, Standing, Version, VersionFacts,
     },
     credentials::Order,
     error::Error,
@@ -37,6 +37,7 @@ pub(crate) struct NewApplication {
     pub(crate) icon: Option<Icon>,
     pub(crate) policy: Policy,
     pub(crate) approval: Approval,
+    pub(crate) login: Option<Login>,
     pub(crate) request_id: Option<contract::RequestId>,
 }
 
@@ -49,6 +50,8 @@ pub(crate) struct ApplicationChange {
     pub(crate) icon: Option<Option<Icon>>,
     pub(crate) policy: Option<Policy>,
     pub(crate) approval: Option<Approval>,
+    /// None inside has requests passed through.
+    pub(crate) login: Option<Option<Login>>,
 }
 
 impl ApplicationChange {
@@ -60,8 +63,13 @@ impl ApplicationChange {
             icon,
             policy,
             approval: _,
+            login,
         } = self;
-        display_name.is_none() && summary.is_none() && icon.is_none() && policy.is_none()
+        display_name.is_none()
+            && summary.is_none()
+            && icon.is_none()
+            && policy.is_none()
+            && login.is_none()
     }
 }
 
@@ -120,6 +128,7 @@ pub(crate) async fn create_application(
         summary: new.summary.clone(),
         policy: new.policy.clone(),
         approval: new.approval,
+        login: new.login.clone(),
         serving: Serving::Never,
         test: None,
         open_switch: None,
@@ -128,18 +137,7 @@ pub(crate) async fn create_application(
         revision: Revision::ZERO.next(),
         creation: Creation {
             request_id: new.request_id.clone(),
-            digest: match new.approval {
-                Approval::NotRequired => {
-                    digest(&(&new.display_name, &new.summary, icon, &new.policy))
-                }
-                Approval::SecondPerson => digest(&(
-                    &new.display_name,
-                    &new.summary,
-                    icon,
-                    &new.policy,
-                    new.approval.as_str(),
-                )),
-            },
+            digest: created_as(new, icon),
         },
         created_at: now,
         updated_at: now,
@@ -153,6 +151,7 @@ pub(crate) async fn create_application(
                 Err(Error::AlreadyExists(existing.resource().to_string()))
             };
         }
+        known_roles(tx, &created).await?;
         if !applications::insert(tx, &created).await? {
             return Err(Error::AlreadyExists(created.resource().to_string()));
         }
@@ -193,8 +192,9 @@ pub(crate) async fn update_application(
             changed.approval = approval;
         }
         let before = (changed.clone(), applications::icon(tx, name).await?);
-        // Gateways are told the display name, and how long they hold and drain.
-        let routed = change.display_name.is_some() || change.policy.is_some();
+        // Gateways are told the display name, how long they hold and drain, and who must sign in.
+        let routed =
+            change.display_name.is_some() || change.policy.is_some() || change.login.is_some();
         if let Some(display_name) = &change.display_name {
             changed.display_name = display_name.clone();
         }
@@ -209,6 +209,10 @@ pub(crate) async fn update_application(
                 });
             }
             changed.policy = policy.clone();
+        }
+        if let Some(login) = &change.login {
+            changed.login = login.clone();
+            known_roles(tx, &changed).await?;
         }
         applications::save(tx, &changed).await?;
         if let Some(icon) = &change.icon {
@@ -374,6 +378,43 @@ fn allowed(catalog: &Catalog, upstream: &Place, listeners: &[SocketAddr]) -> Res
         .check(upstream, listeners)
         .inspect_err(|refusal| tracing::warn!(%upstream, %refusal, "an upstream was refused"))
         .map_err(Error::UpstreamRefused)
+}
+
+/// Refuses rules about roles that no version brings. What a rule names once stays, whatever becomes of
+/// the versions: it is about users' roles, and never gets weaker.
+async fn known_roles(tx: &mut Tx, application: &Application) -> Result<(), Error> {
+    let mut unknown = application
+        .login
+        .as_ref()
+        .map_or_else(Default::default, Login::roles);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let versions = versions::list(tx, Some(&application.name), None, i64::MAX).await?;
+    for role in versions.iter().flat_map(|version| &version.facts.roles) {
+        unknown.remove(&role.name);
+    }
+    match unknown.first() {
+        None => Ok(()),
+        Some(role) => Err(Error::RoleUnknown {
+            application: application.resource(),
+            role: role.to_string(),
+        }),
+    }
+}
+
+/// Says as what an application was created. What is not said counts not, as before it could be.
+fn created_as(new: &NewApplication, icon: Option<(&'static str, &Vec<u8>)>) -> String {
+    let facts = (&new.display_name, &new.summary, icon, &new.policy);
+    let approval = match new.approval {
+        Approval::NotRequired => None,
+        Approval::SecondPerson => Some(new.approval.as_str()),
+    };
+    match (approval, &new.login) {
+        (None, None) => digest(&facts),
+        (Some(approval), None) => digest(&(facts, approval)),
+        (approval, Some(login)) => digest(&(facts, approval, login)),
+    }
 }
 
 /// SHA-256 of a value's JSON, hex: the same for the same value.

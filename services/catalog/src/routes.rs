@@ -6,7 +6,7 @@ use ::store::Tx;
 use contract::{ApplicationName, ApplicationRef, Revision, SwitchName, Timeline, VersionName};
 
 use crate::{
-    application::{Application, HealthCheck, Overlap, Serving, Version},
+    application::{Application, HealthCheck, Login, Overlap, Serving, Version},
     error::Error,
     place::Place,
     store::{applications, bakes, switches, versions},
@@ -38,6 +38,8 @@ pub(crate) struct Route {
     pub(crate) drain_rate: u32,
     /// Whether the active version is watched, so that beats report its traffic.
     pub(crate) report_traffic: bool,
+    /// Whether users must sign in; none: requests are passed through.
+    pub(crate) login: Option<Login>,
 }
 
 /// A version as a gateway needs it.
@@ -123,6 +125,7 @@ pub(crate) async fn read(tx: &mut Tx, name: &ApplicationName) -> Result<Option<R
         predecessor,
         drain_rate: application.policy.drain_rate,
         report_traffic: bakes::find(tx, name).await?.is_some(),
+        login: application.login,
     }))
 }
 

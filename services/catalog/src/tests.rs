@@ -10,6 +10,7 @@ mod fencing;
 mod fleet;
 mod gateway;
 mod giving_up;
+mod login;
 mod noticing;
 mod peers;
 mod previewing;

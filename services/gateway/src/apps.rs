@@ -16,6 +16,7 @@ mod gate;
 mod host;
 mod lasting;
 mod lease;
+mod login;
 mod long_lived;
 mod min_generation;
 mod out_of_use;
@@ -48,6 +49,10 @@ pub use drain::{Drain, DrainProgress, Drained, RunningDrain};
 pub use gate::HoldFigures;
 pub use host::{Address, AppsUrl, AppsUrlError, Scheme};
 pub use lease::{BootClock, Moment};
+#[cfg(test)]
+pub(crate) use login::Ended;
+pub(crate) use login::Relay;
+pub use login::{Login, LoginPolicy, LoginRule, LoginSettings, Needs, Provider};
 pub use long_lived::LongLived;
 pub use snapshot::{AppRoute, GateOrder, GrantChange, GrantDecision, RefusalReason};
 pub use status::{ApplicationStatus, GateState, TenantTraffic, VersionTraffic};
@@ -129,6 +134,7 @@ struct Inner {
     /// Clients that `prepare` has warmed and no route uses yet.
     prepared: Mutex<HashMap<ApplicationName, Client>>,
     tries: Tries,
+    login: Login,
     connections: Counter,
     clock: BootClock,
     /// What this gateway was granted last: an application that comes anew begins with it.
@@ -145,9 +151,16 @@ impl DataPlane {
         Self::with_clock(settings, BootClock::System)
     }
 
-    /// Makes one whose leases end by this clock.
+    /// Makes one whose leases end by this clock, where nobody can sign in.
     pub fn with_clock(settings: Settings, clock: BootClock) -> Self {
+        let login = Login::for_process(runtime::Clock::real());
+        Self::with_login(settings, clock, login)
+    }
+
+    /// Makes one that knows who has signed in.
+    pub fn with_login(settings: Settings, clock: BootClock, login: Login) -> Self {
         Self(Arc::new(Inner {
+            login,
             pages: Pages::new(&settings.support),
             settings,
             snapshot: ArcSwap::default(),
@@ -274,6 +287,21 @@ impl DataPlane {
         self.0.snapshot.load().reports()
     }
 
+    /// Returns the applications that require a login that nobody can have here.
+    pub(crate) fn without_provider(&self) -> Vec<ApplicationName> {
+        if self.0.login.has_provider() {
+            return Vec::new();
+        }
+        let snapshot = self.0.snapshot.load();
+        let routes = snapshot.routes.iter();
+        let mut names: Vec<_> = routes
+            .filter(|(_, route)| route.login.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Returns how many connections from users are open.
     pub fn open_connections(&self) -> u64 {
         self.0.connections.get()
@@ -368,6 +396,7 @@ impl DataPlane {
                 |it| Arc::clone(&it.lease),
             ),
             report_traffic: route.report_traffic,
+            login: route.login,
             traffic: Arc::clone(&traffic),
         };
         (next, opened)

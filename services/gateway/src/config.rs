@@ -1,5 +1,7 @@
 //! What a gateway can be told: flag, variable, default, help.
 
+mod login;
+
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
@@ -10,6 +12,7 @@ use crate::{
     apps::{AppsUrl, SUPPORT_CHARS_MAX},
     edge::TrustedProxy,
 };
+pub use login::LoginArgs;
 
 mod api;
 mod console;
@@ -169,6 +172,9 @@ pub struct Config {
         value_parser = clap::value_parser!(u64).range(0..=60_000)
     )]
     pub min_generation_wait_ms: u64,
+    /// How users sign in.
+    #[command(flatten)]
+    pub login: LoginArgs,
 }
 
 impl Config {

@@ -26,12 +26,13 @@ use runtime::{Client, Clock, Credentials, Endpoint, connect_lazy};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::control::status::Status;
+use crate::{apps::Login, control::status::Status};
 
 mod api;
 mod console;
 mod deny_page;
 mod limit;
+mod login;
 mod oauth;
 mod page;
 mod serve;
@@ -44,6 +45,7 @@ pub use api::{AllowedOrigin, NoOrigin};
 pub(crate) use api::{Api, ApiSettings, Most, Own, Upstreams};
 use deny_page::Visit;
 use limit::{Limiter, WRONG_MAX};
+pub(crate) use login::{CALLBACK, SIGNED_OUT};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
@@ -60,6 +62,8 @@ pub(crate) struct Edge {
     tokens: TokenServiceClient<Client>,
     notification: Notification,
     status: watch::Receiver<Arc<Status>>,
+    /// Signs users in at applications.
+    login: Login,
     pages: Pages,
     /// Counts wrong tokens of links by network.
     strangers: Limiter<IpAddr>,
@@ -125,6 +129,7 @@ impl Edge {
         sessions: Sessions,
         status: watch::Receiver<Arc<Status>>,
         clock: Clock,
+        login: Login,
         settings: &EdgeSettings<'_>,
     ) -> Self {
         Self {
@@ -132,6 +137,7 @@ impl Edge {
             tokens: TokenServiceClient::new(provisioning),
             notification,
             status,
+            login,
             pages: Pages::new(settings.operator, settings.support, settings.origin),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),
             guessers: Limiter::new(clock.clone(), WRONG_MAX),
@@ -164,6 +170,10 @@ impl Edge {
             .route("/oauth/token", post(token))
             .route("/oauth/tenants", get(tenants))
             .route("/.well-known/jwks.json", get(keys))
+            .route(login::KEYS, get(login::keys))
+            .route(login::CALLBACK, get(login::callback))
+            .route(login::SIGNED_OUT, get(login::signed_out))
+            .route(login::LOGOUT, post(login::logout))
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route(
                 "/unsubscribe/{token}",

@@ -25,7 +25,9 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ApiArgs, Config, ConsoleArgs, EdgeUrl, EdgeUrlError, OPERATOR_NAME_CHARS_MAX};
+pub use config::{
+    ApiArgs, Config, ConsoleArgs, EdgeUrl, EdgeUrlError, LoginArgs, OPERATOR_NAME_CHARS_MAX,
+};
 #[cfg(feature = "faults")]
 pub use control::model;
 pub use edge::{AllowedOrigin, NoOrigin, NoProxy, TrustedProxy};
@@ -70,6 +72,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         .collect::<Result<Vec<_>, _>>()?;
 
     let remembered = Remembered::read(&config.state_dir).await?;
+    let login = {
+        let (login, state_dir) = (config.login.clone(), config.state_dir.clone());
+        let (edge, clock) = (config.edge_url.origin().to_owned(), shell.clock());
+        runtime::disk::blocking(move || login.open(&state_dir, &edge, clock))
+            .await
+            .map_err(runtime::Error::internal)??
+    };
     let apps_listener = bind(config.apps_listen).await?;
     let edge_listener = bind(config.edge_listen).await?;
     let local = |listener: &Listener| listener.local_addr().map_err(runtime::Error::internal);
@@ -87,7 +96,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
             ..Limits::default()
         },
     };
-    let plane = DataPlane::with_clock(settings, BootClock::of(&shell.clock()));
+    let plane = DataPlane::with_login(settings, BootClock::of(&shell.clock()), login.clone());
     let ended = CancellationToken::new();
     let status = control::start(
         &shell,
@@ -132,6 +141,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         None if api.open => Sessions::Development,
         None => Sessions::None,
     };
+    shell.spawn("sessions", login.clone().look_after(shell.stopping()));
     let pages = Edge::new(
         provisioning,
         Notification::new(config.notification.clone(), credentials),
@@ -139,6 +149,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         sessions,
         status.clone(),
         shell.clock(),
+        login,
         &EdgeSettings {
             operator: config.operator_text(),
             support: config.support.as_str(),

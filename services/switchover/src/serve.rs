@@ -15,7 +15,7 @@ pub enum Command {
     /// Keeps inboxes and sends mails
     Notification(Service<notification::Config>),
     /// Takes users to the version in use
-    Gateway(Service<gateway::Config>),
+    Gateway(Box<Service<gateway::Config>>),
 }
 
 /// A service and the process it runs in.
@@ -46,8 +46,11 @@ pub fn run(command: Command) -> ExitCode {
                 notification::start(config, shell).await
             })
         }
-        Command::Gateway(Service { process, config }) => main("gateway", &process, async |shell| {
-            gateway::start(config, shell).await
-        }),
+        Command::Gateway(service) => {
+            let Service { process, config } = *service;
+            main("gateway", &process, async |shell| {
+                gateway::start(config, shell).await
+            })
+        }
     }
 }

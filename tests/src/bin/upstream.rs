@@ -1,4 +1,6 @@
-//! One release of the sample application as a process of its own: `upstream VERSION PORT`.
+//! One release of the sample application as a process of its own: `upstream VERSION PORT
+//! [--identity-jwks URL]`. With the URL of gateways' keys it answers only what came through them, for the
+//! application `shop`.
 
 use anyhow::Context as _;
 use tokio::{
@@ -23,9 +25,14 @@ async fn main() -> anyhow::Result<()> {
         roles: Vec::new(),
         scopes: Vec::new(),
     };
+    let guard = match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => None,
+        (Some("--identity-jwks"), Some(keys)) => Some(demo::Guard::new(&keys, "shop")?),
+        (Some(other), _) => anyhow::bail!("{other} is not known, or says nothing"),
+    };
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let mut terminate = signal(SignalKind::terminate())?;
-    demo::serve(listener, release, async move {
+    demo::serve_behind(listener, release, guard, async move {
         terminate.recv().await;
     })
     .await?;

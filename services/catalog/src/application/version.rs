@@ -190,6 +190,8 @@ macro_rules! checked_text {
     };
 }
 
+pub(super) use checked_text;
+
 checked_text!(
     HealthPath,
     "a path that begins with `/`, of at most 300 printable ASCII characters without space and `#`",

@@ -22,6 +22,7 @@ struct Row {
     summary: String,
     policy: String,
     approval: String,
+    login: Option<String>,
     timeline: String,
     route_revision: i64,
     revision: i64,
@@ -40,7 +41,7 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select a.name, a.display_name, a.abstract as summary, a.policy, a.approval, a.timeline, \
+            "select a.name, a.display_name, a.abstract as summary, a.policy, a.approval, a.login, a.timeline, \
              a.route_revision, a.revision, a.creation_request_id, a.creation_digest, a.created_at, \
              a.updated_at, v.version as active_version, v.generation, t.version as test_version, \
              t.token_sha256 as test_token, t.since as test_since, s.id as open_switch \
@@ -89,6 +90,10 @@ impl TryFrom<Row> for Application {
                 .into_iter()
                 .find(|approval| approval.as_str() == row.approval)
                 .ok_or_else(|| Error::damaged(TABLE, "approval", &row.approval))?,
+            login: row
+                .login
+                .map(|login| from_json(TABLE, "login", &login))
+                .transpose()?,
             serving,
             test,
             open_switch: row
@@ -169,7 +174,8 @@ pub(crate) async fn route_revisions(
 pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<bool, Error> {
     const SQL: &str = "insert into applications (name, display_name, abstract, policy, timeline, \
         route_revision, revision, creation_request_id, creation_digest, created_at, updated_at, lease, \
-        approval) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (name) do nothing";
+        approval, login) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (name) do nothing";
     let done = on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
         .bind(application.display_name.as_str())
@@ -190,6 +196,7 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
         .bind(application.updated_at.as_microsecond())
         .bind(lease(&application.policy))
         .bind(application.approval.as_str())
+        .bind(application.login.as_ref().map(json))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -200,7 +207,7 @@ pub(crate) async fn insert(tx: &mut Tx, application: &Application) -> Result<boo
 /// Saves what an operator may change. The caller marks the change; see [`touch`].
 pub(crate) async fn save(tx: &mut Tx, application: &Application) -> Result<(), Error> {
     const SQL: &str = "update applications set display_name = $2, abstract = $3, policy = $4, lease = $5, \
-        approval = $6 where name = $1";
+        approval = $6, login = $7 where name = $1";
     on!(tx, |conn| sqlx::query(SQL)
         .bind(application.name.as_str())
         .bind(application.display_name.as_str())
@@ -208,6 +215,7 @@ pub(crate) async fn save(tx: &mut Tx, application: &Application) -> Result<(), E
         .bind(json(&application.policy))
         .bind(lease(&application.policy))
         .bind(application.approval.as_str())
+        .bind(application.login.as_ref().map(json))
         .execute(conn)
         .await
         .map(drop))

@@ -34,6 +34,7 @@ fn application(name: &str) -> Application {
         summary: "Keeps them.".parse().unwrap(),
         policy: Policy::default(),
         approval: Approval::NotRequired,
+        login: None,
         serving: Serving::Never,
         test: None,
         open_switch: None,

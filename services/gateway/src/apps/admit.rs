@@ -11,6 +11,7 @@ use super::{
     gate::Hold,
     host::Address,
     lease::Moment,
+    login::{Ask, Asked, Passed, Stop, decide as sign_in},
     refuse::Why,
     snapshot::{Gate, Grant, GrantDecision, Grants, RefusalReason, Route, Serving, Snapshot},
     traffic::TenantTally,
@@ -24,6 +25,9 @@ pub(super) struct Head<'a> {
     pub(super) token_sha256: Option<[u8; 32]>,
     /// The least generation that it wants, if it names one.
     pub(super) min_generation: Option<Generation>,
+    /// What decides whether its sender must sign in; none where that is not looked at, so where it is
+    /// needed nobody has.
+    pub(super) asked: Option<Asked<'a>>,
 }
 
 /// What becomes of a request.
@@ -34,7 +38,11 @@ pub(super) enum Admission<'s> {
         serving: &'s Arc<Serving>,
         /// What lets its tenant in; testers need nothing of the kind.
         grant: Option<&'s Grant>,
+        /// As whose; none where no login is required.
+        passed: Option<Passed>,
     },
+    /// Its sender has to sign in, lacks a role, or did not send it.
+    Stop(Stop<'s>),
     /// It waits for the outcome of a switch, then asks again.
     Hold {
         /// With whom.
@@ -61,17 +69,43 @@ pub(super) fn admit<'s>(snapshot: &'s Snapshot, head: &Head<'_>, now: Moment) ->
     let Some(route) = snapshot.routes.get(application) else {
         return refuse(Why::UnknownAddress);
     };
+    // Whoever asks must sign in before anything is said of the application, and before it waits.
+    // Testers show their token first: strangers are not sent to sign in.
+    let passed = || match (&route.login, &head.asked) {
+        (None, _) => Ok(None),
+        (Some(policy), Some(asked)) => sign_in(policy, asked).map(Some),
+        (Some(_), None) => Err(Stop::SignIn(Ask::Program)),
+    };
     match head.address {
-        Address::Test { .. } => admit_tester(route, head.token_sha256),
-        Address::User { .. } if route.generation < head.min_generation => Admission::Wait,
+        Address::Test { .. } => match (admit_tester(route, head.token_sha256), passed()) {
+            (Admission::Forward { .. }, Err(stop)) => Admission::Stop(stop),
+            (admission, passed) => admission.by(passed.ok().flatten()),
+        },
         Address::User { tenant, .. } => {
+            let passed = match passed() {
+                Ok(passed) => passed,
+                Err(stop) => return Admission::Stop(stop),
+            };
+            if route.generation < head.min_generation {
+                return Admission::Wait;
+            }
             // Before the gate: an application that never was active refuses as such.
             if route.fenced(now) && !matches!(route.gate, Gate::Never) {
                 return refuse(Why::Fenced);
             }
             let grants = snapshot.grants.get(application).map(Arc::as_ref);
-            admit_user(route, grants, tenant)
+            admit_user(route, grants, tenant).by(passed)
         }
+    }
+}
+
+impl Admission<'_> {
+    /// Says as whose a request goes on, if it does.
+    fn by(mut self, by: Option<Passed>) -> Self {
+        if let Self::Forward { passed, .. } = &mut self {
+            *passed = by;
+        }
+        self
     }
 }
 
@@ -82,6 +116,7 @@ fn admit_tester(route: &Route, token_sha256: Option<[u8; 32]>) -> Admission<'_> 
         (Some(test), Some(token)) if token.ct_eq(&test.token_sha256).into() => Admission::Forward {
             serving: &test.serving,
             grant: None,
+            passed: None,
         },
         (Some(_), Some(_)) => refuse(Why::TokenWrong),
     }
@@ -95,7 +130,11 @@ fn admit_user<'s>(
     match &route.gate {
         Gate::Never => refuse(Why::NotYetAvailable),
         Gate::Open(serving) => match decide(grants, serving, tenant) {
-            (Ok(()), grant) => Admission::Forward { serving, grant },
+            (Ok(()), grant) => Admission::Forward {
+                serving,
+                grant,
+                passed: None,
+            },
             (Err(reason), grant) => refuse_tenant(reason, grant),
         },
         // Whether the tenant gets in depends on the outcome. Who is let into no version whatever

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     host::{Address, HostError},
+    login::{CSRF, cookie},
     min_generation::MIN_GENERATION,
     refuse::Why,
     snapshot::Serving,
@@ -264,10 +265,21 @@ pub(super) fn to_upstream(
     Ok(fields)
 }
 
+/// Takes away what has a version take a request for one of another method: rules go by the method.
+pub(super) fn keep_method(fields: &mut HeaderMap) {
+    strip_matching(fields, |name| {
+        matches!(
+            name,
+            "x-http-method-override" | "x-http-method" | "x-method-override"
+        )
+    });
+}
+
 /// Makes the fields that go to a user of those that a version answered with.
 pub(super) fn to_user(fields: &mut HeaderMap, serving: &Serving, status: StatusCode) {
     strip_hop_by_hop(fields);
     strip_matching(fields, |name| name.starts_with("switchover-"));
+    cookie::keep_others_from_setting(fields);
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             fields.insert(name, value);
@@ -331,6 +343,7 @@ fn strip_identity(fields: &mut HeaderMap) {
                 "forwarded" | "x-forwarded" | "x-real-ip" | "x-request-id"
             )
             || *name == MIN_GENERATION
+            || *name == CSRF
     });
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     lasting::Place,
+    login::{Endings, Session, Watch},
     snapshot::{Grant, Serving},
     stay::{Stay, overstayed},
     traffic::TenantTally,
@@ -23,6 +24,10 @@ pub(super) struct Flight {
     stay: Option<Arc<Stay>>,
     /// The same.
     tenant: Option<Arc<TenantTally>>,
+    /// Whose request it is, where a login is required.
+    session: Option<(Arc<Endings>, Session)>,
+    /// What lasts no longer than its session: made when it is asked for.
+    signed_out: OnceLock<(CancellationToken, Watch)>,
     request_id: RequestId,
     since: Instant,
     status: Option<StatusCode>,
@@ -134,6 +139,8 @@ impl Flight {
             serving: Arc::clone(serving),
             stay: grant.map(|it| Arc::clone(&it.stay)),
             tenant: grant.map(|it| Arc::clone(&it.tally)),
+            session: None,
+            signed_out: OnceLock::new(),
             request_id: request_id.clone(),
             since: Instant::now(),
             status: None,
@@ -165,12 +172,25 @@ impl Flight {
         self.cut.clone()
     }
 
-    /// Returns what tells that its tenant is no longer let in.
+    /// Notes whose it is: what lasts of it ends with the session.
+    pub(super) fn signed_in(&mut self, endings: &Arc<Endings>, session: &Session) {
+        self.session = Some((Arc::clone(endings), session.clone()));
+    }
+
+    /// Returns what tells that its tenant is no longer let in, or its user no longer signed in.
     pub(super) fn over(&self) -> CancellationToken {
-        match &self.stay {
+        let stay = match &self.stay {
             Some(stay) => stay.over().clone(),
             None => CancellationToken::new(),
-        }
+        };
+        let Some((endings, session)) = &self.session else {
+            return stay;
+        };
+        let (end, _) = self.signed_out.get_or_init(|| {
+            let end = stay.child_token();
+            (end.clone(), endings.watch(session, end))
+        });
+        end.clone()
     }
 
     /// Notes that its answer may go on for ever: soon after its tenant is no longer let in, the

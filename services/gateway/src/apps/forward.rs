@@ -16,8 +16,10 @@ use super::{
     fields::{self, Passable, Upgrade},
     flight::Flight,
     host::Address,
+    login::{IDENTITY, cookie},
     refuse::Why,
-    tester, tunnel,
+    request::Signed,
+    tunnel,
 };
 
 /// A request that may be passed on.
@@ -27,6 +29,8 @@ pub(super) struct Outbound {
     pub(super) address: Address,
     pub(super) peer: IpAddr,
     pub(super) request_id: RequestId,
+    /// As whose it passes; none where no login is required.
+    pub(super) signed: Option<Signed>,
 }
 
 /// Sends a request to its version. It is sent once: again only if nothing of it had been written
@@ -47,6 +51,7 @@ pub(super) async fn forward(
         address,
         peer,
         request_id,
+        signed,
     } = outbound;
     let settings = plane.settings();
     let user = match passable.upgrade {
@@ -64,8 +69,20 @@ pub(super) async fn forward(
     let serving = Arc::clone(flight.serving());
     let (head, body) = request.into_parts();
     let mut sent = head.headers;
-    tester::strip_cookie(&mut sent);
-    let sent = fields::to_upstream(sent, &from, &serving, passable.upgrade)?;
+    cookie::strip(&mut sent);
+    let mut sent = fields::to_upstream(sent, &from, &serving, passable.upgrade)?;
+    if let Some(signed) = &signed {
+        fields::keep_method(&mut sent);
+        let login = &plane.inner().login;
+        let session = signed.session.as_ref();
+        sent.insert(
+            IDENTITY,
+            login.identity(&serving, &signed.place.tenant, session),
+        );
+        if let Some(session) = session {
+            flight.signed_in(login.endings(), session);
+        }
+    }
     let (onward, progress) = onward(head.method, serving.client.uri(passable.path), sent, body);
     let cut = flight.cut();
     let answer = tokio::select! {
@@ -88,7 +105,9 @@ pub(super) async fn forward(
         let inner = plane.inner();
         let tunnel = tunnel::carry(user, version, flight, inner.end.clone());
         inner.tunnels.spawn(tunnel);
-        return Ok(Response::from_parts(head, ResponseBody::own("")));
+        let mut response = Response::from_parts(head, ResponseBody::own(""));
+        renew(plane, signed.as_ref(), &mut response);
+        return Ok(response);
     }
     flight.answered(status);
     let (mut head, body) = answer.into_parts();
@@ -98,10 +117,22 @@ pub(super) async fn forward(
     }
     fields::to_user(&mut head.headers, &serving, status);
     head.version = http::Version::HTTP_11;
-    Ok(Response::from_parts(
-        head,
-        ResponseBody::download(body, events, flight),
-    ))
+    let body = ResponseBody::download(body, events, flight);
+    let mut response = Response::from_parts(head, body);
+    renew(plane, signed.as_ref(), &mut response);
+    Ok(response)
+}
+
+/// Keeps what is for one person from caches that others share, and the session from ending while it is
+/// used.
+fn renew(plane: &DataPlane, signed: Option<&Signed>, response: &mut Response<ResponseBody>) {
+    let Some(signed) = signed else { return };
+    if signed.session.is_some() {
+        let private = HeaderValue::from_static("private");
+        let fields = response.headers_mut();
+        fields.entry(http::header::CACHE_CONTROL).or_insert(private);
+    }
+    signed.renew(plane, response);
 }
 
 /// Makes the request that goes to the version.

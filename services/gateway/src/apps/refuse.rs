@@ -1,5 +1,7 @@
 //! What the gateway says itself: one refusal, as a page for people, JSON for programs, or a line.
 
+mod words;
+
 use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -9,6 +11,7 @@ use minijinja::{AutoEscape, Environment, context};
 use sha2::{Digest as _, Sha256};
 
 use super::{SUPPORT_CHARS_MAX, body::ResponseBody, snapshot::RefusalReason};
+use words::{Ask, Words};
 
 /// Why a request gets no answer from a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,24 @@ pub(super) enum Why {
     TokenWrong,
     /// Wrong tokens came too often.
     TooManyTries,
+    /// The path can be read in several ways, and rules go by it.
+    PathRefused,
+    /// Somebody has to sign in.
+    SignInNeeded,
+    /// Who has signed in lacks a role.
+    RoleMissing,
+    /// Another site's page may have sent it in somebody's name.
+    ForeignRequest,
+    /// A login is required, and there is nowhere to sign in.
+    LoginNotSetUp,
+    /// A sign-in came to nothing.
+    SignInFailed,
+    /// Who has signed in is no user of this tenant.
+    OtherTenant,
+    /// The identity provider does not answer.
+    ProviderAway,
+    /// The gateway has nothing at this path of its own.
+    NothingHere,
     /// The request has been here before.
     Loop,
     /// The user has sent no more of the request for too long.
@@ -59,25 +80,6 @@ pub(super) enum Why {
     UpstreamTimeout,
     /// The version's time to drain is over.
     Cut,
-}
-
-/// What is said about a reason.
-struct Words {
-    status: StatusCode,
-    /// Stable; programs decide by it.
-    reason: &'static str,
-    title: &'static str,
-    detail: &'static str,
-    /// Who can do something about it.
-    ask: Ask,
-}
-
-#[derive(Clone, Copy)]
-enum Ask {
-    /// The operator's support.
-    Support,
-    /// Nobody: trying again helps.
-    Again,
 }
 
 impl Why {
@@ -122,6 +124,15 @@ impl Why {
             | Self::TokenNeeded
             | Self::TokenWrong
             | Self::TooManyTries
+            | Self::PathRefused
+            | Self::SignInNeeded
+            | Self::RoleMissing
+            | Self::ForeignRequest
+            | Self::LoginNotSetUp
+            | Self::SignInFailed
+            | Self::OtherTenant
+            | Self::ProviderAway
+            | Self::NothingHere
             | Self::UpstreamUnreachable
             | Self::UpstreamBrokeOff
             | Self::UpstreamTimeout => false,
@@ -132,8 +143,8 @@ impl Why {
     fn retry_after(self) -> Option<Duration> {
         let seconds = match self {
             Self::HeldTooLong | Self::TooManyHeld | Self::GenerationNotReached | Self::Cut => 1,
-            Self::Fenced | Self::UpstreamUnreachable => 5,
-            Self::NotYetAvailable | Self::TooManyTries => 60,
+            Self::Fenced | Self::UpstreamUnreachable | Self::ProviderAway => 5,
+            Self::NotYetAvailable | Self::TooManyTries | Self::LoginNotSetUp => 60,
             Self::BadHost
             | Self::BadRequest
             | Self::MethodRefused
@@ -145,225 +156,19 @@ impl Why {
             | Self::NothingInTest
             | Self::TokenNeeded
             | Self::TokenWrong
+            | Self::PathRefused
+            | Self::SignInNeeded
+            | Self::RoleMissing
+            | Self::ForeignRequest
+            | Self::SignInFailed
+            | Self::OtherTenant
+            | Self::NothingHere
             | Self::Loop
             | Self::RequestStalled
             | Self::UpstreamBrokeOff
             | Self::UpstreamTimeout => return None,
         };
         Some(Duration::from_secs(seconds))
-    }
-
-    #[expect(clippy::too_many_lines, reason = "one sentence after the other")]
-    fn words(self) -> Words {
-        use Ask::{Again, Support};
-        let words = |status, reason, title, detail, ask| Words {
-            status,
-            reason,
-            title,
-            detail,
-            ask,
-        };
-        match self {
-            Self::BadHost => words(
-                StatusCode::BAD_REQUEST,
-                "BAD_HOST",
-                "This address is not valid",
-                "The request names no host, more than one, or one that is not written as hosts are.",
-                Support,
-            ),
-            Self::BadRequest => words(
-                StatusCode::BAD_REQUEST,
-                "BAD_REQUEST",
-                "This request is not valid",
-                "The request is not written as HTTP wants it, so it was not passed on.",
-                Support,
-            ),
-            Self::MethodRefused => words(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_REFUSED",
-                "This method is not allowed",
-                "CONNECT and TRACE are never passed on.",
-                Support,
-            ),
-            Self::UriTooLong => words(
-                StatusCode::URI_TOO_LONG,
-                "URI_TOO_LONG",
-                "This address is too long",
-                "An address may have at most 8192 characters.",
-                Support,
-            ),
-            Self::ExpectationRefused => words(
-                StatusCode::EXPECTATION_FAILED,
-                "EXPECTATION_REFUSED",
-                "This request expects too much",
-                "Nothing but 100-continue can be expected.",
-                Support,
-            ),
-            Self::UnknownAddress => words(
-                StatusCode::NOT_FOUND,
-                "UNKNOWN_ADDRESS",
-                "There is no application at this address",
-                "Check the address for a typing mistake.",
-                Support,
-            ),
-            Self::NotYetAvailable => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "NOT_YET_AVAILABLE",
-                "This application is not available yet",
-                "It is being set up. Please come back later.",
-                Support,
-            ),
-            Self::Refused(RefusalReason::NotProvisioned) => words(
-                StatusCode::FORBIDDEN,
-                "NOT_PROVISIONED",
-                "Your organisation does not use this application",
-                "It has not been set up for your organisation.",
-                Support,
-            ),
-            Self::Refused(RefusalReason::Denied) => words(
-                StatusCode::FORBIDDEN,
-                "DENIED",
-                "Your organisation has denied this version",
-                "The application is now on a version that your organisation has denied, so it cannot \
-                 be used. Your administrator can accept it at any time, with the link in the mail \
-                 about it.",
-                Support,
-            ),
-            Self::Refused(RefusalReason::PendingAcceptance) => words(
-                StatusCode::FORBIDDEN,
-                "PENDING_ACCEPTANCE",
-                "Your organisation has not accepted this application yet",
-                "It can be used as soon as your administrator has accepted it, with the link in the \
-                 mail about it.",
-                Support,
-            ),
-            Self::Refused(RefusalReason::Failed) => words(
-                StatusCode::FORBIDDEN,
-                "PROVISIONING_FAILED",
-                "This application could not be set up for your organisation",
-                "Something went wrong while it was being set up.",
-                Support,
-            ),
-            Self::Refused(RefusalReason::Removed) => words(
-                StatusCode::FORBIDDEN,
-                "REMOVED",
-                "Your organisation no longer uses this application",
-                "It has been taken away from your organisation.",
-                Support,
-            ),
-            Self::HeldTooLong => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "HELD_TOO_LONG",
-                "This application is being updated",
-                "It takes longer than it should. Nothing of your request has reached it; please try \
-                 again in a moment.",
-                Again,
-            ),
-            Self::TooManyHeld => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "TOO_MANY_HELD",
-                "This application is being updated",
-                "Too many requests wait already. Nothing of yours has reached it; please try again \
-                 in a moment.",
-                Again,
-            ),
-            Self::BadMinGeneration => words(
-                StatusCode::BAD_REQUEST,
-                "BAD_MIN_GENERATION",
-                "This request names no generation",
-                "X-Min-Generation is one whole number from 1 on: the least generation, as in \
-                 Switchover-Generation of an answer, that the request is to be answered by.",
-                Support,
-            ),
-            Self::GenerationNotReached => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "GENERATION_NOT_REACHED",
-                "This application is not that far yet",
-                "The generation that X-Min-Generation names has not come to this gateway in time. \
-                 Nothing of your request has reached the application; please try again in a moment.",
-                Again,
-            ),
-            Self::Fenced => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "FENCED",
-                "This application cannot be reached from here",
-                "This gateway is cut off from the rest of the installation. Nothing of your request \
-                 has reached the application; please try again in a moment.",
-                Again,
-            ),
-            Self::NothingInTest => words(
-                StatusCode::NOT_FOUND,
-                "NOTHING_IN_TEST",
-                "No version is in test",
-                "The version that was in test here has become the active one, or its test was \
-                 cancelled.",
-                Support,
-            ),
-            Self::TokenNeeded => words(
-                StatusCode::UNAUTHORIZED,
-                "TESTER_TOKEN_NEEDED",
-                "For testers",
-                "The version at this address is in test. Testers get in with the tester token.",
-                Support,
-            ),
-            Self::TokenWrong => words(
-                StatusCode::UNAUTHORIZED,
-                "TESTER_TOKEN_WRONG",
-                "This is not the tester token",
-                "The token is another one, or no longer valid.",
-                Support,
-            ),
-            Self::TooManyTries => words(
-                StatusCode::TOO_MANY_REQUESTS,
-                "TOO_MANY_TRIES",
-                "Too many wrong tokens",
-                "Please wait a minute, then try again.",
-                Support,
-            ),
-            Self::Loop => words(
-                StatusCode::LOOP_DETECTED,
-                "LOOP",
-                "This application leads back to itself",
-                "The version's upstream sends requests back to where they came from.",
-                Support,
-            ),
-            Self::RequestStalled => words(
-                StatusCode::REQUEST_TIMEOUT,
-                "REQUEST_STALLED",
-                "Your request has not arrived",
-                "Nothing more of it came for too long.",
-                Again,
-            ),
-            Self::UpstreamUnreachable => words(
-                StatusCode::BAD_GATEWAY,
-                "UPSTREAM_UNREACHABLE",
-                "This application cannot be reached",
-                "There is no connection to it at the moment. Nothing of your request has reached it.",
-                Support,
-            ),
-            Self::UpstreamBrokeOff => words(
-                StatusCode::BAD_GATEWAY,
-                "UPSTREAM_BROKE_OFF",
-                "This application broke off",
-                "The connection to it ended before it answered. Your request may have taken effect.",
-                Support,
-            ),
-            Self::UpstreamTimeout => words(
-                StatusCode::GATEWAY_TIMEOUT,
-                "UPSTREAM_TIMEOUT",
-                "This application does not answer",
-                "It took too long to answer. Your request may have taken effect.",
-                Support,
-            ),
-            Self::Cut => words(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "CUT",
-                "This application was updated",
-                "Your request took longer than the version before had left. It may have taken \
-                 effect; please look, then try again.",
-                Again,
-            ),
-        }
     }
 }
 
@@ -375,6 +180,10 @@ pub(super) struct Refusal<'a> {
     pub(super) application: Option<&'a str>,
     /// The request.
     pub(super) request_id: &'a RequestId,
+    /// The role that is missing, if one is.
+    pub(super) role: Option<&'a str>,
+    /// Where to sign in, if that helps.
+    pub(super) sign_in: Option<&'a str>,
 }
 
 /// How the one who asks wants to be answered.
@@ -470,8 +279,11 @@ impl Pages {
             fields.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         if words.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Switchover-Tester-Token");
-            fields.insert(header::WWW_AUTHENTICATE, scheme);
+            let scheme = match refusal.sign_in {
+                Some(place) => HeaderValue::try_from(format!("Switchover-Sign-In uri=\"{place}\"")),
+                None => Ok(HeaderValue::from_static("Switchover-Tester-Token")),
+            };
+            fields.extend(scheme.map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
         }
         if refusal.why.closes() {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -499,13 +311,15 @@ impl Pages {
                     status => words.status.as_u16(),
                     reason => words.reason,
                     request_id => refusal.request_id.as_str(),
+                    role => refusal.role,
+                    sign_in => refusal.sign_in,
                 })
             })
             .expect("the page renders with these values: a test does it for every reason")
     }
 
     fn json(&self, refusal: &Refusal<'_>, words: &Words) -> String {
-        serde_json::json!({
+        let mut problem = serde_json::json!({
             "title": words.title,
             "status": words.status.as_u16(),
             "detail": words.detail,
@@ -516,8 +330,14 @@ impl Pages {
                 Ask::Again => None,
             },
             "request_id": refusal.request_id,
-        })
-        .to_string()
+        });
+        if let Some(role) = refusal.role {
+            problem["role"] = role.into();
+        }
+        if let Some(place) = refusal.sign_in {
+            problem["sign_in"] = place.into();
+        }
+        problem.to_string()
     }
 
     fn line(&self, words: &Words) -> String {

@@ -1,6 +1,8 @@
 //! One request's way through the gateway: checked, admitted or held or refused, answered.
 
-use std::{net::IpAddr, time::Duration};
+mod signed;
+
+use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
 use contract::{ApplicationName, RequestId};
 use http::{HeaderValue, Method, Request, Response, Version, header};
@@ -15,15 +17,20 @@ use super::{
     DataPlane,
     admit::{Admission, Head, admit},
     body::ResponseBody,
-    fields,
+    fields::{self, Passable},
     flight::{Flight, Line},
     forward::{self, Outbound},
     gate::{Enrolled, Place},
     host::Address,
+    login::{Ask, Asking, Client, Own, Passed, Site, Stop, Visit, own},
     min_generation,
     refuse::{Form, Refusal, Why},
     tester,
 };
+
+use signed::own_path;
+
+pub(super) use signed::Signed;
 
 /// Answers a request, whatever it is.
 pub(super) async fn answer(
@@ -34,19 +41,26 @@ pub(super) async fn answer(
 ) -> Response<ResponseBody> {
     let since = Instant::now();
     let request_id = fields::request_id(request.headers());
-    let form = Form::wanted(request.headers());
+    let wanted = Form::wanted(request.headers());
     let old = request.version() < Version::HTTP_11;
     let mut response = match route(plane, peer, line, request, &request_id).await {
         Ok(response) => response,
-        Err(Refused { why, application }) => {
-            let name = application.as_ref().and_then(|it| display_name(plane, it));
-            log(why, application.as_ref(), &request_id, since);
+        Err(refused) => {
+            let name = refused.application.as_ref();
+            let name = name.and_then(|it| display_name(plane, it));
+            log(&refused, &request_id, since);
+            let (role, sign_in, form) = refused.said(wanted);
             let refusal = Refusal {
-                why,
+                why: refused.why,
                 application: name.as_deref(),
                 request_id: &request_id,
+                role,
+                sign_in,
             };
-            plane.inner().pages.render(&refusal, form)
+            match &refused.about {
+                About::Redirect(place) => own::found(place),
+                _ => plane.inner().pages.render(&refusal, form),
+            }
         }
     };
     let fields = response.headers_mut();
@@ -64,6 +78,37 @@ pub(super) async fn answer(
 struct Refused {
     why: Why,
     application: Option<ApplicationName>,
+    about: About,
+}
+
+/// What is to be said of a refusal beside its reason.
+#[derive(Debug)]
+enum About {
+    /// Nothing.
+    Reason,
+    /// Which role is missing; whether a program asked.
+    Role(Box<str>, Client),
+    /// Where to sign in; whether a program asked.
+    SignIn(Box<str>, Client),
+    /// The browser is sent to sign in, to this path.
+    Redirect(Box<str>),
+}
+
+impl Refused {
+    /// Returns the role that is missing, where to sign in, and in which form to say it: programs that
+    /// would take a page for one get none.
+    fn said(&self, wanted: Form) -> (Option<&str>, Option<&str>, Form) {
+        let form = |client: Client, of: Form| match (client, wanted) {
+            (Client::Navigation, _) => wanted,
+            (Client::Program, Form::Page) => Form::Json,
+            (Client::Program, Form::Json | Form::Line) => of,
+        };
+        match &self.about {
+            About::Reason | About::Redirect(_) => (None, None, wanted),
+            About::Role(role, client) => (Some(role), None, form(*client, wanted)),
+            About::SignIn(place, client) => (None, Some(place), form(*client, Form::Json)),
+        }
+    }
 }
 
 impl From<Why> for Refused {
@@ -71,6 +116,7 @@ impl From<Why> for Refused {
         Self {
             why,
             application: None,
+            about: About::Reason,
         }
     }
 }
@@ -87,8 +133,8 @@ async fn route(
     let address = fields::address(&passable.host, &settings.operator, &settings.apps_url)?;
     let application = address.application().clone();
     let named = |why| Refused {
-        why,
         application: Some(application.clone()),
+        ..Refused::from(why)
     };
     let asks_in = matches!(address, Address::Test { .. })
         && request.method() == Method::POST
@@ -96,15 +142,19 @@ async fn route(
     if asks_in {
         return log_in(plane, peer, &address, request).await.map_err(named);
     }
-    let flight = enter(plane, peer, line, &address, &request, request_id)
-        .await
-        .map_err(named)?;
+    let seen = Seen::new(plane, &passable, &address, &request);
+    if let Some(own) = own_path(&seen) {
+        return own.answer(&seen).await;
+    }
+    let (flight, signed) = enter(peer, line, &seen, request_id).await?;
+    drop(seen);
     let outbound = Outbound {
         request,
         passable,
         address,
         peer,
         request_id: request_id.clone(),
+        signed,
     };
     Box::pin(forward::forward(plane, outbound, flight))
         .await
@@ -119,48 +169,155 @@ enum Wait<'w> {
     Route(&'w mut watch::Receiver<()>),
 }
 
+/// A request as its head has it. What it says of who asks is read once, and only where it matters.
+struct Seen<'r> {
+    plane: &'r DataPlane,
+    passable: &'r Passable,
+    address: &'r Address,
+    request: &'r Request<Incoming>,
+    asking: OnceLock<Asking>,
+}
+
+impl<'r> Seen<'r> {
+    fn new(
+        plane: &'r DataPlane,
+        passable: &'r Passable,
+        address: &'r Address,
+        request: &'r Request<Incoming>,
+    ) -> Self {
+        Self {
+            plane,
+            passable,
+            address,
+            request,
+            asking: OnceLock::new(),
+        }
+    }
+
+    fn asking(&self) -> &Asking {
+        self.asking.get_or_init(|| {
+            Asking::read(
+                self.request,
+                self.passable,
+                self.address,
+                self.plane.settings(),
+            )
+        })
+    }
+
+    fn named(&self, why: Why) -> Refused {
+        Refused {
+            application: Some(self.address.application().clone()),
+            ..Refused::from(why)
+        }
+    }
+
+    /// Returns what is said of a sign-in that comes to nothing: with where to begin again, if that helps.
+    fn failed(&self, why: Why) -> Refused {
+        let about = match why {
+            Why::SignInFailed | Why::OtherTenant | Why::ProviderAway => {
+                let place = format!("{}{}", self.asking().place().url, own::SIGN_IN);
+                About::SignIn(place.into(), self.asking().client())
+            }
+            _ => About::Reason,
+        };
+        Refused {
+            about,
+            ..self.named(why)
+        }
+    }
+
+    /// Returns what is said of a request that does not pass.
+    fn stopped(&self, stop: Stop<'_>) -> Refused {
+        let client = self.asking().client();
+        let set_up = self.plane.inner().login.has_provider();
+        let (why, about) = match stop {
+            Stop::NoPath(_) => (Why::PathRefused, About::Reason),
+            Stop::Foreign => (Why::ForeignRequest, About::Reason),
+            Stop::RoleMissing(role) => (Why::RoleMissing, About::Role(role.into(), client)),
+            Stop::SignIn(_) if !set_up => (Why::LoginNotSetUp, About::Reason),
+            Stop::SignIn(Ask::Redirect) => {
+                let place = own::sign_in_path(&self.passable.path);
+                (Why::SignInNeeded, About::Redirect(place.into()))
+            }
+            Stop::SignIn(Ask::Page | Ask::Program) => {
+                let place = format!("{}{}", self.asking().place().url, own::SIGN_IN);
+                (Why::SignInNeeded, About::SignIn(place.into(), client))
+            }
+        };
+        Refused {
+            about,
+            ..self.named(why)
+        }
+    }
+}
+
 /// Takes the request in, after waiting for the outcome of a switch if need be. The gate is looked
-/// at now, after the head has arrived, and again after each wait; never on behalf of another
-/// request of the same connection.
+/// at now, after the head has arrived, and again after each wait, as is who has signed in; never on
+/// behalf of another request of the same connection.
 async fn enter(
-    plane: &DataPlane,
     peer: IpAddr,
     line: &Line,
-    address: &Address,
-    request: &Request<Incoming>,
+    seen: &Seen<'_>,
     request_id: &RequestId,
-) -> Result<Flight, Why> {
+) -> Result<(Flight, Option<Signed>), Refused> {
     let arrived = Instant::now();
-    let head = Head {
-        address,
-        token_sha256: token_of(plane, peer, address, request, arrived)?,
-        min_generation: match address {
-            Address::User { .. } => min_generation::wanted(request.headers())?,
-            Address::Test { .. } => None,
-        },
+    let (plane, address, request) = (seen.plane, seen.address, seen.request);
+    let named = |why| seen.named(why);
+    let token_sha256 = token_of(plane, peer, address, request, arrived).map_err(named)?;
+    let min_generation = match address {
+        Address::User { .. } => min_generation::wanted(request.headers()).map_err(named)?,
+        Address::Test { .. } => None,
     };
     if planted(Plant::RouteCachedPerConnection)
         && let Some(flight) = line
             .first()
             .and_then(|it| Flight::force(it, request_id, line))
     {
-        return Ok(flight);
+        return Ok((flight, None));
     }
     let mut moved = None;
     loop {
         let wait = {
             let (snapshot, now) = plane.look();
+            let (asking, session) = match snapshot.routes.get(address.application()) {
+                Some(route) if route.login.is_some() => {
+                    let (login, asking) = (&plane.inner().login, seen.asking());
+                    (Some(asking), login.session(asking, login.now()))
+                }
+                Some(_) | None => (None, None),
+            };
+            let head = Head {
+                address,
+                token_sha256,
+                min_generation,
+                asked: asking.map(|asking| asking.asked(session.as_ref())),
+            };
             match admit(&snapshot, &head, now) {
-                Admission::Forward { serving, grant } => {
+                Admission::Forward {
+                    serving,
+                    grant,
+                    passed,
+                } => {
                     if planted(Plant::RouteCachedPerConnection) {
                         line.keep(serving);
                     }
                     match Flight::enter(serving, grant, request_id, line) {
-                        Some(flight) => return Ok(flight),
+                        Some(flight) => {
+                            let signed = passed.map(|passed| Signed {
+                                place: seen.asking().place().clone(),
+                                session: match passed {
+                                    Passed::SignedIn => session,
+                                    Passed::Anonymous => None,
+                                },
+                            });
+                            return Ok((flight, signed));
+                        }
                         // Closed since: another snapshot is there already.
                         None => continue,
                     }
                 }
+                Admission::Stop(stop) => return Err(seen.stopped(stop)),
                 Admission::Refuse { why, tally } => {
                     if let Some(tally) = tally {
                         tally.refused.up();
@@ -168,13 +325,13 @@ async fn enter(
                     if why == Why::TokenWrong {
                         plane.inner().tries.wrong(peer, arrived);
                     }
-                    return Err(why);
+                    return Err(named(why));
                 }
                 Admission::Hold { hold, timeout } => {
                     match hold.enroll(Instant::now(), fields::head_bytes(request)) {
                         Enrolled::Place(place) => Wait::Outcome(place, timeout),
                         Enrolled::Over => continue,
-                        Enrolled::Full => return Err(Why::TooManyHeld),
+                        Enrolled::Full => return Err(named(Why::TooManyHeld)),
                     }
                 }
                 Admission::Wait => match &mut moved {
@@ -193,14 +350,16 @@ async fn enter(
                 if timeout_at(deadline, place.released()).await.is_err() {
                     place.fail();
                     if planted(Plant::HoldTimeoutFallsBack) {
-                        return fall_back(plane, address, request_id, line);
+                        let flight = fall_back(plane, address, request_id, line);
+                        return flight.map(|flight| (flight, None)).map_err(named);
                     }
-                    return Err(Why::HeldTooLong);
+                    return Err(named(Why::HeldTooLong));
                 }
             }
             Wait::Route(moved) => {
                 let deadline = arrived + plane.settings().limits.generation_wait;
-                min_generation::next_route(moved, deadline).await?;
+                let next = min_generation::next_route(moved, deadline).await;
+                next.map_err(named)?;
             }
         }
     }
@@ -258,10 +417,12 @@ async fn log_in(
         // A form without a token shows a wrong one.
         token_sha256: Some(token.as_ref().map_or([0; 32], tester::Token::sha256)),
         min_generation: None,
+        // The form is about the token alone: what follows it is asked for when a page is opened.
+        asked: None,
     };
     let (snapshot, moment) = plane.look();
     match (admit(&snapshot, &head, moment), token) {
-        (Admission::Forward { .. }, Some(token)) => {
+        (Admission::Forward { .. } | Admission::Stop(_), Some(token)) => {
             Ok(tester::let_in(&token, plane.settings().apps_url.scheme()))
         }
         (Admission::Refuse { why, .. }, _) => {
@@ -270,9 +431,13 @@ async fn log_in(
             }
             Err(why)
         }
-        (Admission::Forward { .. } | Admission::Hold { .. } | Admission::Wait, _) => {
-            Err(Why::TokenWrong)
-        }
+        (
+            Admission::Forward { .. }
+            | Admission::Stop(_)
+            | Admission::Hold { .. }
+            | Admission::Wait,
+            _,
+        ) => Err(Why::TokenWrong),
     }
 }
 
@@ -283,7 +448,8 @@ fn display_name(plane: &DataPlane, application: &ApplicationName) -> Option<Stri
 }
 
 /// Says what was not passed on. What a version did is said by its flight.
-fn log(why: Why, application: Option<&ApplicationName>, request_id: &RequestId, since: Instant) {
+fn log(refused: &Refused, request_id: &RequestId, since: Instant) {
+    let (why, application) = (refused.why, refused.application.as_ref());
     if why.is_upstreams() {
         return;
     }

@@ -10,6 +10,7 @@ use super::{
     gate::{Epoch, Hold},
     lasting::Pace,
     lease::{Lease, Moment},
+    login::LoginPolicy,
     stay::Stay,
     target::{Target, TestTarget},
     traffic::{GenerationTally, TenantTally, Traffic, VersionTally},
@@ -40,6 +41,8 @@ pub struct AppRoute {
     pub lease: Option<Duration>,
     /// Whether the generation's traffic is reported to the catalog.
     pub report_traffic: bool,
+    /// What paths need of users; `None`: requests are passed through.
+    pub login: Option<LoginPolicy>,
 }
 
 /// What is to become of users' requests.
@@ -110,6 +113,7 @@ pub(super) struct Route {
     /// What the application was granted last, whether or not it needs it now.
     pub(super) lease: Arc<Lease>,
     pub(super) report_traffic: bool,
+    pub(super) login: Option<LoginPolicy>,
     pub(super) traffic: Arc<Traffic>,
 }
 

@@ -15,12 +15,12 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::{body::ResponseBody, fields, host::Scheme};
+use super::{body::ResponseBody, fields, host::Scheme, login::cookie};
 
 /// Where the form is sent to.
 pub(super) const FORM_PATH: &str = "/.switchover/tester";
 /// The cookie's name. The browser sends it to the test address only.
-const COOKIE: &str = "switchover-tester";
+const COOKIE: &str = cookie::TESTER;
 /// How long a browser keeps the cookie, in seconds: one working day.
 const COOKIE_AGE: u32 = 12 * 60 * 60;
 /// The most characters of a token.
@@ -51,43 +51,8 @@ pub(super) fn shown(fields: &HeaderMap) -> Option<Token> {
     let in_field = fields
         .get(fields::TESTER_TOKEN)
         .and_then(|value| value.to_str().ok());
-    let in_cookie = || {
-        cookies(fields)
-            .filter_map(|cookie| cookie.split_once('='))
-            .find(|(name, _)| *name == COOKIE)
-            .map(|(_, value)| value)
-    };
+    let in_cookie = || cookie::named(fields, COOKIE).next();
     in_field.or_else(in_cookie).and_then(Token::parse)
-}
-
-/// Takes the tester's cookie out of the others, so that no version sees it. The token's own field
-/// goes with the others of ours.
-pub(super) fn strip_cookie(fields: &mut HeaderMap) {
-    let ours = |cookie: &str| {
-        cookie
-            .split('=')
-            .next()
-            .is_some_and(|name| name.trim() == COOKIE)
-    };
-    if !cookies(fields).any(ours) {
-        return;
-    }
-    let others: Vec<_> = cookies(fields).filter(|cookie| !ours(cookie)).collect();
-    let others = HeaderValue::from_str(&others.join("; ")).ok();
-    fields.remove(header::COOKIE);
-    if let Some(others) = others.filter(|others| !others.is_empty()) {
-        fields.insert(header::COOKIE, others);
-    }
-}
-
-fn cookies(fields: &HeaderMap) -> impl Iterator<Item = &str> {
-    fields
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .map(str::trim)
-        .filter(|cookie| !cookie.is_empty())
 }
 
 /// Reads the form; `None` if it is not the form as the page sends it.
@@ -179,18 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn the_testers_cookie_is_read_and_taken_away_from_the_others() {
-        let mut fields = cookie(&["a=1; switchover-tester=t0k_en; b=2", "c=3"]);
+    fn the_testers_cookie_is_read_among_others() {
+        let fields = cookie(&["a=1; switchover-tester=t0k_en; b=2", "c=3"]);
         assert!(shown(&fields) == Some(Token("t0k_en".to_owned())));
-        strip_cookie(&mut fields);
-        assert_eq!(fields.get_all(header::COOKIE).iter().count(), 1);
-        assert_eq!(fields[header::COOKIE], "a=1; b=2; c=3");
-        let mut alone = cookie(&["switchover-tester=x"]);
-        strip_cookie(&mut alone);
-        assert!(!alone.contains_key(header::COOKIE));
-        let mut others = cookie(&["switchover-tester2=x", "b"]);
-        strip_cookie(&mut others);
-        assert_eq!(others.get_all(header::COOKIE).iter().count(), 2);
+        assert!(shown(&cookie(&["switchover-tester2=x"])).is_none());
     }
 
     #[test]

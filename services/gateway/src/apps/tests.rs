@@ -4,6 +4,7 @@ mod ending;
 mod http1;
 mod leases;
 mod leaving;
+mod login;
 mod long_lived;
 mod out_of_use;
 mod overlap;

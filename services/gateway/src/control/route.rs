@@ -1,6 +1,8 @@
 //! One application's route as the catalog tells it, parsed. What cannot be parsed is refused whole
 //! and alone: other applications go on.
 
+mod login;
+
 use std::time::Duration;
 
 use contract::{
@@ -12,7 +14,9 @@ use proto::catalog::v1 as wire;
 use sha2::{Digest as _, Sha256};
 
 use super::{grants::GrantsPosition, turn::Objection};
-use crate::apps::{AppRoute, GateOrder, HealthProbe, Overlap, Target, TestTarget, UpstreamError};
+use crate::apps::{
+    AppRoute, GateOrder, HealthProbe, LoginPolicy, Overlap, Target, TestTarget, UpstreamError,
+};
 
 /// Where a state stands in its application's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +46,7 @@ pub(crate) struct Route {
     drain_rate: u32,
     lease: Option<Duration>,
     report_traffic: bool,
+    login: Option<LoginPolicy>,
     predecessor: Option<Timeline>,
     told: wire::Route,
     hash: String,
@@ -163,6 +168,7 @@ impl Route {
                 drain_rate: parts.drain_rate,
                 lease: parts.lease,
                 report_traffic: told.report_traffic,
+                login: parts.login,
                 predecessor: parts.predecessor,
                 hash: hex(&Sha256::digest(told.encode_to_vec())),
                 told,
@@ -209,6 +215,7 @@ impl Route {
             drain_rate: self.drain_rate,
             lease: self.lease,
             report_traffic: self.report_traffic,
+            login: self.login.clone(),
         }
     }
 }
@@ -223,6 +230,7 @@ struct Parts {
     hold_request_timeout: Duration,
     drain_rate: u32,
     lease: Option<Duration>,
+    login: Option<LoginPolicy>,
     predecessor: Option<Timeline>,
 }
 
@@ -275,6 +283,7 @@ impl Parts {
                 .map(|told| duration::read_within(told, LEASE_MIN..=LEASE_MAX))
                 .transpose()
                 .map_err(at("lease"))?,
+            login: told.login.as_ref().map(login::read).transpose()?,
             predecessor: match told.predecessor_timeline.as_str() {
                 "" => None,
                 told => Some(

@@ -32,7 +32,9 @@ use super::{
     provisioning::Provisioning,
     tokens::Tokens,
 };
-use crate::{Addresses, ApiArgs, Config, ConsoleArgs, control::route_tests as routes, start};
+use crate::{
+    Addresses, ApiArgs, Config, ConsoleArgs, LoginArgs, control::route_tests as routes, start,
+};
 
 /// What access tokens must be for.
 pub(crate) const AUDIENCE: &str = "https://switchover.example.com";
@@ -211,7 +213,7 @@ impl World {
 
     fn believed(&self) -> Access {
         let service = ServiceArgs {
-            tokens: self.token_args.clone(),
+            tokens: Box::new(self.token_args.clone()),
             ..ServiceArgs::default()
         };
         service.access(ANYWHERE, &self.clock).unwrap()
@@ -222,7 +224,7 @@ impl World {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
-                tokens: self.token_args.clone(),
+                tokens: Box::new(self.token_args.clone()),
                 ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
@@ -245,6 +247,16 @@ impl World {
             held_requests_max: 100,
             held_bytes_max: 1_000_000,
             min_generation_wait_ms: 5000,
+            login: LoginArgs {
+                login_issuer: None,
+                login_client_id: None,
+                login_client_secret_file: None,
+                login_scope: Vec::new(),
+                login_tenant_claim: "tenant".to_owned(),
+                login_roles_claim: "roles".to_owned(),
+                login_seal_key: None,
+                login_signing_key: None,
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! `switchover apps …`
 
 mod life;
+mod login;
 mod notice;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -122,6 +123,9 @@ struct Facts {
     /// What tenants that deny mean for a switch.
     #[command(flatten)]
     notice: notice::Notice,
+    /// Whether users must sign in.
+    #[command(flatten)]
+    login: login::Login,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -190,6 +194,12 @@ impl Facts {
             Some(ApprovalArg::SecondPerson) => ApprovalPolicy::SecondPerson,
         }
         .into();
+        application.login = self.login.onto(application.login).map_err(|why| {
+            Error::usage(
+                why,
+                Some("Leave --login-rule out, or require a login.".to_owned()),
+            )
+        })?;
         application.icon = self.icon.map(|icon| icon.load()).transpose()?;
         application.r#abstract = self.summary.unwrap_or_default();
         Ok(application)
@@ -300,6 +310,7 @@ impl Update {
             (self.facts.icon.is_some(), "icon"),
             (self.facts.says_policy(), "policy"),
             (self.facts.approval.is_some(), "approval"),
+            (self.facts.login.is_given(), "login"),
         ] {
             if given {
                 paths.push(path.to_owned());
@@ -310,25 +321,28 @@ impl Update {
             return Err(Error::usage("Nothing is to be changed.", Some(hint)));
         }
         let name = self.application.full();
-        // Of a policy, what is not given stays as it is.
-        let policy = match self.facts.says_policy() {
-            false => None,
+        // Of a policy and a login, what is not given stays as it is.
+        let before = match self.facts.says_policy() || self.facts.login.is_given() {
+            false => Application::default(),
             true => {
-                let changes = self.facts.policy().unwrap_or_default();
                 let request = GetApplicationRequest { name: name.clone() };
                 let answer = session
                     .ask(Catalog, session.applications().get_application(request))
                     .await?;
-                let present = answer.application.unwrap_or_default().policy;
-                let mut policy = merged(present.unwrap_or_default(), &changes);
-                self.facts.life.onto(&mut policy);
-                self.facts.notice.onto(&mut policy);
-                Some(policy)
+                answer.application.unwrap_or_default()
             }
         };
+        let policy = self.facts.says_policy().then(|| {
+            let changes = self.facts.policy().unwrap_or_default();
+            let mut policy = merged(before.policy.unwrap_or_default(), &changes);
+            self.facts.life.onto(&mut policy);
+            self.facts.notice.onto(&mut policy);
+            policy
+        });
         let application = Application {
             name,
             display_name: self.display_name.unwrap_or_default(),
+            login: before.login,
             ..Application::default()
         };
         let request = UpdateApplicationRequest {

@@ -1,8 +1,8 @@
 //! Applications, versions, switches, settings and history as people read them.
 
 use proto::catalog::v1::{
-    Application, Bake, DenialPolicy, GetSettingsResponse, HistoryEntry, RegisterToTestResponse,
-    Switch, Version, VersionState,
+    Application, Bake, DenialPolicy, GetSettingsResponse, HistoryEntry, LoginPolicy,
+    RegisterToTestResponse, Switch, Version, VersionState, login_rule::Needs,
 };
 
 use super::{
@@ -57,6 +57,7 @@ pub fn application(application: &Application, view: &View) -> String {
             ("if scopes grow", policy.scope_growth().said()),
             ("fleet mode", policy.fleet_mode().said()),
             ("second person", application.approval().said()),
+            ("login", login(application.login.as_ref())),
             ("created", time(application.create_time, view)),
             ("changed", time(application.update_time, view)),
             ("etag", quiet(&application.etag)),
@@ -76,6 +77,27 @@ fn denials(denials: Option<&DenialPolicy>) -> Word {
         let named: Vec<_> = denials.tenants.iter().map(|tenant| id(tenant)).collect();
         said.push(format!("of {}", named.join(", ")));
     }
+    said.join("; ").into()
+}
+
+fn login(login: Option<&LoginPolicy>) -> Word {
+    let Some(login) = login else {
+        return quiet("not required, requests are passed through");
+    };
+    let mut said = vec!["required".to_owned()];
+    said.extend(login.rules.iter().map(|rule| {
+        let methods = match rule.methods.as_slice() {
+            [] => String::new(),
+            methods => format!("{} ", methods.join(",")),
+        };
+        let needs = match &rule.needs {
+            Some(Needs::Public(_)) => "public",
+            Some(Needs::SignedIn(_)) => "signed in",
+            Some(Needs::Role(role)) => &format!("role {role}"),
+            None => "what this program does not know",
+        };
+        format!("{methods}{}: {needs}", rule.prefix)
+    }));
     said.join("; ").into()
 }
 

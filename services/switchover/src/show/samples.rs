@@ -2,8 +2,9 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use proto::catalog::v1::{
-    Application, GatewayAnswer, GatewayProgress, Switch, SwitchFailure, SwitchKind, SwitchPolicy,
-    SwitchState, SwitchStep, TenantFailure, TenantProgress,
+    Application, GatewayAnswer, GatewayProgress, LoginPolicy, LoginRule, Switch, SwitchFailure,
+    SwitchKind, SwitchPolicy, SwitchState, SwitchStep, TenantFailure, TenantProgress,
+    login_rule::{Needs, Public},
 };
 
 use super::View;
@@ -68,6 +69,20 @@ pub(crate) fn application() -> Application {
         create_time: at(0),
         update_time: at(5_000),
         etag: "r7".to_owned(),
+        login: Some(LoginPolicy {
+            rules: vec![
+                LoginRule {
+                    prefix: "/admin".to_owned(),
+                    methods: Vec::new(),
+                    needs: Some(Needs::Role("clerk".to_owned())),
+                },
+                LoginRule {
+                    prefix: "/prices".to_owned(),
+                    methods: vec!["GET".to_owned()],
+                    needs: Some(Needs::Public(Public {})),
+                },
+            ],
+        }),
         ..Application::default()
     }
 }

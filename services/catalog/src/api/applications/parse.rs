@@ -1,6 +1,7 @@
 //! What an operator says of applications and versions, checked field by field.
 
 mod life;
+mod login;
 mod notice;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -40,9 +41,10 @@ pub(super) fn new_application(
         let icon = icon(v, application.icon);
         let policy = policy(v, application.policy);
         let approval = approval(v, application.approval);
-        v.join((display_name, summary, icon, policy, approval))
+        let login = login::read(v, application.login.as_ref());
+        v.join((display_name, summary, icon, policy, approval, login))
     });
-    let (name, request_id, (display_name, summary, icon, policy, approval)) =
+    let (name, request_id, (display_name, summary, icon, policy, approval, login)) =
         v.all((name, request_id, facts))?;
     Ok(NewApplication {
         name,
@@ -51,6 +53,7 @@ pub(super) fn new_application(
         icon,
         policy,
         approval,
+        login,
         request_id,
     })
 }
@@ -58,7 +61,14 @@ pub(super) fn new_application(
 pub(super) fn application_change(
     request: wire::UpdateApplicationRequest,
 ) -> Result<(ApplicationName, ApplicationChange, Option<Etag>), Problem> {
-    const PATHS: [&str; 5] = ["display_name", "abstract", "icon", "policy", "approval"];
+    const PATHS: [&str; 6] = [
+        "display_name",
+        "abstract",
+        "icon",
+        "policy",
+        "approval",
+        "login",
+    ];
     let mut v = Violations::new();
     let etag = v.optional::<Etag>("etag", &request.etag);
     let mask = Mask::read(&mut v, request.update_mask.as_ref(), &PATHS);
@@ -83,9 +93,12 @@ pub(super) fn application_change(
         let approval = when(covers("approval", given.approval != 0), || {
             approval(v, given.approval)
         });
-        v.join((name, display_name, summary, icon, policy, approval))
+        let login = when(covers("login", given.login.is_some()), || {
+            login::read(v, given.login.as_ref())
+        });
+        v.join((name, display_name, summary, icon, policy, approval, login))
     });
-    let (etag, _, (name, display_name, summary, icon, policy, approval)) =
+    let (etag, _, (name, display_name, summary, icon, policy, approval, login)) =
         v.all((etag, mask, facts))?;
     let change = ApplicationChange {
         display_name,
@@ -93,6 +106,7 @@ pub(super) fn application_change(
         icon,
         policy,
         approval,
+        login,
     };
     Ok((name.application, change, etag))
 }

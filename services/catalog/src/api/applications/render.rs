@@ -6,8 +6,8 @@ use proto::catalog::v1 as wire;
 use crate::{
     addresses::Addresses,
     application::{
-        AppCredentials, Application, Approval, Bake, Denials, FleetMode, HealthCheck, Icon,
-        Overlap, Role, ScopeGrowth, Standing, TenantFailures, Version,
+        AppCredentials, Application, Approval, Bake, Denials, FleetMode, HealthCheck, Icon, Login,
+        Needs, Overlap, Role, ScopeGrowth, Standing, TenantFailures, Version,
     },
 };
 
@@ -82,6 +82,23 @@ pub(crate) fn application(
             Approval::SecondPerson => wire::ApprovalPolicy::SecondPerson,
         }
         .into(),
+        login: application.login.as_ref().map(login),
+    }
+}
+
+pub(in crate::api) fn login(login: &Login) -> wire::LoginPolicy {
+    use wire::login_rule::{Needs as Wire, Public, SignedIn};
+    let rules = login.rules.iter().map(|rule| wire::LoginRule {
+        prefix: rule.prefix.to_string(),
+        methods: rule.methods.iter().map(ToString::to_string).collect(),
+        needs: Some(match &rule.needs {
+            Needs::Nothing => Wire::Public(Public {}),
+            Needs::SignedIn => Wire::SignedIn(SignedIn {}),
+            Needs::Role(role) => Wire::Role(role.to_string()),
+        }),
+    });
+    wire::LoginPolicy {
+        rules: rules.collect(),
     }
 }
 

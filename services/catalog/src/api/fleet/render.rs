@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proto::catalog::v1::{self as wire, follow_response::Message};
 
 use crate::{
-    api::applications::render::{health, overlap},
+    api::applications::render::{health, login, overlap},
     fleet::{Leases, Member, Position, applied::Refusal},
     routes::{Order, Route, Target},
 };
@@ -113,6 +113,7 @@ pub(super) fn route(route: Route) -> wire::Route {
             .unwrap_or_default(),
         drain_rate: route.drain_rate.try_into().unwrap_or(i32::MAX),
         report_traffic: route.report_traffic,
+        login: route.login.as_ref().map(login),
     }
 }
 

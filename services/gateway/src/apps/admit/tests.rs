@@ -59,6 +59,7 @@ fn leased(gate: GateOrder, test: bool, lease: Option<Duration>) -> (Arc<Snapshot
         drain_rate: 100,
         lease,
         report_traffic: false,
+        login: None,
     });
     assert!(drain.is_none());
     plane.renew_leases(Moment::at(Duration::ZERO), |_| true);
@@ -106,12 +107,14 @@ fn outcome_of(
             address,
             token_sha256,
             min_generation: min_generation.map(|it| Generation::try_from(it).unwrap()),
+            asked: None,
         },
         Moment::at(now),
     ) {
         Admission::Forward { serving, .. } => format!("forward to {}", serving.target.version),
         Admission::Hold { timeout, .. } => format!("hold for {} s", timeout.as_secs()),
         Admission::Wait => "wait".to_owned(),
+        Admission::Stop(stop) => format!("{stop:?}"),
         Admission::Refuse { why, .. } => why.reason().to_owned(),
     }
 }
@@ -279,6 +282,59 @@ fn applications_that_are_not_known_are_unknown_to_all() {
         assert_eq!(
             outcome(&snapshot, &address, Some([7; 32])),
             "UNKNOWN_ADDRESS"
+        );
+    }
+}
+
+/// Whatever the gate: whoever has not signed in neither waits nor learns anything else.
+#[test]
+fn nobody_waits_or_learns_of_the_application_who_has_to_sign_in_first() {
+    for gate in [
+        GateOrder::Never,
+        GateOrder::Open(target("1")),
+        GateOrder::Held(Some(target("1"))),
+        GateOrder::Held(None),
+    ] {
+        let plane = leased(gate.clone(), true, Some(Duration::from_secs(1))).1;
+        let mut route = AppRoute {
+            application: "shop".parse().unwrap(),
+            display_name: "Shop".to_owned(),
+            generation: Some(Generation::FIRST),
+            gate,
+            test: Some(TestTarget {
+                target: target("2"),
+                tester_token_sha256: [7; 32],
+            }),
+            hold_request_timeout: Duration::from_secs(15),
+            drain_rate: 100,
+            lease: None,
+            report_traffic: false,
+            login: None,
+        };
+        route.login = Some(crate::apps::LoginPolicy::default());
+        drop(plane.set_route(route));
+        let snapshot = plane.inner().snapshot.load_full();
+        for tenant in ["in", "out", "new", "strange"] {
+            let address = Address::User {
+                tenant: tenant.parse().unwrap(),
+                application: "shop".parse().unwrap(),
+            };
+            let late = outcome_from(&snapshot, &address, None, Some(9));
+            assert_eq!(late, "SignIn(Program)", "{tenant}");
+            let fenced = outcome_at(&snapshot, &address, None, Duration::from_secs(9));
+            assert_eq!(fenced, "SignIn(Program)", "{tenant}");
+        }
+        let testers = Address::Test {
+            application: "shop".parse().unwrap(),
+        };
+        assert_eq!(outcome(&snapshot, &testers, None), "TESTER_TOKEN_NEEDED");
+        assert_eq!(
+            outcome(&snapshot, &testers, Some([8; 32])),
+            "TESTER_TOKEN_WRONG"
+        );
+        assert_eq!(
+            outcome(&snapshot, &testers, Some([7; 32])),
+            "SignIn(Program)"
         );
     }
 }

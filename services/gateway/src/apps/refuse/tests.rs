@@ -3,7 +3,7 @@ use http_body_util::BodyExt as _;
 
 use super::*;
 
-const ALL: [Why; 27] = [
+const ALL: [Why; 36] = [
     Why::BadHost,
     Why::BadRequest,
     Why::MethodRefused,
@@ -25,6 +25,15 @@ const ALL: [Why; 27] = [
     Why::TokenNeeded,
     Why::TokenWrong,
     Why::TooManyTries,
+    Why::PathRefused,
+    Why::SignInNeeded,
+    Why::RoleMissing,
+    Why::ForeignRequest,
+    Why::LoginNotSetUp,
+    Why::SignInFailed,
+    Why::OtherTenant,
+    Why::ProviderAway,
+    Why::NothingHere,
     Why::Loop,
     Why::RequestStalled,
     Why::UpstreamUnreachable,
@@ -40,6 +49,8 @@ async fn render(why: Why, form: Form) -> (HeaderMap, String) {
         why,
         application: Some("Tom & \"Jerry\" <script>"),
         request_id: &request_id,
+        role: None,
+        sign_in: None,
     };
     let response = pages.render(&refusal, form);
     assert_eq!(response.status(), why.status());
@@ -139,5 +150,5 @@ async fn whoever_is_turned_away_for_a_while_hears_when_to_come_back() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 8);
 }

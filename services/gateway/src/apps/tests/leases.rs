@@ -223,13 +223,14 @@ fn ask_while_leases_end(
             address: &address,
             token_sha256: None,
             min_generation: None,
+            asked: None,
         };
         let (request_id, line) = ("r".parse().unwrap(), Line::new());
         while !done.load(Ordering::SeqCst) {
             let floor = newest.load(Ordering::SeqCst);
             let (snapshot, now) = look(&plane);
             match admit(&snapshot, &head, now) {
-                Admission::Forward { serving, grant } => {
+                Admission::Forward { serving, grant, .. } => {
                     if Flight::enter(serving, grant, &request_id, &line).is_some() {
                         admitted.fetch_add(1, Ordering::SeqCst);
                         let generation = serving.generation.unwrap().get();
@@ -240,7 +241,9 @@ fn ask_while_leases_end(
                     assert_eq!(why, Why::Fenced);
                     refused.fetch_add(1, Ordering::SeqCst);
                 }
-                Admission::Hold { .. } | Admission::Wait => panic!("there is nothing to wait for"),
+                Admission::Hold { .. } | Admission::Wait | Admission::Stop(_) => {
+                    panic!("there is nothing to wait for, and nobody has to sign in")
+                }
             }
         }
     };

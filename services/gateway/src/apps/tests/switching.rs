@@ -148,8 +148,10 @@ async fn a_request_that_looked_before_the_hold_does_not_get_in_after_it() {
         address: &address,
         token_sha256: None,
         min_generation: None,
+        asked: None,
     };
-    let Admission::Forward { serving, grant } = admit(&seen, &head, world.plane.moment()) else {
+    let Admission::Forward { serving, grant, .. } = admit(&seen, &head, world.plane.moment())
+    else {
         panic!("the gate is open");
     };
     let enter = || Flight::enter(serving, grant, &"r".parse().unwrap(), &Line::new());

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::upstream::Upstream;
 use crate::apps::{
-    AppRoute, BootClock, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Settings,
-    TestTarget,
+    AppRoute, BootClock, DataPlane, Drain, GateOrder, GrantChange, GrantDecision, Limits, Login,
+    Settings, TestTarget,
 };
 
 /// How long anything may take before a test gives up.
@@ -46,13 +46,18 @@ impl World {
 
     /// A data plane that nobody reaches by a socket, with the same grants.
     pub(super) fn plane(limits: Limits, clock: BootClock) -> DataPlane {
+        let login = Login::for_process(runtime::Clock::real());
+        Self::plane_with(limits, clock, login)
+    }
+
+    fn plane_with(limits: Limits, clock: BootClock, login: Login) -> DataPlane {
         let settings = Settings {
             operator: "acme".parse().unwrap(),
             apps_url: "http://example.com:8080".parse().unwrap(),
             support: "the help desk of ACME".parse().unwrap(),
             limits,
         };
-        let plane = DataPlane::with_clock(settings, clock);
+        let plane = DataPlane::with_login(settings, clock, login);
         for version in ["1.0", "2.0"] {
             for tenant in ["hall", "east"] {
                 grant(&plane, tenant, version, GrantDecision::Admitted);
@@ -62,7 +67,16 @@ impl World {
     }
 
     pub(super) async fn with_clock(limits: Limits, clock: BootClock) -> Self {
-        let plane = Self::plane(limits, clock);
+        Self::serving(Self::plane(limits, clock)).await
+    }
+
+    /// A data plane at which users can sign in, with the same grants.
+    pub(super) async fn with_login(login: Login) -> Self {
+        let plane = Self::plane_with(Limits::default(), BootClock::System, login);
+        Self::serving(plane).await
+    }
+
+    async fn serving(plane: DataPlane) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -154,6 +168,7 @@ pub(super) fn route(generation: Option<u64>, gate: GateOrder) -> AppRoute {
         drain_rate: 100,
         lease: None,
         report_traffic: false,
+        login: None,
     }
 }
 
