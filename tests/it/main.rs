@@ -3,6 +3,7 @@
 mod access;
 mod benching;
 mod breaking;
+mod callers;
 mod cutting;
 mod demonstrating;
 mod denying;
