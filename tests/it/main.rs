@@ -4,6 +4,7 @@ mod access;
 mod benching;
 mod breaking;
 mod browsing;
+mod callers;
 mod cutting;
 mod demonstrating;
 mod denying;

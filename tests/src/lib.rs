@@ -4,11 +4,14 @@
 pub mod api;
 pub mod bench;
 pub mod browser;
+pub mod certificates;
 pub mod consent_bench;
 pub mod consent_page;
 pub mod crash_points;
 pub mod fleet;
+pub mod guarded;
 pub mod http_client;
+pub mod issuer;
 pub mod keys;
 pub mod kills;
 pub mod load;

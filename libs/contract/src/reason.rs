@@ -122,7 +122,7 @@ reasons! {
     DEADLINE_EXCEEDED: "Try again with more time; the request may have taken effect.",
     CANCELLED: "The caller went away; ask again if it is still wanted.",
     RATE_LIMITED: "Wait as long as the answer says, then try again.",
-    UNAUTHENTICATED: "Say who is calling: give a key that is valid here.",
+    UNAUTHENTICATED: "Say who is calling: give a key or an access token that is valid here.",
     PERMISSION_DENIED: "Ask somebody whose role allows it.",
     UNIMPLEMENTED: "Check the method's name, and that both sides are of the same release.",
     INTERNAL: "Tell the operator the incident's id; the log has the cause.",

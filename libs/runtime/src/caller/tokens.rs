@@ -17,8 +17,8 @@ use crate::error::Error;
 /// Whose access tokens are believed, and where in them roles and names are
 #[derive(Debug, Clone, Args)]
 pub struct TokensArgs {
-    /// OpenID Connect issuer whose access tokens are taken, exactly as it names itself: https, or
-    /// http on this machine.
+    /// OpenID Connect issuer whose access tokens are taken, exactly as it names itself: https, checked
+    /// by the system's authorities, or http on this machine.
     #[arg(
         long,
         env = "SWITCHOVER_OIDC_ISSUER",

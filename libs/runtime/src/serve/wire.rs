@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Handshakes at once; further connections wait.
-const HANDSHAKES: usize = 256;
+const HANDSHAKES: usize = 4096;
 
 /// Accepts connections, encrypted ones if that is how calls are taken. When the system has no room
 /// for more, it waits instead of spinning.

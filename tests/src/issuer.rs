@@ -1,0 +1,99 @@
+//! An issuer of access tokens that is not ours: a certified OpenID provider, in a process of its own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::{
+    http_client::{get, send},
+    ports,
+    process::Process,
+    until::until,
+};
+
+/// What access tokens are for.
+pub const AUDIENCE: &str = "https://switchover.example";
+
+/// An issuer and the process that it is.
+#[derive(Debug)]
+pub struct Issuer {
+    port: u16,
+    people: String,
+    folder: PathBuf,
+    process: Process,
+}
+
+impl Issuer {
+    /// Starts an issuer for people with these roles, as JSON: `{ id: [roles] }`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start(folder: &Path, people: &str) -> Result<Self> {
+        let port = ports::free()?;
+        let mut issuer = Self {
+            port,
+            people: people.to_owned(),
+            folder: folder.to_owned(),
+            process: process(port, "one", people, folder),
+        };
+        issuer.come_up().await?;
+        Ok(issuer)
+    }
+
+    /// Starts it again, with another key than before, of this name.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn rotate(&mut self, key: &str) -> Result<()> {
+        self.process.kill().await?;
+        self.process = process(self.port, key, &self.people, &self.folder);
+        self.come_up().await
+    }
+
+    async fn come_up(&mut self) -> Result<()> {
+        self.process.start()?;
+        let document = format!("{}/.well-known/openid-configuration", self.url());
+        let up = until("the issuer", || get(&document, &[]), |_| true).await;
+        up.with_context(|| self.process.tail()).map(drop)
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns an access token of one of its people, for an audience.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub async fn token(&self, person: &str, audience: &str) -> Result<String> {
+        let pair = STANDARD.encode(format!("{person}:secret"));
+        let fields = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", &*format!("Basic {pair}")),
+        ];
+        let form = format!("grant_type=client_credentials&resource={audience}");
+        let url = format!("{}/token", self.url());
+        let answer = send(Method::POST, &url, &fields, Bytes::from(form)).await?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        let told: Value = serde_json::from_slice(&answer.body)?;
+        Ok(told["access_token"].as_str().context("a token")?.to_owned())
+    }
+}
+
+fn process(port: u16, key: &str, people: &str, folder: &Path) -> Process {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/issuer.mjs");
+    let words = [
+        &*script.display().to_string(),
+        &port.to_string(),
+        key,
+        people,
+    ];
+    let words = words.map(str::to_owned).to_vec();
+    Process::new(&format!("issuer-{key}"), "node", words, folder)
+}
