@@ -1,8 +1,10 @@
 import preact from "@preact/preset-vite";
 import { defineConfig } from "vite";
 
-// Where the edge of a gateway is while the pages are worked on: `npm run dev`.
-const edge = process.env["SWITCHOVER_EDGE"] ?? "http://127.0.0.1:8081";
+// The edge of a gateway, while the pages are worked on: `npm run dev`. It takes changes from its own pages alone,
+// so the pages are said to be its own.
+const edge = new URL(process.env["SWITCHOVER_EDGE"] ?? "http://localhost:8081");
+const asked = { target: edge.origin, changeOrigin: true, headers: { origin: edge.origin } };
 
 export default defineConfig({
   plugins: [preact()],
@@ -13,5 +15,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { "^/(switchover\\.|session)": edge } },
+  server: { proxy: { "^/(switchover\\.|session)": asked } },
 });

@@ -18,7 +18,7 @@ export async function second(browser, { edge, application, to, pictures }) {
     await page.getByRole("button", { name: `Confirm Update: ${to}` }).click();
     await page.getByRole("dialog").getByText("Propose the switch?").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
-    await page.getByText("Proposed. Another person has to approve it.").waitFor();
+    await page.getByRole("status").filter({ hasText: "Proposed. Another person has to approve it." }).waitFor();
     await page.getByText(`people/one proposes the update to ${to}.`).waitFor();
   };
 

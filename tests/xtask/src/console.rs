@@ -43,6 +43,13 @@ pub(crate) fn build() -> Result<()> {
     })
 }
 
+/// Runs the console's own tests: those that need no browser.
+pub(crate) fn test() -> Result<()> {
+    let folder = root().join("services/console");
+    let mut npm = command("npm", &["test", "--loglevel=error"]);
+    checked(npm.current_dir(folder))
+}
+
 /// Returns a text that changes with any file of the folders.
 fn fingerprint(folders: &[&Path]) -> Result<String> {
     let mut files = Vec::new();

@@ -45,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             ])
         })?;
         step("dependencies", dependencies)?;
+        step("console", console::test)?;
     }
     step("building", || {
         cargo(&["build", "--workspace", "--all-targets", "--locked"])

@@ -1,20 +1,34 @@
 import { Value, useValue } from "../value";
 
-/** What is said next to those who hear the page. */
+/** How long a sentence is shown, and how long at least while another waits. */
+const SHOWN_MS = 5000;
+const HURRIED_MS = 2000;
+const WAITING_MAX = 3;
+
+/** What is said now. */
 const words = new Value("");
+const waiting: string[] = [];
+let since = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Says something in passing, to those who hear the page and, for a moment, to those who see it. */
 export function say(text: string): void {
-  words.set("");
-  setTimeout(() => words.set(text), 50);
+  waiting.push(text);
+  // Of many at once the last ones count.
+  if (waiting.length > WAITING_MAX) waiting.shift();
+  next();
 }
 
-const SHOWN_MS = 5000;
-let timer: ReturnType<typeof setTimeout> | undefined;
-words.listen((text) => {
+function next(): void {
   clearTimeout(timer);
-  if (text !== "") timer = setTimeout(() => words.set(""), SHOWN_MS);
-});
+  const left = words.get() === "" ? 0 : since + (waiting.length > 0 ? HURRIED_MS : SHOWN_MS) - Date.now();
+  if (left > 0) timer = setTimeout(next, left);
+  else {
+    words.set(waiting.shift() ?? "");
+    since = Date.now();
+    if (words.get() !== "") next();
+  }
+}
 
 /** The one place from which the page speaks. */
 export function Announcer() {

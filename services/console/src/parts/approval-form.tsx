@@ -4,6 +4,7 @@ import { applications } from "../client";
 import type { Application } from "../generated/switchover/catalog/v1/applications_pb";
 import { ApprovalPolicy } from "../generated/switchover/catalog/v1/proposals_pb";
 import { t } from "../language";
+import { useWish } from "../wish";
 import { say } from "./announce";
 import { Check } from "./fields";
 import { FaultNote } from "./notes";
@@ -11,19 +12,22 @@ import { FaultNote } from "./notes";
 /** Whether what one person confirms needs another's approval. */
 export function ApprovalForm({ application }: { readonly application: Application }) {
   const deed = useDeed();
-  const needed = application.approval === ApprovalPolicy.SECOND_PERSON;
-  const turn = (on: boolean): void =>
-    void deed.run(async () => {
+  const [needed, wish] = useWish(application.approval === ApprovalPolicy.SECOND_PERSON);
+  const turn = async (on: boolean): Promise<void> => {
+    wish(on);
+    let proposed = false;
+    const done = await deed.run(async () => {
+      const approval = on ? ApprovalPolicy.SECOND_PERSON : ApprovalPolicy.NOT_REQUIRED;
       const answer = await applications.updateApplication({
-        application: {
-          name: application.name,
-          approval: on ? ApprovalPolicy.SECOND_PERSON : ApprovalPolicy.NOT_REQUIRED,
-        },
+        application: { name: application.name, approval },
         updateMask: { paths: ["approval"] },
         etag: application.etag,
       });
-      say(answer.proposal === undefined ? t.act.saved : t.proposal.offProposed);
+      proposed = answer.proposal !== undefined;
     });
+    if (!done || proposed) wish(undefined);
+    if (done) say(proposed ? t.proposal.offProposed : t.act.saved);
+  };
   return (
     <div class="sheet sheet-padded">
       <Check
@@ -31,7 +35,7 @@ export function ApprovalForm({ application }: { readonly application: Applicatio
         hint={t.settings.approvalHint}
         checked={needed}
         disabled={!mayChange()}
-        onValue={turn}
+        onValue={(on) => void turn(on)}
       />
       <FaultNote fault={deed.fault} />
     </div>

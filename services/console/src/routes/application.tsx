@@ -49,17 +49,19 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
         </Note>
       )}
       {answer !== undefined && <Proposals application={answer} />}
-      <nav class="tabs" aria-label={t.application.tabsLabel}>
-        {PARTS.map((one) => (
-          <Link
-            key={one}
-            to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)}
-            current={one === part}
-          >
-            {t.application.tabs[one]}
-          </Link>
-        ))}
-      </nav>
+      {fault?.kind !== "missing" && (
+        <nav class="tabs" aria-label={t.application.tabsLabel}>
+          {PARTS.map((one) => (
+            <Link
+              key={one}
+              to={one === "versions" ? pathOf("applications", id) : pathOf("applications", id, one)}
+              current={one === part}
+            >
+              {t.application.tabs[one]}
+            </Link>
+          ))}
+        </nav>
+      )}
       {answer === undefined ? fault === undefined && <Skeleton /> : <PartOf application={answer} part={part} />}
     </>
   );

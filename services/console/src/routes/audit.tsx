@@ -13,6 +13,7 @@ import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { Title } from "../parts/title";
 import { idOf } from "../router";
+import { useSettled } from "../settled";
 
 const SERVICES = ["catalog", "provisioning", "notification"] as const;
 type Service = (typeof SERVICES)[number];
@@ -28,16 +29,16 @@ export function Audit() {
   const [resource, setResource] = useState("");
   const [most, setMost] = useState(FIRST);
   const [opened, setOpened] = useState<AuditEntry | undefined>(undefined);
+  const [who, what] = [useSettled(actor.trim()), useSettled(resource.trim())];
   const parent = `services/${service}`;
   const asked = useAsk(
-    `audit ${service} ${actor} ${resource} ${most}`,
-    (signal) =>
-      audits.listAuditEntries({ parent, actor: actor.trim(), resource: resource.trim(), pageSize: most }, { signal }),
+    `audit ${service} ${who} ${what} ${most}`,
+    (signal) => audits.listAuditEntries({ parent, actor: who, resource: what, pageSize: most }, { signal }),
     EVERY_MS,
   );
   const { answer, fault, again } = asked;
   const checking = useCheck(parent);
-  const filtered = actor.trim() !== "" || resource.trim() !== "";
+  const filtered = who !== "" || what !== "";
   return (
     <>
       <Title title={t.audit.title} intro={t.audit.intro}>

@@ -55,19 +55,21 @@ export function History({ application }: { readonly application: Application }) 
           <Table caption={t.history.switches} rows={made.answer} keyOf={({ name }) => name} columns={switchColumns()} />
         )}
       </section>
-      <section class="section" aria-labelledby="done-title">
-        <h2 id="done-title">{t.history.done}</h2>
-        <FaultNote fault={done.fault} again={done.again} />
-        {done.answer === undefined && done.fault === undefined && <Skeleton />}
-        {done.answer !== undefined && done.answer.length > 0 && (
-          <Table
-            caption={t.history.done}
-            rows={done.answer}
-            keyOf={(entry) => `${keyOf(entry)}`}
-            columns={entryColumns()}
-          />
-        )}
-      </section>
+      {done.answer?.length !== 0 && (
+        <section class="section" aria-labelledby="done-title">
+          <h2 id="done-title">{t.history.done}</h2>
+          <FaultNote fault={done.fault} again={done.again} />
+          {done.answer === undefined && done.fault === undefined && <Skeleton />}
+          {done.answer !== undefined && done.answer.length > 0 && (
+            <Table
+              caption={t.history.done}
+              rows={done.answer}
+              keyOf={(entry) => `${keyOf(entry)}`}
+              columns={entryColumns()}
+            />
+          )}
+        </section>
+      )}
     </>
   );
 }

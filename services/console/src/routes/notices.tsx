@@ -7,6 +7,7 @@ import { Badge } from "../parts/badge";
 import { Command, FaultNote, Skeleton } from "../parts/notes";
 import { Table } from "../parts/table";
 import { Title } from "../parts/title";
+import { useWish } from "../wish";
 
 /** What an inbox's owner is told of, and how. */
 export function Notices() {
@@ -17,20 +18,19 @@ export function Notices() {
   );
   const deed = useDeed();
   const may = caller().role !== "operator-viewer";
-  const turn = (subscription: Subscription, channel: Channel, on: boolean): void =>
-    void deed.run(async () => {
-      await subscriptions.setSubscription({ parent, category: subscription.category, channel, on });
-    });
   const toggle = (subscription: Subscription, channel: Channel, on: boolean, name: string) =>
     subscription.required ? (
       <Badge>{t.notices.required}</Badge>
     ) : (
-      <input
-        type="checkbox"
-        checked={on}
+      <Toggle
+        name={`${name}: ${t.notices.categories[subscription.category]}`}
+        on={on}
         disabled={!may}
-        aria-label={`${name}: ${t.notices.categories[subscription.category]}`}
-        onChange={(event) => turn(subscription, channel, event.currentTarget.checked)}
+        turn={(wanted) =>
+          deed.run(async () => {
+            await subscriptions.setSubscription({ parent, category: subscription.category, channel, on: wanted });
+          })
+        }
       />
     );
   return (
@@ -69,5 +69,30 @@ export function Notices() {
       )}
       <Command text="switchover inbox subscriptions" />
     </>
+  );
+}
+
+interface ToggleProps {
+  readonly name: string;
+  readonly on: boolean;
+  readonly disabled: boolean;
+  /** Turns it; answers whether that was done. */
+  readonly turn: (on: boolean) => Promise<boolean>;
+}
+
+function Toggle({ name, on, disabled, turn }: ToggleProps) {
+  const [shown, wish] = useWish(on);
+  const change = async (wanted: boolean): Promise<void> => {
+    wish(wanted);
+    if (!(await turn(wanted))) wish(undefined);
+  };
+  return (
+    <input
+      type="checkbox"
+      checked={shown}
+      disabled={disabled}
+      aria-label={name}
+      onChange={(event) => void change(event.currentTarget.checked)}
+    />
   );
 }

@@ -34,7 +34,8 @@ export function Provisioning({ application }: { readonly application: Applicatio
   );
   const opened = typeof doing === "object" ? entries?.find((entry) => entry.name === doing.open) : undefined;
   const close = (): void => setDoing(undefined);
-  const add = mayChange() && application.activeVersion + application.testVersion !== "" && (
+  const usable = application.activeVersion + application.testVersion !== "";
+  const add = mayChange() && usable && (
     <span class="acts">
       <button type="button" class="button" onClick={() => setDoing("many")}>
         {t.provisioning.addMany}
@@ -66,7 +67,7 @@ export function Provisioning({ application }: { readonly application: Applicatio
         <Empty
           of="tenants"
           title={t.provisioning.none}
-          text={t.provisioning.noneText}
+          text={usable ? t.provisioning.noneText : t.provisioning.noVersion}
           command={`switchover provisionings create acme ${idOf(application.name)}`}
         />
       )}

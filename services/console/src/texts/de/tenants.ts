@@ -18,6 +18,7 @@ export const tenants: typeof english = {
     none: "Noch benutzt sie kein Mandant",
     noneText:
       "Geben Sie sie einem Kunden: Der Mandant wird per Mail gefragt, wenn Sie seine Zustimmung nicht schriftlich haben.",
+    noVersion: "Bevor ein Mandant sie haben kann, braucht sie eine Version in Betrieb oder im Test: siehe Versionen.",
     addToCustomer: "Einem Kunden geben",
     addMany: "Vielen geben oder entziehen",
     tenant: "Mandant",

@@ -17,6 +17,7 @@ export const tenants = {
     intro: "Which tenants may use this application, in which version, and on what that rests.",
     none: "No tenant uses it yet",
     noneText: "Add it to a customer: the tenant is asked by mail, unless you have its consent in writing.",
+    noVersion: "It needs a version in use or in test before a tenant can have it: see Versions.",
     addToCustomer: "Add to customer",
     addMany: "Add or remove many",
     tenant: "Tenant",
