@@ -132,10 +132,10 @@ pub enum Command {
     Gateways(Client<gateways::Command>),
     /// The catalog itself: what to do once its database was restored from a backup
     Catalog(Client<catalog::Command>),
-    /// Who you are to the services, by the key or token that you give
-    Whoami(whoami::Whoami),
     /// The audit log: who changed what, and whether it is as it was written
     Audit(Client<audit::Command>),
+    /// Who you are to the services, by the key or token that you give
+    Whoami(whoami::Whoami),
     /// Keys by which callers prove who they are
     #[command(visible_alias = "key", subcommand)]
     Keys(keys::Command),
