@@ -19,6 +19,8 @@ use crate::{
 
 /// The method that everybody may call, to learn who they are.
 const GET_CALLER: &str = "/switchover.access.v1.AccessService/GetCaller";
+/// Methods that tell nothing, and that everybody may call too.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 /// What services of ours are called.
 const OURS: &str = "switchover.";
 /// What stands before an application's id in a resource name.
@@ -128,7 +130,7 @@ impl Scope {
         let ours = method
             .strip_prefix('/')
             .is_some_and(|name| name.starts_with(OURS));
-        if self.is_whole() || method == GET_CALLER {
+        if self.is_whole() || is_for_all(method) {
             return Ok(());
         }
         let listed = self.methods.is_empty() || self.methods.iter().any(|one| one.fits(method));
@@ -141,7 +143,7 @@ impl Scope {
 
     /// Tells whether requests of a method must be looked into, as only they name an application.
     pub fn looks_into(&self, method: &str) -> bool {
-        !self.applications.is_empty() && method != GET_CALLER
+        !self.applications.is_empty() && !is_for_all(method)
     }
 
     /// Refuses a request that is about another application, as if that one did not exist, or about
@@ -177,6 +179,11 @@ impl Scope {
         let mut allowed = self.applications.iter();
         allowed.any(|one| one.as_str() == application)
     }
+}
+
+/// Tells whether no key is too narrow for a method.
+fn is_for_all(method: &str) -> bool {
+    method == GET_CALLER || method.starts_with(HEALTH)
 }
 
 fn denied(message: &str) -> Problem {
@@ -303,6 +310,7 @@ mod tests {
         let some = scope(&["switchover.catalog.v1.ApplicationService/*"], &[]);
         assert!(some.check_method(GET).is_ok());
         assert!(some.check_method(GET_CALLER).is_ok());
+        assert!(some.check_method("/grpc.health.v1.Health/Check").is_ok());
         for method in [
             "/switchover.catalog.v1.SwitchService/GetSwitch",
             "/switchover.catalog.v1.ApplicationServiceX/GetApplication",

@@ -43,8 +43,8 @@ pub struct ServiceArgs {
     /// Address to serve gRPC on; each service has its own default on the loopback.
     #[arg(long, env = "SWITCHOVER_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// File with the keys that callers may use. Without it, and without an issuer of tokens, every
-    /// caller on this machine is an operator admin, and only loopback addresses are served.
+    /// File with the keys that callers may use. Without it, an issuer of tokens and an authority of
+    /// clients, every caller on this machine is an operator admin, and only the loopback is served.
     #[arg(long, env = "SWITCHOVER_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// File with the key by which this service calls others.
