@@ -16,6 +16,7 @@ export async function away(browser, { edge, pictures }) {
   const banner = page.getByText(/^Offline since/);
   await banner.waitFor();
   ensure((await page.getByRole("row").count()) === rows, "what was shown is gone");
+  ensure((await page.getByRole("alert").count()) === 0, "it is said more than once");
   await picture(page, pictures, "away", false);
   // One may go on looking at what was seen before.
   await page.getByRole("link", { name: /Shop/ }).first().click();

@@ -74,7 +74,10 @@ export function useAsk<T>(question: string, ask: (signal: AbortSignal) => Promis
     };
   }, [key, everyMs]);
 
-  return { answer: known.get(key) as T | undefined, fault: fault.current, again: () => again.current() };
+  const answer = known.get(key) as T | undefined;
+  // The frame says once that nobody answers; what is known stays where it stands.
+  const silent = answer !== undefined && fault.current?.kind === "away";
+  return { answer, fault: silent ? undefined : fault.current, again: () => again.current() };
 }
 
 /** The state of something that a person has set off. */

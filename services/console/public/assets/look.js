@@ -1,4 +1,4 @@
-// Before anything is drawn: the look and the language that were chosen here, so that nothing flashes.
+// Before anything is drawn: the look that was chosen here, so that nothing flashes.
 try {
   const look = localStorage.getItem("switchover-look");
   if (look === "light" || look === "dark") document.documentElement.dataset.look = look;

@@ -80,7 +80,8 @@ function Readable({ of, answer }: { readonly of: Switch; readonly answer: GetRec
       />
       <Times receipt={receipt} />
       <p class="soft">{t.receipt.sinceConfirm}</p>
-      <Command text={`switchover switches receipt ${of.name}`} />
+      <p class="soft">{t.receipt.verify}</p>
+      <Command text={`switchover switches verify-receipts receipt-${idOf(of.name)}.json`} />
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { applicationNamed } from "../applications";
 import { changed, useAsk } from "../ask";
 import { ENDLESS, switches } from "../client";
 import { faultOf, type Fault } from "../fault";
-import { millis, number, took } from "../format";
+import { clock, millis, number, took } from "../format";
 import { SwitchState, type Switch } from "../generated/switchover/catalog/v1/switches_pb";
 import { t } from "../language";
 import type { Link as Stand } from "../live";
@@ -153,6 +153,7 @@ function Outcome({ of }: { readonly of: Switch }) {
         <Note tone={of.switchedBackBy === "" ? "good" : "warn"}>
           <p class="note-title">{t.switch.outcome.succeeded(idIn(of.targetVersion, "versions"))}</p>
           {back}
+          {of.bakeDeadline !== undefined && <p>{t.switch.watched(clock(of.bakeDeadline))}</p>}
         </Note>
       );
     case SwitchState.FAILED:

@@ -103,7 +103,6 @@ export const applications: typeof english = {
     scopes: "Scopes",
     scopesHint: "Was es für einen Mandanten darf, durch Leerzeichen getrennt.",
     created: (version) => `Version ${version} wurde eingetragen. Noch erreicht sie niemand.`,
-    requests: "Anfragen nach Version",
   },
 
   settings: {

@@ -67,7 +67,6 @@ export const frame: typeof english = {
     copied: "Kopiert",
     more: "Mehr anzeigen",
     details: "Details",
-    search: "Suchen",
     remove: "Entfernen",
     add: "Hinzufügen",
     busy: "Bitte warten …",

@@ -1,4 +1,3 @@
-import { GatewayStanding } from "../../generated/switchover/catalog/v1/fleet_pb";
 import { DeliveryState, Tab } from "../../generated/switchover/notification/v1/notification_pb";
 import { Category } from "../../generated/switchover/notification/v1/subscriptions_pb";
 import type { operating as english } from "../en/operating";
@@ -84,13 +83,6 @@ export const operating: typeof english = {
       fencing: "Wird abgegrenzt",
       fenced: "Abgegrenzt",
       diverged: "Weicht vom Katalog ab",
-    },
-    standings: {
-      [GatewayStanding.UNSPECIFIED]: "Unbekannt",
-      [GatewayStanding.MEMBER]: "Mitglied",
-      [GatewayStanding.FENCING]: "Wird abgegrenzt",
-      [GatewayStanding.FENCED]: "Abgegrenzt",
-      [GatewayStanding.DRAINING]: "Wird entleert",
     },
     refused: (application, why) => `Hat die Route von ${application} verweigert: ${why}`,
     drain: "Entleeren",

@@ -15,7 +15,6 @@ export const switching: typeof english = {
   preview: {
     updateTitle: (version) => `Update auf ${version} bestätigen`,
     reactivateTitle: (version) => `Rückkehr auf ${version} bestätigen`,
-    looking: "Sieht nach, was geschehen würde …",
     from: "Von",
     to: "Auf",
     health: "Gesundheit",
@@ -178,7 +177,6 @@ export const switching: typeof english = {
     previous: "Beleg davor",
     first: "Keiner: Er ist der erste",
     signedBy: "Schlüssel",
-    signature: "Unterschrift",
     download: "Als JSON herunterladen",
     verify: "Jeder kann ihn prüfen, ohne einen Dienst zu fragen:",
     ready: "Bereit",
@@ -195,7 +193,6 @@ export const switching: typeof english = {
     finishedTotal: (n) => count(n, { one: "# endete auf der alten Version", other: "# endeten auf der alten Version" }),
     cutTotal: (n) => count(n, { one: "# abgeschnitten", other: "# abgeschnitten" }),
     failedTotal: (n) => count(n, { one: "# gescheitert", other: "# gescheitert" }),
-    notYet: "Der Beleg wird geschrieben, wenn der Wechsel zu Ende ist.",
   },
 
   history: {

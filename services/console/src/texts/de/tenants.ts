@@ -201,6 +201,5 @@ export const tenants: typeof english = {
       [OfferStatus.VOID]: "Es gibt nichts mehr zu entscheiden.",
     },
     roles: "Rollen in Kraft",
-    history: "Was geschehen ist",
   },
 };

@@ -102,7 +102,6 @@ export const applications = {
     scopes: "Scopes",
     scopesHint: "What it may do for a tenant, separated by spaces.",
     created: (version: string) => `Version ${version} was created. Nobody reaches it yet.`,
-    requests: "Requests by version",
   },
 
   settings: {

@@ -64,7 +64,6 @@ export const frame = {
     copied: "Copied",
     more: "Show more",
     details: "Details",
-    search: "Search",
     remove: "Remove",
     add: "Add",
     busy: "Please wait …",

@@ -1,4 +1,3 @@
-import { GatewayStanding } from "../../generated/switchover/catalog/v1/fleet_pb";
 import { DeliveryState, Tab } from "../../generated/switchover/notification/v1/notification_pb";
 import { Category } from "../../generated/switchover/notification/v1/subscriptions_pb";
 import { plurals } from "../plural";
@@ -84,13 +83,6 @@ export const operating = {
       fencing: "Fencing",
       fenced: "Fenced",
       diverged: "Differs from the catalog",
-    },
-    standings: {
-      [GatewayStanding.UNSPECIFIED]: "Unknown",
-      [GatewayStanding.MEMBER]: "Member",
-      [GatewayStanding.FENCING]: "Fencing",
-      [GatewayStanding.FENCED]: "Fenced",
-      [GatewayStanding.DRAINING]: "Being drained",
     },
     refused: (application: string, why: string) => `Refused the route of ${application}: ${why}`,
     drain: "Drain",

@@ -15,7 +15,6 @@ export const switching = {
   preview: {
     updateTitle: (version: string) => `Confirm the update to ${version}`,
     reactivateTitle: (version: string) => `Confirm the way back to ${version}`,
-    looking: "Looking at what it would do …",
     from: "From",
     to: "To",
     health: "Health",
@@ -185,7 +184,6 @@ export const switching = {
     previous: "Receipt before",
     first: "None: it is the first",
     signedBy: "Signing key",
-    signature: "Signature",
     download: "Download as JSON",
     verify: "Anybody can check it without asking a service:",
     ready: "Ready",
@@ -203,7 +201,6 @@ export const switching = {
       count(n, { one: "# finished on the old version", other: "# finished on the old version" }),
     cutTotal: (n: Count) => count(n, { one: "# cut", other: "# cut" }),
     failedTotal: (n: Count) => count(n, { one: "# failed", other: "# failed" }),
-    notYet: "The receipt is written when the switch has ended.",
   },
 
   history: {

@@ -196,6 +196,5 @@ export const tenants = {
       [OfferStatus.VOID]: "There is nothing to decide any more.",
     },
     roles: "Roles in force",
-    history: "What has happened",
   },
 };
