@@ -58,7 +58,7 @@ pub const FOUND: [(Plant, u64); 12] = [
     (Plant::AckBeforeFlip, 2),
     (Plant::HoldNotPersisted, 6),
     (Plant::StaleStateApplied, 9),
-    (Plant::AckNotBoundToRev, 5),
+    (Plant::AckNotBoundToRev, 9),
     (Plant::LeaseFlagNotClock, 5),
     (Plant::FenceWithoutWait, 2),
     (Plant::BootBeforeSyncFenced, 2),
