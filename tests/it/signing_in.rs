@@ -1,16 +1,11 @@
 //! Users sign in at an application that requires it, at an identity provider that is not ours, and its
 //! versions answer nobody who comes around the gateways.
 
-use std::{
-    collections::BTreeMap,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use oidc::testing::TestIssuer;
 use proto::catalog::v1::{
     Application, LoginPolicy, LoginRule, UpdateApplicationRequest,
     login_rule::{Needs, Public},
@@ -19,29 +14,42 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{
     api::Confirm,
-    http_client::{Answer, send},
+    http_client::{Answer, get, send},
+    ports,
+    process::Process,
+    until::until,
     world::{Database, Part, Plan, World},
 };
 
 const SECRET: &str = "a-client-secret-that-no-log-may-hold";
 
-/// A browser at one gateway: it keeps cookies by host and follows nothing by itself.
+/// A browser for which every host of applications is one gateway. It keeps cookies and follows nothing by
+/// itself.
 struct Browser {
     gateway: String,
-    cookies: BTreeMap<String, BTreeMap<String, String>>,
-    /// Every value of a cookie that it ever had.
+    /// By host.
+    jars: BTreeMap<String, Vec<Cookie>>,
+    /// Every value of a gateway's cookie that it ever had.
     seen: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Cookie {
+    name: String,
+    value: String,
+    path: String,
 }
 
 impl Browser {
     fn new(world: &World, gateway: usize) -> Self {
         Self {
             gateway: format!("http://{}", world.doors()[gateway].address),
-            cookies: BTreeMap::new(),
+            jars: BTreeMap::new(),
             seen: Vec::new(),
         }
     }
 
+    /// Asks an application.
     async fn ask(
         &mut self,
         method: Method,
@@ -49,28 +57,51 @@ impl Browser {
         path: &str,
         more: &[(&str, &str)],
     ) -> Result<Answer> {
-        let kept = self.cookies.get(host).cloned().unwrap_or_default();
-        let kept: Vec<String> = kept
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let kept = kept.join("; ");
-        let mut fields = vec![("host", host), ("cookie", &*kept)];
-        fields.extend(more);
-        let url = format!("{}{path}", self.gateway);
-        let answer = send(method, &url, &fields, Bytes::new()).await?;
-        let jar = self.cookies.entry(host.to_owned()).or_default();
+        let at = self.gateway.clone();
+        let answer = self.send(method, (&at, host), path, more, "").await?;
         for set in answer.headers.get_all("set-cookie") {
             let set = set.to_str()?;
             ensure!(set.contains("; Secure; HttpOnly; SameSite=Lax"), "{set}");
-            let (name, rest) = set.split_once('=').context("a cookie")?;
-            let value = rest.split(';').next().unwrap_or_default();
-            match set.contains("Max-Age=0;") {
-                true => drop(jar.remove(name)),
-                false => {
-                    self.seen.push(value.to_owned());
-                    jar.insert(name.to_owned(), value.to_owned());
-                }
+            let value = set.split(['=', ';']).nth(1).unwrap_or_default();
+            self.seen.push(value.to_owned());
+        }
+        Ok(answer)
+    }
+
+    /// Asks a host at an address, with what it keeps for it.
+    async fn send(
+        &mut self,
+        method: Method,
+        (at, host): (&str, &str),
+        path: &str,
+        more: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer> {
+        let jar = self.jars.entry(host.to_owned()).or_default();
+        let shown = jar.iter().filter(|cookie| path.starts_with(&cookie.path));
+        let shown: Vec<_> = shown
+            .map(|it| format!("{}={}", it.name, it.value))
+            .collect();
+        let shown = shown.join("; ");
+        let mut fields = vec![("host", host), ("cookie", &*shown)];
+        fields.extend(more);
+        let url = format!("{at}{path}");
+        let answer = send(method, &url, &fields, Bytes::from(body.to_owned())).await?;
+        for set in answer.headers.get_all("set-cookie") {
+            let mut parts = set.to_str()?.split(';').map(str::trim);
+            let (name, value) = parts
+                .next()
+                .and_then(|it| it.split_once('='))
+                .context("a cookie")?;
+            let parts: Vec<String> = parts.map(str::to_ascii_lowercase).collect();
+            let path = parts.iter().find_map(|part| part.strip_prefix("path="));
+            jar.retain(|cookie| cookie.name != name);
+            if !value.is_empty() {
+                jar.push(Cookie {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    path: set_path(set.to_str()?, path),
+                });
             }
         }
         Ok(answer)
@@ -87,30 +118,41 @@ impl Browser {
     }
 }
 
-/// What is needed to sign in, in a folder of its own.
+/// Returns a cookie's path as it was written.
+fn set_path(set: &str, lower: Option<&str>) -> String {
+    let at = lower.and_then(|lower| set.to_ascii_lowercase().find(&format!("path={lower}")));
+    match (at, lower) {
+        (Some(at), Some(lower)) => set[at + 5..at + 5 + lower.len()].to_owned(),
+        (None, _) | (_, None) => "/".to_owned(),
+    }
+}
+
+/// What is needed to sign in, in a folder of its own: an identity provider that knows everybody.
 struct Setting {
-    issuer: TestIssuer,
+    port: u16,
     folder: TempDir,
+    provider: Option<Process>,
 }
 
 impl Setting {
-    async fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         write_private(&folder.path().join("secret"), SECRET)?;
         Ok(Self {
-            issuer: TestIssuer::start().await,
+            port: ports::free()?,
             folder,
+            provider: None,
         })
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let file = |name: &str| self.file(name).display().to_string();
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
         [
-            ("SWITCHOVER_LOGIN_ISSUER", self.issuer.url().to_string()),
+            ("SWITCHOVER_LOGIN_ISSUER", self.issuer()),
             ("SWITCHOVER_LOGIN_CLIENT_ID", "shop".to_owned()),
             ("SWITCHOVER_LOGIN_CLIENT_SECRET_FILE", file("secret")),
             ("SWITCHOVER_LOGIN_SEAL_KEY", file("seal.keys")),
@@ -120,35 +162,88 @@ impl Setting {
         .to_vec()
     }
 
+    async fn start_provider(&mut self, world: &World) -> Result<()> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/sign-in-issuer.mjs");
+        let arguments = vec![
+            script.display().to_string(),
+            self.port.to_string(),
+            world.edge(0),
+            SECRET.to_owned(),
+        ];
+        let mut process = Process::new("provider", "node", arguments, self.folder.path());
+        process.start()?;
+        self.provider = Some(process);
+        let url = format!("{}/.well-known/openid-configuration", self.issuer());
+        until(
+            "the identity provider",
+            || get(&url, &[]),
+            |it| it.status == StatusCode::OK,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Asks the provider, and does what its pages want, until it sends the browser elsewhere: there.
+    async fn go_through(&self, browser: &mut Browser, place: &str, who: &str) -> Result<String> {
+        let issuer = self.issuer();
+        let host = issuer.trim_start_matches("http://").to_owned();
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let mut place = place.to_owned();
+        let mut body: Option<String> = None;
+        for _ in 0..20 {
+            let Some(path) = place.strip_prefix(&issuer).map(str::to_owned) else {
+                return Ok(place);
+            };
+            let method = if body.is_some() {
+                Method::POST
+            } else {
+                Method::GET
+            };
+            let said = body.take().unwrap_or_default();
+            let answer = browser
+                .send(method, (&issuer, &host), &path, &form, &said)
+                .await?;
+            if answer.status.is_redirection() {
+                let to = answer.header("location");
+                place = match to.starts_with('/') {
+                    true => format!("{issuer}{to}"),
+                    false => to.to_owned(),
+                };
+                continue;
+            }
+            ensure!(answer.status == StatusCode::OK, "{}", answer.text());
+            let page = answer.text();
+            // A page with a form: what a person would do with it.
+            body = Some(match page.split_once("name=\"xsrf\" value=\"") {
+                Some((_, rest)) => {
+                    place = format!("{issuer}/session/end/confirm");
+                    let word = rest.split('"').next().unwrap_or_default();
+                    format!("xsrf={word}&logout=yes")
+                }
+                None if page.contains("name=\"login\"") => {
+                    format!("prompt=login&login={who}&password=x")
+                }
+                None => "prompt=consent".to_owned(),
+            });
+        }
+        anyhow::bail!("the identity provider goes in circles")
+    }
+
     /// Takes a browser the whole way in; returns the last answer, and what no log may hold.
     async fn sign_in(
         &self,
-        world: &World,
         browser: &mut Browser,
         host: &str,
-        who: (&str, &str, &[&str]),
+        who: &str,
     ) -> Result<(Answer, Vec<String>)> {
-        let (subject, tenant, roles) = who;
         let sent = browser.open(host, "/api/whoami?x=1").await?;
         ensure!(sent.status == StatusCode::FOUND, "{sent:?}");
         let sent = browser.open(host, sent.header("location")).await?;
         ensure!(sent.status == StatusCode::SEE_OTHER, "{sent:?}");
-        let place = sent.header("location");
-        ensure!(place.starts_with(self.issuer.url().as_str()), "{place}");
-        let now = jiff_now();
-        let claims = json!({
-            "sub": subject, "tenant": tenant, "roles": roles, "iat": now, "exp": now + 300,
-        });
-        let (code, state) = self.issuer.sign_in(place, &claims);
-        let edge = format!(
-            "{}/.switchover/callback?code={code}&state={state}&iss={}",
-            world.edge(0),
-            self.issuer
-                .url()
-                .as_str()
-                .replace(':', "%3A")
-                .replace('/', "%2F"),
-        );
+        let edge = self
+            .go_through(browser, sent.header("location"), who)
+            .await?;
+        ensure!(edge.contains("/.switchover/callback?"), "{edge}");
         let handed = send(Method::GET, &edge, &[], Bytes::new()).await?;
         ensure!(handed.status == StatusCode::SEE_OTHER, "{handed:?}");
         let place = handed.header("location").to_owned();
@@ -156,19 +251,18 @@ impl Setting {
             .strip_prefix(&format!("http://{host}"))
             .with_context(|| format!("{place} is elsewhere"))?;
         let answer = browser.open(host, path).await?;
-        let hidden = path
-            .split_once("answer=")
-            .map(|(_, answer)| answer.to_owned());
-        Ok((answer, hidden.into_iter().chain([state]).collect()))
+        let words = |text: &str| -> Vec<String> {
+            text.split(['?', '&', '=']).map(str::to_owned).collect()
+        };
+        let hidden = [words(&edge), words(path)].concat();
+        Ok((
+            answer,
+            hidden
+                .into_iter()
+                .filter(|it| it.len() > 30 && !it.contains("://"))
+                .collect(),
+        ))
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an issuer of its own has a clock of its own"
-)]
-fn jiff_now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 fn write_private(path: &Path, text: &str) -> Result<()> {
@@ -224,12 +318,13 @@ async fn open_shop(world: &mut World) -> Result<[String; 2]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_sign_in_and_versions_answer_nobody_who_comes_around_the_gateways() -> Result<()> {
-    let setting = Setting::new().await?;
+    let mut setting = Setting::new()?;
     let plan = Plan {
         environment: setting.variables(),
         ..Plan::new(Database::Sqlite, 2)
     };
     let mut world = World::start_as(plan).await?;
+    setting.start_provider(&world).await?;
     match Box::pin(story(&setting, &mut world)).await {
         Ok(()) => Ok(()),
         Err(fault) => Err(world.explain(fault)),
@@ -251,17 +346,16 @@ async fn story(setting: &Setting, world: &mut World) -> Result<()> {
     let open = anna.fetch(&hall, "/api/slow?ms=0").await?;
     ensure!(open.status == StatusCode::OK, "{open:?}");
 
-    let clerk = ("anna@hall", "hall", &["clerk"][..]);
-    let (back, mut hidden) = setting.sign_in(world, &mut anna, &hall, clerk).await?;
+    let (back, mut hidden) = setting.sign_in(&mut anna, &hall, "anna.hall.clerk").await?;
     ensure!(back.status == StatusCode::SEE_OTHER, "{back:?}");
     ensure!(back.header("location") == "/api/whoami?x=1", "{back:?}");
     let who: Value = serde_json::from_slice(&anna.fetch(&hall, "/api/whoami").await?.body)?;
     ensure!(
-        who["user"] == "anna@hall" && who["roles"] == json!(["clerk"]),
+        who["user"] == "anna.hall.clerk" && who["roles"] == json!(["clerk"]),
         "{who}"
     );
     let page = anna.open(&hall, "/").await?.text();
-    ensure!(page.contains("anna@hall of hall"), "{page}");
+    ensure!(page.contains("anna.hall.clerk of hall"), "{page}");
     let role = anna.open(&hall, "/roles").await?;
     ensure!(
         role.status == StatusCode::FORBIDDEN && role.text().contains("editor"),
@@ -300,12 +394,11 @@ async fn story(setting: &Setting, world: &mut World) -> Result<()> {
 
     // Another tenant's user, and this one's session elsewhere.
     let mut eve = Browser::new(world, 0);
-    let other = ("eve@east", "east", &["admin"][..]);
-    let (refused, _) = setting.sign_in(world, &mut eve, &hall, other).await?;
+    let (refused, _) = setting.sign_in(&mut eve, &hall, "eve.east.editor").await?;
     ensure!(refused.status == StatusCode::FORBIDDEN, "{refused:?}");
     ensure!(refused.text().contains("OTHER_TENANT"), "{refused:?}");
-    let mine = anna.cookies[&hall].clone();
-    anna.cookies.insert(east.clone(), mine);
+    let mine = anna.jars[&hall].clone();
+    anna.jars.insert(east.clone(), mine);
     let elsewhere = anna.fetch(&east, "/api/whoami").await?;
     ensure!(
         elsewhere.status == StatusCode::UNAUTHORIZED,
@@ -314,7 +407,7 @@ async fn story(setting: &Setting, world: &mut World) -> Result<()> {
 
     // A switch, with somebody who goes on asking at both gateways.
     let mut there = Browser::new(world, 1);
-    there.cookies = anna.cookies.clone();
+    there.jars = anna.jars.clone();
     let api = world.api.clone();
     api.register_to_test("shop", "2.0").await?;
     let switching = api.switch_to(Confirm::Update, "shop", "2.0");
@@ -332,13 +425,13 @@ async fn story(setting: &Setting, world: &mut World) -> Result<()> {
     for browser in [&mut anna, &mut there] {
         let who: Value = serde_json::from_slice(&browser.fetch(&hall, "/api/whoami").await?.body)?;
         ensure!(
-            who["version"] == "2.0" && who["user"] == "anna@hall",
+            who["version"] == "2.0" && who["user"] == "anna.hall.clerk",
             "{who}"
         );
     }
 
     // Out, and out for good.
-    let kept = anna.cookies.clone();
+    let kept = anna.jars.clone();
     let session = anna.fetch(&hall, "/.switchover/session").await?;
     let session: Value = serde_json::from_slice(&session.body)?;
     let csrf = session["csrf"]
@@ -349,21 +442,34 @@ async fn story(setting: &Setting, world: &mut World) -> Result<()> {
     let out = anna
         .ask(Method::POST, &hall, "/.switchover/sign-out", &fields)
         .await?;
-    ensure!(
-        out.status == StatusCode::OK && out.text().contains("/end?"),
-        "{out:?}"
-    );
-    anna.cookies = kept;
+    ensure!(out.status == StatusCode::OK, "{out:?}");
+    let out: Value = serde_json::from_slice(&out.body)?;
+    let onward = out["continue_at"].as_str().context("where to sign out")?;
+    anna.jars = kept;
     let after = anna.fetch(&hall, "/api/whoami").await?;
     ensure!(after.status == StatusCode::UNAUTHORIZED, "{after:?}");
     world.kill(Part::Gateway(0)).await?;
     world.restart(Part::Gateway(0)).await?;
     let after = anna.fetch(&hall, "/api/whoami").await?;
     ensure!(after.status == StatusCode::UNAUTHORIZED, "{after:?}");
-    let elsewhere = there.fetch(&hall, "/.switchover/session").await?;
-    ensure!(elsewhere.status == StatusCode::OK, "{elsewhere:?}");
 
-    hidden.extend(anna.seen);
+    // Of the provider too, which tells the gateway of every sign-in that ends with it.
+    let mut again = Browser::new(world, 0);
+    again.jars.insert(
+        setting.issuer().replace("http://", ""),
+        anna.jars[&setting.issuer().replace("http://", "")].clone(),
+    );
+    let (back, _) = setting
+        .sign_in(&mut again, &hall, "anna.hall.clerk")
+        .await?;
+    ensure!(back.status == StatusCode::SEE_OTHER, "{back:?}");
+    ensure!(again.fetch(&hall, "/api/whoami").await?.status == StatusCode::OK);
+    let done = setting.go_through(&mut anna, onward, "").await?;
+    ensure!(done.ends_with("/.switchover/signed-out"), "{done}");
+    let after = again.fetch(&hall, "/api/whoami").await?;
+    ensure!(after.status == StatusCode::UNAUTHORIZED, "{after:?}");
+
+    hidden.extend(anna.seen.into_iter().chain(again.seen));
     hidden.extend([SECRET.to_owned(), csrf, identity.to_owned()]);
     for (name, log) in world.logs()? {
         for secret in hidden.iter().filter(|secret| secret.len() > 8) {

@@ -72,13 +72,10 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         .collect::<Result<Vec<_>, _>>()?;
 
     let remembered = Remembered::read(&config.state_dir).await?;
-    let login = {
-        let (login, state_dir) = (config.login.clone(), config.state_dir.clone());
-        let (edge, clock) = (config.edge_url.origin().to_owned(), shell.clock());
-        runtime::disk::blocking(move || login.open(&state_dir, &edge, clock))
-            .await
-            .map_err(runtime::Error::internal)??
-    };
+    let edge_origin = config.edge_url.origin();
+    let login = config
+        .login
+        .open(&config.state_dir, edge_origin, shell.clock())?;
     let apps_listener = bind(config.apps_listen).await?;
     let edge_listener = bind(config.edge_listen).await?;
     let local = |listener: &Listener| listener.local_addr().map_err(runtime::Error::internal);
