@@ -211,7 +211,7 @@ impl World {
 
     fn believed(&self) -> Access {
         let service = ServiceArgs {
-            tokens: self.token_args.clone(),
+            tokens: Box::new(self.token_args.clone()),
             ..ServiceArgs::default()
         };
         service.access(ANYWHERE, &self.clock).unwrap()
@@ -222,7 +222,7 @@ impl World {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
-                tokens: self.token_args.clone(),
+                tokens: Box::new(self.token_args.clone()),
                 ..ServiceArgs::default()
             },
             gateway: Some("g-1".parse().unwrap()),
@@ -238,7 +238,7 @@ impl World {
             edge_url: "https://consent.example".parse().unwrap(),
             trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
             api: self.api.clone(),
-            console: self.console.clone(),
+            console: Box::new(self.console.clone()),
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,

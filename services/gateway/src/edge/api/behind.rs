@@ -148,7 +148,8 @@ impl Upstreams {
             }),
         };
         let way = way.ok_or_else(|| away(behind))?;
-        way.channel(&self.credentials).map_err(|error| Problem::internal(&error))
+        way.channel(&self.credentials)
+            .map_err(|error| Problem::internal(&error))
     }
 
     /// Notes that a service did not answer: where it has replicas, the next is asked from now on.
