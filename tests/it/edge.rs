@@ -40,8 +40,8 @@ async fn worked(world: &mut World) -> Result<()> {
     let contracts = contracts.to_string_lossy();
 
     for (script, application) in [
-        ("call-connect.mjs", "by-connect"),
-        ("call-grpc-web.mjs", "by-web"),
+        ("call-connect.mjs", "byconnect"),
+        ("call-grpc-web.mjs", "byweb"),
     ] {
         let mut node = Command::new("node");
         node.arg(tools().join(script))
@@ -53,7 +53,7 @@ async fn worked(world: &mut World) -> Result<()> {
     python
         .env("PYTHONPATH", grpcio()?)
         .arg(tools().join("call_grpc.py"))
-        .args([&edge, "by-python"])
+        .args([&edge, "bypython"])
         .args(&upstreams);
     did_everything("grpcio", &told(python).await?)?;
     for protocol in ["grpc", "grpcweb"] {
@@ -61,7 +61,7 @@ async fn worked(world: &mut World) -> Result<()> {
             edge: &edge,
             protocol,
         };
-        buf.work(&format!("by-buf-{protocol}"), &upstreams).await?;
+        buf.work(&format!("bybuf{protocol}"), &upstreams).await?;
     }
     Ok(())
 }

@@ -120,7 +120,7 @@ pub struct Config {
     pub api: ApiArgs,
     /// How people sign in to the console.
     #[command(flatten)]
-    pub console: ConsoleArgs,
+    pub console: Box<ConsoleArgs>,
     /// Folder for what this gateway knew last; for no other gateway.
     #[arg(
         long,

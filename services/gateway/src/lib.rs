@@ -165,7 +165,8 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         .add_service(service)
         .serve(control_listen)
         .await?;
-    own.get_or_init(|| from_here(control));
+    let encrypted = config.service.tls.tls_cert.is_some();
+    own.get_or_init(|| from_here(control, encrypted));
     tracing::info!(%apps, %edge, %control, "the gateway serves");
     Ok(Addresses {
         apps,
@@ -175,13 +176,18 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
 }
 
 /// Returns where this process reaches an address that it listens on.
-fn from_here(listen: SocketAddr) -> Endpoint {
+fn from_here(listen: SocketAddr, encrypted: bool) -> Endpoint {
     let host = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         address => address,
     };
-    Endpoint::from(SocketAddr::new(host, listen.port()))
+    let address = SocketAddr::new(host, listen.port());
+    if encrypted {
+        let url = format!("https://{address}");
+        return url.parse().expect("an address is a valid authority");
+    }
+    Endpoint::from(address)
 }
 
 async fn bind(address: SocketAddr) -> Result<Listener, runtime::Error> {

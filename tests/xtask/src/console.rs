@@ -27,7 +27,9 @@ pub(crate) fn build() -> Result<()> {
     let stamp = target().join("console.stamp");
     let now = fingerprint(&[&folder, &root().join("proto")])?;
     let page = folder.join("dist/index.html");
-    if page.exists() && fs::read_to_string(&stamp).is_ok_and(|before| before == now) {
+    // Where `npm run build` was run by itself since, nothing is compressed.
+    let compressed = folder.join("dist/index.html.br").exists();
+    if compressed && fs::read_to_string(&stamp).is_ok_and(|before| before == now) {
         return Ok(());
     }
     tools::install_packages("services/console")?;

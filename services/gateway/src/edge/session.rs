@@ -308,6 +308,7 @@ impl Sessions {
 
 /// Answers a request that its page did not make as the console does.
 pub(super) fn forged() -> Response<Body> {
+    tracing::warn!("a request in a session was refused: its page did not say its word");
     let told = json!({
         "error": "CSRF",
         "message": "Load the page again: it does not say what it must say to act in its session.",

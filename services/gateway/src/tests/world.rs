@@ -240,7 +240,7 @@ impl World {
             edge_url: "https://consent.example".parse().unwrap(),
             trusted_proxy: vec!["127.0.0.0/8".parse().unwrap()],
             api: self.api.clone(),
-            console: self.console.clone(),
+            console: Box::new(self.console.clone()),
             state_dir: self.state_dir().to_owned(),
             request_drain_seconds: 5,
             connections_max: 100,

@@ -31,11 +31,14 @@ const BEGUN: &str = "console sign-in";
 
 type Digest = [u8; 32];
 
+/// Tokens in the place of others, which are fetched once, and until when they are remembered.
+type Replacing = (Duration, Arc<OnceCell<Tokens>>);
+
 /// Signs people in.
 pub(crate) struct SignIn {
     pub(super) client: Client,
     seal: Seal,
-    replaced: Mutex<HashMap<Digest, (Duration, Arc<OnceCell<Tokens>>)>>,
+    replaced: Mutex<HashMap<Digest, Replacing>>,
     /// Sessions that were ended here before their time, and until when that matters.
     ended: Mutex<HashMap<String, Duration>>,
 }
