@@ -1,6 +1,7 @@
 //! The whole system, tested from outside: real processes, databases and mail.
 
 mod access;
+mod auditing;
 mod benching;
 mod breaking;
 mod cutting;
@@ -9,6 +10,7 @@ mod denying;
 mod dying;
 mod filling;
 mod giving_many;
+mod hostile_fields;
 mod issuing;
 mod keeping_quiet;
 mod killing;
