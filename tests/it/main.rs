@@ -1,6 +1,7 @@
 //! The whole system, tested from outside: real processes, databases and mail.
 
 mod access;
+mod auditing;
 mod benching;
 mod breaking;
 mod browsing;
@@ -12,6 +13,7 @@ mod dying;
 mod edge;
 mod filling;
 mod giving_many;
+mod hostile_fields;
 mod issuing;
 mod keeping_quiet;
 mod killing;

@@ -1,6 +1,7 @@
 //! What tests against real processes, databases and mail need: the installation as a world to act
 //! in, clients that write down what they saw, and the checker of what they wrote.
 
+pub mod any_rpc;
 pub mod api;
 pub mod bench;
 pub mod browser;

@@ -133,6 +133,9 @@ pub(crate) async fn propose(
         }
         proposals::save(tx, &before).await?;
     }
+    // As it is read back.
+    let created_at = Timestamp::from_microsecond(act.at.as_microsecond())
+        .map_err(|_| Error::Broken("a time became none by leaving out its last digits"))?;
     let proposal = Proposal {
         name: proposals::next_name(tx, &application.name).await?,
         what,
@@ -140,8 +143,10 @@ pub(crate) async fn propose(
         proposed_by: act.actor.clone(),
         reason: act.reason.clone(),
         request_id: act.request_id.clone(),
-        created_at: act.at,
-        expires_at: act.at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+        created_at,
+        expires_at: created_at
+            .saturating_add(LIFETIME)
+            .unwrap_or(Timestamp::MAX),
         state: State::Open,
         decision: None,
         switch: None,

@@ -137,11 +137,12 @@ async fn tests_and_switches(world: &World, log: &mut Auditor) -> (String, String
     log.one("CreateVersion").await;
     world.register(&two).await;
     log.one("RegisterToTest").await;
+    let mut gateway = Gateway::join(world, "a").await;
+    log.none("a gateway that joins").await;
     let given_up = world.confirm(&two).await.unwrap();
     log.one("ConfirmUpdate").await;
-    let mut gateway = Gateway::join(world, "a").await;
     gateway.until_preparing().await;
-    log.none("a gateway that joins").await;
+    log.none("what a switch does").await;
     world.cancel(&given_up.name).await.unwrap();
     let cancelled = log.one("CancelSwitch").await;
     assert_eq!(cancelled.reason, "not today");

@@ -120,17 +120,30 @@ fn client(v: &mut Violations, id: String, secret: String) -> Checked<Client> {
         let described = format_args!("must have at most {max} characters");
         v.check(text.len() <= max, field, Fault::OutOfRange, described);
     }
+    // No other was ever issued, and not every database takes every text.
+    v.check(
+        is_printable(&id),
+        "client_id",
+        Fault::Malformed,
+        "must be printable ASCII characters",
+    );
     Checked::right(Client {
         id,
         secret: secret.into(),
     })
 }
 
+/// Tells whether a text can be shown on a line, and stored.
+pub(super) fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Reads scopes of the field `scopes`.
 pub(super) fn read_scopes(v: &mut Violations, given: Vec<String>) -> Checked<BTreeSet<String>> {
     let scopes = v.each("scopes", given, 0..=SCOPES_MAX, |v, scope| {
-        let fits = (1..=SCOPE_MAX).contains(&scope.len());
-        v.check(fits, "", Fault::OutOfRange, "must have 1 to 100 characters");
+        let fits = (1..=SCOPE_MAX).contains(&scope.len()) && is_printable(&scope);
+        let described = "must have 1 to 100 printable ASCII characters";
+        v.check(fits, "", Fault::OutOfRange, described);
         Checked::right(scope)
     });
     scopes.map(|scopes| scopes.into_iter().collect())

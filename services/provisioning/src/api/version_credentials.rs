@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    tokens::{CLIENT_MAX, read_scopes},
+    tokens::{CLIENT_MAX, is_printable, read_scopes},
 };
 use crate::{backend, credentials::Credential};
 
@@ -72,10 +72,10 @@ fn pair(v: &mut Violations, given: NewPair, version: Option<&VersionRef>) -> Che
         );
     }
     v.check(
-        (1..=CLIENT_MAX).contains(&given.client_id.len()),
+        (1..=CLIENT_MAX).contains(&given.client_id.len()) && is_printable(&given.client_id),
         "client_id",
         Fault::OutOfRange,
-        "must have 1 to 100 characters",
+        "must have 1 to 100 printable ASCII characters",
     );
     v.check(
         given.secret_hash.len() <= HASH_MAX && secrets::is_hash(&given.secret_hash),

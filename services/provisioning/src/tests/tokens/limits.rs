@@ -26,9 +26,10 @@ store::on_both!(
         // All that is wrong with this one is that there is no such client.
         assert!(ask(&|_| {}).await.is(&reason::CLIENT_INVALID));
         type Change<'a> = &'a dyn Fn(&mut IssueTokenRequest);
-        let cases: [(&str, Change<'_>); 9] = [
+        let cases: [(&str, Change<'_>); 11] = [
             ("client_id", &|r| r.client_id.push('x')),
             ("client_id", &|r| r.client_id.clear()),
+            ("client_id", &|r| r.client_id = "a\0b".to_owned()),
             ("client_secret", &|r| r.client_secret.push('x')),
             ("version", &|r| r.version = "-".to_owned()),
             ("tenants", &|r| r.tenants.clear()),
@@ -36,6 +37,7 @@ store::on_both!(
             ("tenants[1]", &|r| r.tenants[1] = r.tenants[0].clone()),
             ("scopes", &|r| r.scopes.push("x".to_owned())),
             ("scopes[0]", &|r| r.scopes[0].push('x')),
+            ("scopes[1]", &|r| r.scopes[1] = "a\0b".to_owned()),
         ];
         for (field, change) in cases {
             let problem = ask(change).await;
