@@ -21,7 +21,7 @@ async fn a_short_benchmark_fails_no_request_and_sees_every_gateway_of_a_growing_
         fleet_sizes: vec![1, 20],
         fleet_switches: 2,
     };
-    let figures = measure(&options, &|_| ()).await?;
+    let figures = Box::pin(measure(&options, &|_| ())).await?;
     let ours = &figures.ours;
     ensure!(figures.sound(), "{figures:#?}");
     ensure!(

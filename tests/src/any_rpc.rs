@@ -77,8 +77,6 @@ impl AnyRpc {
                 ("notification", places.notification.to_string()),
                 ("gateway", world.control(0)?.to_string()),
                 // Each of three services answers it for itself.
-                // Every service serves these.
-                ("access", places.catalog.to_string()),
                 ("audit", places.catalog.to_string()),
                 // Every service answers it.
                 ("access", places.catalog.to_string()),

@@ -120,18 +120,36 @@ struct Peer(SocketAddr);
 #[derive(Debug, Clone, Copy)]
 struct Here(bool);
 
+/// What an edge is made of.
+pub(crate) struct Parts {
+    /// Asked about consent and tokens.
+    pub(crate) provisioning: Client,
+    /// Asked about unsubscribe links.
+    pub(crate) notification: Notification,
+    /// Passes calls on to the services.
+    pub(crate) api: Api,
+    /// Signs people in to the console.
+    pub(crate) sessions: Sessions,
+    /// Signs users in at applications.
+    pub(crate) login: Login,
+    /// How this gateway is.
+    pub(crate) status: watch::Receiver<Arc<Status>>,
+    /// Tells the time.
+    pub(crate) clock: Clock,
+}
+
 impl Edge {
     /// Makes an edge.
-    pub(crate) fn new(
-        provisioning: Client,
-        notification: Notification,
-        api: Api,
-        sessions: Sessions,
-        status: watch::Receiver<Arc<Status>>,
-        clock: Clock,
-        login: Login,
-        settings: &EdgeSettings<'_>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, settings: &EdgeSettings<'_>) -> Self {
+        let Parts {
+            provisioning,
+            notification,
+            api,
+            sessions,
+            login,
+            status,
+            clock,
+        } = parts;
         Self {
             consent: ConsentServiceClient::new(provisioning.clone()),
             tokens: TokenServiceClient::new(provisioning),

@@ -37,7 +37,7 @@ use api::Api;
 use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
 use edge::{
-    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Sessions, Upstreams,
+    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Parts, Sessions, Upstreams,
 };
 
 /// Where a gateway listens.
@@ -140,13 +140,15 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     };
     shell.spawn("sessions", login.clone().look_after(shell.stopping()));
     let pages = Edge::new(
-        provisioning,
-        Notification::new(config.notification.clone(), credentials),
-        EdgeApi::new(upstreams, shell.clock(), shell.stopping(), &api)?,
-        sessions,
-        status.clone(),
-        shell.clock(),
-        login,
+        Parts {
+            provisioning,
+            notification: Notification::new(config.notification.clone(), credentials),
+            api: EdgeApi::new(upstreams, shell.clock(), shell.stopping(), &api)?,
+            sessions,
+            login,
+            status: status.clone(),
+            clock: shell.clock(),
+        },
         &EdgeSettings {
             operator: config.operator_text(),
             support: config.support.as_str(),
