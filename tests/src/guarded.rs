@@ -130,6 +130,7 @@ impl Guarded {
                 vec![
                     format!("--listen=127.0.0.1:{provisioning}"),
                     database("provisioning.db"),
+                    format!("--seal-key={}", self.file("provisioning.key")),
                     to_catalog.clone(),
                     to_notification.clone(),
                     edge_url.clone(),
@@ -141,6 +142,7 @@ impl Guarded {
                 vec![
                     format!("--listen=127.0.0.1:{notification}"),
                     database("notification.db"),
+                    format!("--seal-key={}", self.file("notification.key")),
                     smtp,
                     "--mail-from=Acme <switchover@acme.example>".to_owned(),
                     "--operator-mail=ops@acme.example".to_owned(),
