@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
+    quiet::{log_everything, mailed_tokens, no_secret_is_logged},
     shop,
     world::{Database, World},
 };
@@ -83,6 +84,7 @@ async fn a_session_and_nothing_else_says_who_is_here() -> Result<()> {
 
 /// From the first test over an update, a denial by the mail's link and its event to the way back.
 async fn walk(world: &mut World, pictures: &str) -> Result<()> {
+    log_everything(world).await?;
     shop::open(world, &["anna", "bert"]).await?;
     let told = browse("walk", &settings(world, pictures)).await?;
     ensure!(told["back"] == true, "{told}");
@@ -90,7 +92,15 @@ async fn walk(world: &mut World, pictures: &str) -> Result<()> {
     ensure!(event.contains("has denied version 2.0"), "{told}");
     let steps = told["steps"].as_array().context("steps")?;
     ensure!(steps.len() >= 6, "{told}");
-    Ok(())
+    let shown = told["secrets"].as_array().context("secrets")?;
+    let mut secrets: Vec<_> = shown
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    ensure!(secrets.len() == 2, "{told}");
+    secrets.extend(mailed_tokens(world).await?);
+    no_secret_is_logged(world, &secrets)
 }
 
 /// Every page in light and dark, on a screen and on a phone, as everybody who has pages; then in German.

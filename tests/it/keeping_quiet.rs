@@ -9,12 +9,10 @@ use tests::{
     consent_page::{Choice, decide},
     http_client::{get, send},
     mailbox::Mail,
+    quiet::{log_everything, mailed_tokens, no_secret_is_logged, unsubscribe_link},
     shop,
     world::{Database, OPERATOR_MAIL, Part, World},
 };
-
-/// Everything of ours, and of others what they tell who looks for a fault.
-const LOG: &str = "debug,catalog=trace,provisioning=trace,notification=trace,gateway=trace,runtime=trace,store=trace";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_or_link_of_a_mail_is_in_any_log_of_a_run() -> Result<()> {
@@ -26,11 +24,7 @@ async fn no_token_or_link_of_a_mail_is_in_any_log_of_a_run() -> Result<()> {
 }
 
 async fn run(world: &mut World) -> Result<()> {
-    for part in world.parts() {
-        world.kill(part).await?;
-        world.set_variable(part, "SWITCHOVER_LOG", Some(LOG));
-        world.restart(part).await?;
-    }
+    log_everything(world).await?;
     let api = world.api.clone();
     shop::open(world, &["anna", "bert"]).await?;
     api.register_to_test("shop", "2.0").await?;
@@ -61,39 +55,11 @@ async fn run(world: &mut World) -> Result<()> {
     ensure!(done.status == http::StatusCode::OK, "{done:?}");
     world.kill(Part::Notification).await?;
 
-    let mut canaries = Vec::new();
-    for mail in world.mailbox.mails().await? {
-        canaries.extend(mail.consent_link().ok().and_then(token));
-        canaries.extend(unsubscribe_link(&mail).as_deref().and_then(token));
-    }
+    let canaries = mailed_tokens(world).await?;
     ensure!(
         canaries.len() >= 4,
         "only {} tokens were mailed",
         canaries.len()
     );
-    let logs = world.logs()?;
-    ensure!(logs.len() >= 4, "only {} logs", logs.len());
-    ensure!(
-        logs.iter()
-            .any(|(_, text)| text.contains("a mail was sent")),
-        "nothing is in the logs"
-    );
-    for (name, text) in &logs {
-        for canary in &canaries {
-            let found = text.lines().find(|line| line.contains(canary.as_str()));
-            ensure!(found.is_none(), "{name} has a token of a mail: {found:?}");
-        }
-    }
-    Ok(())
-}
-
-fn unsubscribe_link(mail: &Mail) -> Option<String> {
-    let mut words = mail.text.split_whitespace();
-    words
-        .find(|word| word.contains("/unsubscribe/"))
-        .map(str::to_owned)
-}
-
-fn token(link: &str) -> Option<String> {
-    link.rsplit('/').next().map(str::to_owned)
+    no_secret_is_logged(world, &canaries)
 }

@@ -87,6 +87,8 @@ struct Control {
     drains: Drains,
     status: watch::Sender<Arc<Status>>,
     latches: BTreeMap<String, Latch>,
+    /// Applications that require a login that nobody can have here, as was last warned of.
+    without_provider: Vec<ApplicationName>,
     start_time: jiff::Timestamp,
     leaving: bool,
 }
@@ -528,7 +530,20 @@ impl Control {
             .send_replace(Some(Arc::new(snapshot)));
     }
 
+    /// Says once of which applications that require a login nobody can sign in here. The others are served
+    /// as before, so that does not make the gateway unfit.
+    fn warn_of_logins(&mut self) {
+        let without = self.plane.without_provider();
+        for application in &without {
+            if !self.without_provider.contains(application) {
+                tracing::warn!(%application, "it requires a login, and there is no identity provider: say --login-issuer and --login-client-id");
+            }
+        }
+        self.without_provider = without;
+    }
+
     fn publish(&mut self) {
+        self.warn_of_logins();
         let status = Status::of(self);
         let mut held = BTreeMap::new();
         for reason in &status.not_ready {

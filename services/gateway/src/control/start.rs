@@ -138,6 +138,7 @@ pub(crate) fn start(
             shell.clock().now(),
         ))),
         latches: BTreeMap::new(),
+        without_provider: Vec::new(),
         start_time: shell.clock().now(),
         leaving: false,
     };

@@ -128,11 +128,6 @@ fn not_ready(control: &Control, membership: Membership) -> Vec<String> {
     for application in control.plane.fenced() {
         reasons.push(format!("{application}: its lease has run out"));
     }
-    for application in control.plane.without_provider() {
-        reasons.push(format!(
-            "{application}: it requires a login, and there is no identity provider: say --login-issuer and --login-client-id"
-        ));
-    }
     for (application, why) in &control.catalog.refused {
         reasons.push(format!("{application}: {why}"));
     }

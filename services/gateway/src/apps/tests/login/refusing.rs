@@ -199,7 +199,7 @@ async fn what_another_sites_page_sends_in_somebodys_name_is_refused() {
 }
 
 #[tokio::test]
-async fn where_no_identity_provider_is_set_it_says_so_and_the_gateway_is_not_ready() {
+async fn where_no_identity_provider_is_set_the_page_says_so_and_the_gateway_knows() {
     let world = World::start().await;
     let version = Upstream::start("1.0").await;
     let mut route = route(Some(1), GateOrder::Open(version.target()));
