@@ -1,14 +1,12 @@
 //! The console, looked at with a browser: the whole way from the first test to the way back by clicking, every
 //! page for everybody, by keyboard alone, with names that are scripts, and while nobody answers.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
+    program::told,
     quiet::{log_everything, mailed_tokens, no_secret_is_logged},
     shop,
     world::{Database, World},
@@ -148,22 +146,11 @@ async fn browse(what: &str, settings: &Value) -> Result<Value> {
         built.exists(),
         "the console is not built; run: cargo xtask console"
     );
-    let browser = tests::browser::path()?;
-    let output = Command::new("node")
-        .arg(root().join("tests/browser/browse.mjs"))
-        .arg(browser)
-        .args([what, &settings.to_string()])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let (told, faults) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    ensure!(output.status.success(), "{what}: {told}{faults}");
-    let last = told.lines().last().context("what it saw")?;
-    serde_json::from_str(last).with_context(|| format!("{what}: {told}"))
+    let mut node = Command::new("node");
+    node.arg(root().join("tests/browser/browse.mjs"))
+        .arg(tests::browser::path()?)
+        .args([what, &settings.to_string()]);
+    told(node).await
 }
 
 fn root() -> PathBuf {

@@ -1,9 +1,6 @@
 //! The edge as clients by others use it, and as pages by others try to.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -12,6 +9,7 @@ use proto::catalog::v1::ListApplicationsRequest;
 use serde_json::{Value, json};
 use tests::{
     http_client::{Answer, get, send},
+    program::{told, tools},
     world::{Database, Plan, World},
 };
 use tokio::process::Command;
@@ -310,26 +308,6 @@ fn sealed(what: &str, answer: &Answer) -> Result<()> {
     let granted = answer.header("access-control-allow-origin");
     ensure!(granted.is_empty(), "{what}: {granted}");
     Ok(())
-}
-
-/// Runs a client and reads the JSON on its last line.
-async fn told(mut client: Command) -> Result<Value> {
-    let output = client
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let (told, faults) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    ensure!(output.status.success(), "{client:?}: {told}{faults}");
-    let last = told.lines().last().context("what it did")?;
-    serde_json::from_str(last).with_context(|| format!("{client:?}: {told}"))
-}
-
-fn tools() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tools")
 }
 
 fn grpcio() -> Result<PathBuf> {

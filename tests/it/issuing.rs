@@ -1,7 +1,7 @@
 //! A backend gets tokens for its tenants at a gateway's edge, others check them by the published keys,
 //! and nothing of it is written down anywhere.
 
-use std::{ffi::OsStr, fs, path::Path, process::Stdio};
+use std::{ffi::OsStr, fs, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -13,6 +13,7 @@ use tests::{
     consent_page::{Choice, decide},
     http_client::{Answer, get, send},
     process::built,
+    program::tools,
     shop,
     world::{Database, World},
 };
@@ -265,7 +266,7 @@ fn forged(token: &str) -> Result<String> {
 }
 
 async fn jose(edge: &str, token: &str) -> Result<std::result::Result<String, String>> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/verify-token.mjs");
+    let script = tools().join("verify-token.mjs");
     let keys = format!("{edge}/.well-known/jwks.json");
     let mut node = Command::new("node")
         .args([

@@ -1,8 +1,6 @@
 //! What follows links, submits forms and presses buttons by itself decides nothing, with a browser
 //! or without; a person who types the word does.
 
-use std::{path::Path, process::Stdio};
-
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http::Method;
@@ -11,6 +9,7 @@ use serde_json::Value;
 use tests::{
     api::Confirm,
     http_client::{get, send},
+    program::{told, tools},
     shop,
     world::{Database, World},
 };
@@ -166,20 +165,9 @@ async fn accessible(link: &str) -> Result<()> {
 
 /// Lets somebody of `scanner.mjs` come to the page with a browser; returns what it tells.
 async fn browser(who: &str, link: &str) -> Result<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/scanner.mjs");
-    let browser = tests::browser::path()?;
-    let output = Command::new("node")
-        .arg(script)
-        .args([browser.as_os_str(), who.as_ref(), link.as_ref()])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let (told, faults) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    ensure!(output.status.success(), "{who}: {told}{faults}");
-    let last = told.lines().last().context("what it did")?;
-    serde_json::from_str(last).with_context(|| format!("{who}: {told}"))
+    let mut node = Command::new("node");
+    node.arg(tools().join("scanner.mjs"))
+        .arg(tests::browser::path()?)
+        .args([who, link]);
+    told(node).await
 }

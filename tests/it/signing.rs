@@ -137,7 +137,7 @@ fn check(mail: &Path, records: &[u8]) -> Result<Output> {
         .map(|folder| folder.join("tools/dkimpy"))
         .find(|folder| folder.join("dkim").exists())
         .context("dkimpy is not installed; run: cargo xtask tools")?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/verify_dkim.py");
+    let script = tests::program::tools().join("verify_dkim.py");
     let input = mail.with_extension("records");
     fs::write(&input, records)?;
     let checked = Command::new("python3")

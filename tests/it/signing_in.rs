@@ -17,6 +17,7 @@ use tests::{
     http_client::{Answer, get, send},
     ports,
     process::Process,
+    program::tools,
     until::until,
     world::{Database, Part, Plan, World},
 };
@@ -163,7 +164,7 @@ impl Setting {
     }
 
     async fn start_provider(&mut self, world: &World) -> Result<()> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/sign-in-issuer.mjs");
+        let script = tools().join("sign-in-issuer.mjs");
         let arguments = vec![
             script.display().to_string(),
             self.port.to_string(),

@@ -12,6 +12,7 @@ use crate::{
     http_client::{get, send},
     ports,
     process::Process,
+    program::tools,
     until::until,
 };
 
@@ -87,7 +88,7 @@ impl Issuer {
 }
 
 fn process(port: u16, key: &str, people: &str, folder: &Path) -> Process {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/issuer.mjs");
+    let script = tools().join("issuer.mjs");
     let words = [
         &*script.display().to_string(),
         &port.to_string(),

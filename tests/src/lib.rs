@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod ports;
 pub mod post;
 pub mod process;
+pub mod program;
 pub mod quiet;
 pub mod shop;
 pub mod simulation;

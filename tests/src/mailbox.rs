@@ -11,6 +11,7 @@ use crate::{
     http_client, ports,
     post::{Arrival, Post},
     process::Process,
+    program::tools,
     until::until,
 };
 
@@ -131,7 +132,7 @@ impl Mailbox {
     /// When the tools are not installed or it does not come up.
     pub async fn start(folder: &Path) -> Result<Self> {
         let (smtp, web) = (ports::free()?, ports::free()?);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/node_modules/.bin/maildev");
+        let script = tools().join("node_modules/.bin/maildev");
         anyhow::ensure!(
             script.exists(),
             "the SMTP server is not installed; run: cargo xtask tools"
