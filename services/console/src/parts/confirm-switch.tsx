@@ -9,9 +9,9 @@ import { t } from "../language";
 import { go, idOf, pathOf } from "../router";
 import { say } from "./announce";
 import { Dialog } from "./dialog";
-import { Text, wrongWith } from "./fields";
 import { Impact } from "./impact";
 import { FaultNote, Note, Skeleton } from "./notes";
+import { Reason } from "./reason";
 
 interface Props {
   readonly application: Application;
@@ -115,16 +115,7 @@ export function ConfirmSwitch({ application, version, proposal, onClose }: Props
               <p>{t.proposal.needed}</p>
             </Note>
           )}
-          {!refused && (
-            <Text
-              label={t.act.reason}
-              hint={t.act.reasonHint}
-              value={reason}
-              onValue={setReason}
-              max={500}
-              wrong={wrongWith(deed.fault, "reason")}
-            />
-          )}
+          {!refused && <Reason value={reason} onValue={setReason} fault={deed.fault} />}
           <FaultNote fault={deed.fault} />
           <div class="dialog-foot dialog-foot-ask">
             {!refused && <p class="dialog-question">{question}</p>}

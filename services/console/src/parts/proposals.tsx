@@ -9,8 +9,8 @@ import { t } from "../language";
 import { idOf } from "../router";
 import { Ask } from "./dialog";
 import { ConfirmSwitch } from "./confirm-switch";
-import { Text, wrongWith } from "./fields";
 import { Note } from "./notes";
+import { Reason } from "./reason";
 
 const EVERY_MS = 4000;
 
@@ -103,14 +103,7 @@ function End({
       onYes={() => void run()}
       onClose={onClose}
     >
-      <Text
-        label={t.act.reason}
-        hint={t.act.reasonHint}
-        value={reason}
-        onValue={setReason}
-        max={500}
-        wrong={wrongWith(deed.fault, "reason")}
-      />
+      <Reason value={reason} onValue={setReason} fault={deed.fault} />
     </Ask>
   );
 }

@@ -8,6 +8,7 @@ import { t } from "../language";
 import { cancellable } from "../steps";
 import { Ask } from "./dialog";
 import { Text, wrongWith } from "./fields";
+import { Reason } from "./reason";
 
 type Doing = "cancel" | "extend" | "cut";
 
@@ -52,16 +53,7 @@ function Act({ doing, of, onClose }: { readonly doing: Doing; readonly of: Switc
     });
     if (done) onClose();
   };
-  const why = (
-    <Text
-      label={t.act.reason}
-      hint={t.act.reasonHint}
-      value={reason}
-      onValue={setReason}
-      max={500}
-      wrong={wrongWith(deed.fault, "reason")}
-    />
-  );
+  const why = <Reason value={reason} onValue={setReason} fault={deed.fault} />;
   switch (doing) {
     case "cancel":
       return (

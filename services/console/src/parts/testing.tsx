@@ -6,8 +6,8 @@ import type { RegisterToTestResponse } from "../generated/switchover/catalog/v1/
 import { t } from "../language";
 import { idOf } from "../router";
 import { Ask, Dialog } from "./dialog";
-import { Text, wrongWith } from "./fields";
 import { Note } from "./notes";
+import { Reason } from "./reason";
 import { Copyable } from "./secret";
 
 interface Props {
@@ -46,14 +46,7 @@ export function RegisterToTest({ version, onClose }: Props) {
       onYes={register}
       onClose={onClose}
     >
-      <Text
-        label={t.act.reason}
-        hint={t.act.reasonHint}
-        value={reason}
-        onValue={setReason}
-        max={500}
-        wrong={wrongWith(deed.fault, "reason")}
-      />
+      <Reason value={reason} onValue={setReason} fault={deed.fault} />
     </Ask>
   );
 }
@@ -79,14 +72,7 @@ export function CancelTest({ version, onClose }: Props) {
       onYes={() => void cancel()}
       onClose={onClose}
     >
-      <Text
-        label={t.act.reason}
-        hint={t.act.reasonHint}
-        value={reason}
-        onValue={setReason}
-        max={500}
-        wrong={wrongWith(deed.fault, "reason")}
-      />
+      <Reason value={reason} onValue={setReason} fault={deed.fault} />
     </Ask>
   );
 }

@@ -17,6 +17,7 @@ import { Buttons, Choices, Form, Text } from "../parts/fields";
 import { Link } from "../parts/link";
 import { FaultNote, Note, Skeleton } from "../parts/notes";
 import { ProvisioningHistory } from "../parts/provisioning-history";
+import { Reason } from "../parts/reason";
 import { Table } from "../parts/table";
 import { Time } from "../parts/time";
 import { Title } from "../parts/title";
@@ -153,7 +154,7 @@ function Decide({ of, application, version, tenant, people, onTaken }: DecidePro
             { value: "deny", label: texts.deny(version), hint: texts.denyDoes(tenant, application, version) },
           ]}
         />
-        <Text label={t.act.reason} hint={t.act.reasonHint} value={reason} onValue={setReason} max={500} />
+        <Reason value={reason} onValue={setReason} />
         <div class="section">
           <p>
             {texts.word} <b translate={false}>{application}</b>

@@ -7,8 +7,8 @@ import { GatewayStanding, type Gateway } from "../generated/switchover/catalog/v
 import { t } from "../language";
 import { Badge } from "../parts/badge";
 import { Ask } from "../parts/dialog";
-import { Text, wrongWith } from "../parts/fields";
 import { Command, Empty, FaultNote, Note, Skeleton } from "../parts/notes";
+import { Reason } from "../parts/reason";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { Title } from "../parts/title";
@@ -189,14 +189,7 @@ function Act({
       onYes={() => void run()}
       onClose={onClose}
     >
-      <Text
-        label={t.act.reason}
-        hint={t.act.reasonHint}
-        value={reason}
-        onValue={setReason}
-        max={500}
-        wrong={wrongWith(deed.fault, "reason")}
-      />
+      <Reason value={reason} onValue={setReason} fault={deed.fault} />
     </Ask>
   );
 }
