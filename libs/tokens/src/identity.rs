@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::{jwt::part, keys::SigningKey};
+use crate::{jwt::write, keys::SigningKey};
 
 /// How long one is good for.
 pub const LIFETIME: Duration = Duration::from_secs(60);
@@ -44,13 +42,6 @@ pub struct User<'a> {
 }
 
 #[derive(Serialize)]
-struct Header<'a> {
-    alg: &'static str,
-    typ: &'static str,
-    kid: &'a str,
-}
-
-#[derive(Serialize)]
 struct Payload<'a> {
     iss: &'a str,
     aud: &'a str,
@@ -71,11 +62,6 @@ impl Identity<'_> {
     /// Writes and signs it.
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> String {
-        let header = Header {
-            alg: "ES256",
-            typ: "switchover-identity+jwt",
-            kid: key.id(),
-        };
         let issued_at = self.issued_at.as_second();
         let payload = Payload {
             iss: self.issuer,
@@ -89,24 +75,18 @@ impl Identity<'_> {
             iat: issued_at,
             exp: issued_at + i64::try_from(LIFETIME.as_secs()).unwrap_or_default(),
         };
-        let signed = format!("{}.{}", part(&header), part(&payload));
-        let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        write("switchover-identity+jwt", &payload, key)
     }
-}
-
-/// Returns the public halves of keys, for backends.
-#[must_use]
-pub fn key_set<'k>(keys: impl IntoIterator<Item = &'k SigningKey>) -> Value {
-    let keys: Vec<Value> = keys.into_iter().map(SigningKey::jwk).collect();
-    json!({ "keys": keys })
 }
 
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::keys::key_set;
 
     fn open(part: &str) -> Value {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

@@ -66,11 +66,6 @@ impl Claims<'_> {
     /// Writes and signs the token.
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> String {
-        let header = Header {
-            alg: "ES256",
-            typ: "at+jwt",
-            kid: key.id(),
-        };
         let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         let payload = Payload {
             iss: self.issuer,
@@ -86,13 +81,23 @@ impl Claims<'_> {
             nbf: self.issued_at.as_second(),
             exp: self.expires_at().as_second(),
         };
-        let signed = format!("{}.{}", part(&header), part(&payload));
-        let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        write("at+jwt", &payload, key)
     }
 }
 
-pub(crate) fn part(value: &impl Serialize) -> String {
+/// Writes a token of a kind and signs it: RFC 7515, its compact form.
+pub(crate) fn write(kind: &'static str, payload: &impl Serialize, key: &SigningKey) -> String {
+    let header = Header {
+        alg: "ES256",
+        typ: kind,
+        kid: key.id(),
+    };
+    let signed = format!("{}.{}", part(&header), part(payload));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+fn part(value: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).expect("texts and numbers only"))
 }
 

@@ -177,14 +177,17 @@ impl Ring {
     /// Returns the public halves of the keys that sign, have signed what is still valid, or will sign.
     #[must_use]
     pub fn jwks(&self, now: Timestamp) -> Value {
-        let keys: Vec<Value> = self
-            .keys
-            .iter()
-            .filter(|(_, term)| now < term.published_until())
-            .map(|(key, _)| key.jwk())
-            .collect();
-        json!({ "keys": keys })
+        let published = self.keys.iter();
+        let published = published.filter(|(_, term)| now < term.published_until());
+        key_set(published.map(|(key, _)| key))
     }
+}
+
+/// Returns the public halves of keys, as RFC 7517 wants a key set.
+#[must_use]
+pub fn key_set<'k>(keys: impl IntoIterator<Item = &'k SigningKey>) -> Value {
+    let keys: Vec<Value> = keys.into_iter().map(SigningKey::jwk).collect();
+    json!({ "keys": keys })
 }
 
 #[cfg(test)]

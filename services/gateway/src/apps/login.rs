@@ -5,7 +5,7 @@
 
 mod asking;
 pub(super) mod cookie;
-mod decide;
+pub(in crate::apps) mod decide;
 mod ended;
 mod flow;
 mod identity;

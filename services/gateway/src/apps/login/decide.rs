@@ -120,11 +120,11 @@ pub(in crate::apps) fn decide<'p>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::apps) mod tests {
     use super::{super::session::tests::session, *};
     use crate::apps::LoginRule;
 
-    fn policy() -> LoginPolicy {
+    pub(in crate::apps) fn policy() -> LoginPolicy {
         let rule = |prefix: &str, needs| LoginRule {
             prefix: prefix.parse().unwrap(),
             methods: Vec::new(),

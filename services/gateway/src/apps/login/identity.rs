@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use serde_json::Value;
-use tokens::{Identity, SigningKey, User, identity::key_set};
+use tokens::{Identity, SigningKey, User, keys::key_set};
 
 use super::session::Session;
 use crate::apps::snapshot::Serving;

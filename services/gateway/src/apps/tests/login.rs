@@ -13,7 +13,7 @@ use super::{
     upstream::Upstream,
     world::{Answer, USER, World, empty, full, route},
 };
-use crate::apps::{GateOrder, Login, LoginPolicy, LoginRule, Needs, Provider, Relay};
+use crate::apps::{GateOrder, Login, Provider, Relay, login::decide::tests::policy};
 
 /// When tests begin, in seconds since 1970.
 const BEGIN: i64 = 1_800_000_000;
@@ -27,20 +27,6 @@ struct Doors {
     clock: Clock,
     issuer: TestIssuer,
     version: Upstream,
-}
-
-fn policy() -> LoginPolicy {
-    let rule = |prefix: &str, needs| LoginRule {
-        prefix: prefix.parse().unwrap(),
-        methods: Vec::new(),
-        needs,
-    };
-    LoginPolicy {
-        rules: vec![
-            rule("/open", Needs::Nothing),
-            rule("/admin", Needs::Role("admin".into())),
-        ],
-    }
 }
 
 impl Doors {
