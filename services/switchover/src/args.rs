@@ -8,7 +8,7 @@ pub use names::{
     ApplicationArg, CredentialArg, DeliveryArg, EventArg, GatewayArg, ProvisioningArgs, SwitchArgs,
     SwitchChoice, TenantApplicationArgs, TenantArg, VersionArgs,
 };
-pub use values::{Contact, Icon, Paging, RoleArg, Statuses, Time};
+pub use values::{Contact, Icon, Paging, Reason, RoleArg, Statuses, Time};
 
 #[cfg(test)]
 mod tests;

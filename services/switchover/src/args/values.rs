@@ -174,6 +174,19 @@ impl FromStr for Icon {
     }
 }
 
+/// Why something is done.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reason {
+    /// Why, for the history
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "TEXT"
+    )]
+    pub reason: String,
+}
+
 /// Which part of a list.
 #[derive(Debug, Clone, Args)]
 pub struct Paging {

@@ -10,7 +10,7 @@ use proto::catalog::v1::{
 
 use super::{follow, present};
 use crate::{
-    args::VersionArgs,
+    args::{Reason, VersionArgs},
     connect::{Service::Catalog, Session},
     error::Error,
     show::{Screen, catalog, preview, proposals},
@@ -28,14 +28,9 @@ pub struct Confirm {
     /// Follows the switch to its end
     #[arg(long, short)]
     wait: bool,
-    /// Why, for the history
-    #[arg(
-        long,
-        default_value = "",
-        hide_default_value = true,
-        value_name = "TEXT"
-    )]
-    reason: String,
+    /// Why.
+    #[command(flatten)]
+    reason: Reason,
     /// Only while the application still has this etag; without it, the one that is shown
     #[arg(long)]
     etag: Option<String>,
@@ -66,7 +61,7 @@ impl Confirm {
                 given.unwrap_or(preview.etag)
             }
         };
-        let (version, reason) = (version.to_string(), self.reason);
+        let (version, reason) = (version.to_string(), self.reason.reason);
         let request_id = session.request_id().to_string();
         match kind {
             SwitchKind::Reactivate => {

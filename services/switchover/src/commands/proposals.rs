@@ -8,7 +8,7 @@ use proto::catalog::v1::{
 
 use super::{Verb, follow, pages, present};
 use crate::{
-    args::{ApplicationArg, Paging},
+    args::{ApplicationArg, Paging, Reason},
     connect::{Service::Catalog, Session},
     error::Error,
     show::{Screen, proposals as show},
@@ -37,14 +37,9 @@ pub enum Command {
         /// Which one.
         #[command(flatten)]
         which: Which,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
         /// Follows the switch to its end
         #[arg(long, short)]
         wait: bool,
@@ -54,14 +49,9 @@ pub enum Command {
         /// Which one.
         #[command(flatten)]
         which: Which,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
     },
 }
 
@@ -109,7 +99,7 @@ impl Verb for Command {
             }
             Self::Approve {
                 which,
-                reason,
+                reason: Reason { reason },
                 wait,
             } => {
                 let request = ApproveProposalRequest {
@@ -125,7 +115,10 @@ impl Verb for Command {
                 }
                 screen.answer(&answer, |view| show::proposal(&proposal, view))
             }
-            Self::Reject { which, reason } => {
+            Self::Reject {
+                which,
+                reason: Reason { reason },
+            } => {
                 let request = RejectProposalRequest {
                     name: which.proposal.to_string(),
                     reason,

@@ -13,7 +13,7 @@ use proto::catalog::v1::{
 
 use super::{Verb, follow, pages, present};
 use crate::{
-    args::{ApplicationArg, Paging, SwitchArgs, SwitchChoice, Time},
+    args::{ApplicationArg, Paging, Reason, SwitchArgs, SwitchChoice, Time},
     connect::{Service::Catalog, Session},
     error::Error,
     show::{Screen, catalog, progress},
@@ -58,28 +58,18 @@ pub enum Command {
         /// How much longer, 24h at most
         #[arg(long, value_name = "TIME")]
         by: Time,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
     },
     /// Cuts what is still under way on the version that left, now
     CutDrain {
         /// Which one.
         #[command(flatten)]
         switch: SwitchArgs,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
     },
     /// Shows the signed receipt of a switch that has ended
     Receipt(receipt::Get),
@@ -90,14 +80,9 @@ pub enum Command {
         /// Which one.
         #[command(flatten)]
         switch: SwitchArgs,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
         /// Follows it to its end
         #[arg(long, short)]
         wait: bool,
@@ -146,7 +131,11 @@ impl Verb for Command {
                 let name = name(&switch, session).await?;
                 wait(name, timeout.0, session, screen).await
             }
-            Self::ExtendDrain { switch, by, reason } => {
+            Self::ExtendDrain {
+                switch,
+                by,
+                reason: Reason { reason },
+            } => {
                 let request = ExtendDrainRequest {
                     name: name(&switch, session).await?,
                     by: Some(by.wire()),
@@ -158,7 +147,10 @@ impl Verb for Command {
                 let switch = present(session, answer.switch.clone())?;
                 screen.answer(&answer, |view| progress::whole(&switch, view))
             }
-            Self::CutDrain { switch, reason } => {
+            Self::CutDrain {
+                switch,
+                reason: Reason { reason },
+            } => {
                 let request = CutDrainRequest {
                     name: name(&switch, session).await?,
                     reason,
@@ -173,7 +165,7 @@ impl Verb for Command {
             Self::VerifyReceipts(verify) => verify.run(screen),
             Self::Cancel {
                 switch,
-                reason,
+                reason: Reason { reason },
                 wait,
             } => {
                 let name = name(&switch, session).await?;

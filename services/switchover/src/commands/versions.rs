@@ -14,7 +14,7 @@ use super::{
     pages, present,
 };
 use crate::{
-    args::{ApplicationArg, Paging, RoleArg, Statuses, Time, VersionArgs},
+    args::{ApplicationArg, Paging, Reason, RoleArg, Statuses, Time, VersionArgs},
     connect::{Service::Catalog, Session},
     error::Error,
     show::{Screen, catalog, preview},
@@ -56,28 +56,18 @@ pub enum Command {
         /// Writes the tester token and nothing else
         #[arg(long, conflicts_with = "json")]
         token_only: bool,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
     },
     /// Ends the test of a version
     CancelTest {
         /// Which one.
         #[command(flatten)]
         version: VersionArgs,
-        /// Why, for the history
-        #[arg(
-            long,
-            default_value = "",
-            hide_default_value = true,
-            value_name = "TEXT"
-        )]
-        reason: String,
+        /// Why.
+        #[command(flatten)]
+        reason: Reason,
     },
     /// Makes a new tester token; the one before is void
     RotateTesterToken {
@@ -235,7 +225,7 @@ impl Verb for Command {
             Self::RegisterToTest {
                 version,
                 token_only,
-                reason,
+                reason: Reason { reason },
             } => {
                 let version = version.name()?.to_string();
                 let request = RegisterToTestRequest { version, reason };
@@ -250,7 +240,10 @@ impl Verb for Command {
                 }
                 screen.answer(&answer, |view| catalog::registered(&answer, view))
             }
-            Self::CancelTest { version, reason } => {
+            Self::CancelTest {
+                version,
+                reason: Reason { reason },
+            } => {
                 let version = version.name()?.to_string();
                 let request = CancelTestRequest { version, reason };
                 let answer = session
