@@ -24,7 +24,16 @@ const FORMS: [&str; 4] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rpc_answers_each_caller_as_its_contract_says() -> Result<()> {
-    let world = World::start(Database::Sqlite, 1).await?;
+    every_rpc_of_each_caller(Database::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rpc_answers_each_caller_as_its_contract_says_on_postgresql() -> Result<()> {
+    every_rpc_of_each_caller(Database::Postgres).await
+}
+
+async fn every_rpc_of_each_caller(database: Database) -> Result<()> {
+    let world = World::start(database, 1).await?;
     let any = AnyRpc::of(&world)?;
     let rules = Rules::from_descriptors(proto::DESCRIPTOR_SET)?;
     let methods = any.methods();
@@ -108,7 +117,16 @@ fn what_changes_something_is_recorded_where_a_log_is() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_learns_of_what_is_not_theirs() -> Result<()> {
-    let mut world = World::start(Database::Sqlite, 1).await?;
+    everybody_asks_for_what_is_foreign(Database::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_of_what_is_not_theirs_on_postgresql() -> Result<()> {
+    everybody_asks_for_what_is_foreign(Database::Postgres).await
+}
+
+async fn everybody_asks_for_what_is_foreign(database: Database) -> Result<()> {
+    let mut world = World::start(database, 1).await?;
     match owned(&mut world).await {
         Ok(()) => Ok(()),
         Err(fault) => Err(world.explain(fault)),

@@ -83,7 +83,17 @@ const NOT_NAMED: &[(&str, &str)] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_values_are_refused_as_wrong_and_tell_nothing_of_the_inside() -> Result<()> {
-    let world = World::start(Database::Postgres, 1).await?;
+    ask_with_hostile_values(Database::Postgres).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_values_are_refused_as_wrong_and_tell_nothing_of_the_inside_on_sqlite() -> Result<()>
+{
+    ask_with_hostile_values(Database::Sqlite).await
+}
+
+async fn ask_with_hostile_values(database: Database) -> Result<()> {
+    let world = World::start(database, 1).await?;
     match every_field(&world).await {
         Ok(()) => Ok(()),
         Err(fault) => Err(world.explain(fault)),

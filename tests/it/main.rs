@@ -17,6 +17,7 @@ mod hostile_fields;
 mod issuing;
 mod keeping_quiet;
 mod killing;
+mod naming_persons;
 mod proving_simulation;
 mod racing;
 mod refusing;

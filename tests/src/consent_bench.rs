@@ -1,6 +1,8 @@
 //! The benchmark of consent: tenants moved in a switch, mails handed to a server beside a bare loop
-//! of the same library, and events spread over inboxes.
+//! of the same library, events spread over inboxes, and denials with the audit log and without.
 
+mod audit_tables;
+mod denying;
 mod fanning;
 mod moving;
 mod post_office;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-pub use self::{fanning::Fanning, moving::Moving, sending::Sending};
+pub use self::{denying::Denying, fanning::Fanning, moving::Moving, sending::Sending};
 use crate::world::Database;
 
 /// How large the benchmark is.
@@ -30,6 +32,10 @@ pub struct Options {
     pub inboxes: u32,
     /// Of those, such as are watched.
     pub watchers: u32,
+    /// Tenants that deny; none does if 0.
+    pub denials: u32,
+    /// Of those, such as deny at once, in turn.
+    pub denials_at_once: Vec<usize>,
 }
 
 /// The figures of one run.
@@ -41,6 +47,8 @@ pub struct Figures {
     pub sending: Vec<Sending>,
     /// Inbox fan-out.
     pub fanning: Option<Fanning>,
+    /// Denials, more and more at once.
+    pub denying: Vec<Denying>,
 }
 
 /// Measures; `tell` gets one line a step.
@@ -61,6 +69,11 @@ pub async fn measure(options: &Options, tell: &(dyn Fn(&str) + Sync)) -> Result<
         tell(&format!("events to {} inboxes", options.inboxes));
         let fanning = fanning::measure(options.database, options.inboxes, options.watchers);
         figures.fanning = Some(fanning.await?);
+    }
+    if options.denials > 0 {
+        tell(&format!("denials of {} tenants", options.denials));
+        let (tenants, at_once) = (options.denials, &options.denials_at_once);
+        figures.denying = denying::measure(options.database, tenants, at_once).await?;
     }
     for tenants in &options.tenants {
         tell(&format!("a switch of {tenants} tenants"));

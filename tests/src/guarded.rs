@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use contract::{Identity, Role};
 use proto::catalog::v1::ListGatewaysRequest;
 use runtime::{ClientTls, Credentials, Endpoint, Key, TokenFile};
 use tempfile::TempDir;
@@ -216,7 +217,9 @@ impl Guarded {
         self.authority.issue(name, &uri, VALID)
     }
 
-    fn file(&self, name: &str) -> String {
+    /// Returns where a file of this installation is.
+    #[must_use]
+    pub fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
@@ -243,8 +246,12 @@ impl Guarded {
     /// # Errors
     /// When its file cannot be written.
     pub fn bearer(&self, name: &str, token: &str) -> Result<Credentials> {
+        self.bearer_as(name, token, None)
+    }
+
+    fn bearer_as(&self, name: &str, token: &str, chosen: Option<&Identity>) -> Result<Credentials> {
         let path = self.keep(&format!("{name}.token"), token)?;
-        let token = Credentials::Token(TokenFile::open(&path, None)?);
+        let token = Credentials::Token(TokenFile::open(&path, chosen)?);
         Ok(Credentials::Over(self.tls()?, Box::new(token)))
     }
 
@@ -254,6 +261,16 @@ impl Guarded {
     /// When the issuer gives none.
     pub async fn person(&self, name: &str) -> Result<Credentials> {
         self.bearer(name, &self.issuer.token(name, AUDIENCE).await?)
+    }
+
+    /// Returns how one of the issuer's people calls as the administrator of a tenant, with a new token.
+    ///
+    /// # Errors
+    /// When the issuer gives none.
+    pub async fn person_for(&self, name: &str, tenant: &str) -> Result<Credentials> {
+        let tenant = Identity::new(Role::TenantAdmin, &format!("tenants/{tenant}"))?;
+        let token = self.issuer.token(name, AUDIENCE).await?;
+        self.bearer_as(name, &token, Some(&tenant))
     }
 
     /// Makes a key with more lines in its entry, and returns how its holder calls.

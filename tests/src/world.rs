@@ -78,6 +78,8 @@ pub struct World {
     gateways: Vec<Gateway>,
     upstreams: BTreeMap<String, (Process, u16)>,
     apps_port: u16,
+    /// Where provisioning has its database.
+    provisioning_database: String,
     folder: TempDir,
     // Last, so that the services are gone before their database.
     cluster: Option<Arc<Cluster>>,
@@ -150,6 +152,7 @@ impl World {
             credentials,
             mailbox,
             upstreams: BTreeMap::new(),
+            provisioning_database: stores.urls[1].clone(),
             folder,
             cluster: stores.cluster.map(Arc::new),
         };
@@ -288,6 +291,12 @@ impl World {
     /// When the plan was without.
     pub fn wires(&self) -> Result<Arc<Wires>> {
         self.wires.clone().context("a plan with wires")
+    }
+
+    /// Returns where provisioning has its database, as its command line says it.
+    #[must_use]
+    pub fn provisioning_database(&self) -> &str {
+        &self.provisioning_database
     }
 
     /// Returns the PostgreSQL server, if it is the world's own.

@@ -86,6 +86,13 @@ pub async fn append(
         },
         (None, Caller::Anonymous) => (None, call.caller.subject()),
     };
+    // Whoever holds a link has shown no more than the link, whoever else it is.
+    let person = match role {
+        None => String::new(),
+        Some(_) => call
+            .person
+            .map_or_else(String::new, |person| person.to_string()),
+    };
     let head = store::take_number(tx).await?;
     let mut entry = Entry {
         service,
@@ -94,6 +101,7 @@ pub async fn append(
             .map_err(|error| Error::damaged("audit_entries", "at", error))?,
         role,
         actor,
+        person,
         method: call.method,
         resource: change.resource.clone(),
         reason: change.reason.clone(),

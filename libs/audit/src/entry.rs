@@ -27,6 +27,8 @@ pub struct Entry {
     pub role: Option<Role>,
     /// Who.
     pub actor: String,
+    /// Which person spoke for the actor; empty where none is known, or the actor is the person.
+    pub person: String,
     /// What was called: `/package.Service/Method`.
     pub method: String,
     /// What was changed.
@@ -61,7 +63,8 @@ pub struct Head {
 #[error("{0}")]
 pub struct NoEntry(String);
 
-/// Keys in the order of RFC 8785, which sorts them. `hash` is left out of what is hashed.
+/// Keys in the order of RFC 8785, which sorts them. `hash` is left out of what is hashed, and `person` where
+/// it is empty: entries from before there was one have the hash that they always had.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Canonical<'a> {
@@ -74,6 +77,8 @@ struct Canonical<'a> {
     hash: Option<std::borrow::Cow<'a, str>>,
     method: std::borrow::Cow<'a, str>,
     number: i64,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    person: std::borrow::Cow<'a, str>,
     previous: std::borrow::Cow<'a, str>,
     reason: std::borrow::Cow<'a, str>,
     request_id: std::borrow::Cow<'a, str>,
@@ -133,6 +138,7 @@ impl Entry {
                 .map_err(|_| wrong("its time cannot be read".to_owned()))?,
             role: role(&read.role).ok_or_else(|| wrong("there is no such role".to_owned()))?,
             actor: read.actor.into_owned(),
+            person: read.person.into_owned(),
             method: read.method.into_owned(),
             resource: read.resource.into_owned(),
             reason: read.reason.into_owned(),
@@ -169,6 +175,7 @@ impl Entry {
             after: self.after.clone(),
             previous_hash: self.previous.clone(),
             hash: self.hash.clone(),
+            person: self.person.clone(),
         }
     }
 
@@ -200,6 +207,7 @@ impl Entry {
             at,
             role,
             actor: message.actor,
+            person: message.person,
             method: message.method,
             resource: message.resource,
             reason: message.reason,
@@ -221,6 +229,7 @@ impl Entry {
             hash: hash.map(Into::into),
             method: self.method.as_str().into(),
             number: self.number,
+            person: self.person.as_str().into(),
             previous: self.previous.as_str().into(),
             reason: self.reason.as_str().into(),
             request_id: self.request_id.as_str().into(),

@@ -13,6 +13,7 @@ const TABLE: &str = "audit_entries";
 /// Which entries are wanted; what is empty is any.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
+    /// As the actor, or as the person that spoke for it.
     pub(crate) actor: String,
     /// And what lies below it.
     pub(crate) resource: String,
@@ -27,6 +28,7 @@ struct Row {
     at: i64,
     role: String,
     actor: String,
+    person: String,
     method: String,
     resource: String,
     reason: String,
@@ -47,6 +49,7 @@ impl Row {
                 .map_err(|error| Error::damaged(TABLE, "at", error))?,
             role: role(&self.role).ok_or_else(|| Error::damaged(TABLE, "role", &self.role))?,
             actor: self.actor,
+            person: self.person,
             method: self.method,
             resource: self.resource,
             reason: self.reason,
@@ -72,15 +75,16 @@ pub(crate) async fn take_number(tx: &mut Tx) -> Result<Head, Error> {
 
 /// Adds an entry, which is the last one from then on.
 pub(crate) async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
-    const SQL: &str = "insert into audit_entries (number, at, role, actor, method, resource, reason, \
-        request_id, asked, before, after, previous, hash) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    const SQL: &str = "insert into audit_entries (number, at, role, actor, person, method, resource, \
+        reason, request_id, asked, before, after, previous, hash) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     const HEAD: &str = "update audit_head set hash = $1";
     on!(tx, |conn| sqlx::query(SQL)
         .bind(entry.number)
         .bind(entry.at.as_microsecond())
         .bind(entry.role_name())
         .bind(entry.actor.as_str())
+        .bind(entry.person.as_str())
         .bind(entry.method.as_str())
         .bind(entry.resource.as_str())
         .bind(entry.reason.as_str())
@@ -130,7 +134,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
     const SQL: &str = "select * from audit_entries where number < $1 \
-        and ($2 = '' or actor = $2) and ($3 = '' or method = $3) \
+        and ($2 = '' or actor = $2 or person = $2) and ($3 = '' or method = $3) \
         and ($4 = '' or resource = $4 or substr(resource, 1, length($4) + 1) = $4 || '/') \
         and at >= $5 and at < $6 order by number desc limit $7";
     let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(SQL)

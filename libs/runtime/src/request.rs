@@ -1,6 +1,6 @@
 //! The request that is being worked on: its id, the same from the edge to the mail, and who calls what.
 
-use contract::{Caller, RequestId};
+use contract::{Caller, RequestId, Subject};
 
 use crate::clock::Clock;
 
@@ -17,6 +17,8 @@ tokio::task_local! {
 pub struct Call {
     /// Who calls, as the server found out.
     pub caller: Caller,
+    /// The person that speaks for a tenant, if an access token says so; else no more is known than the caller.
+    pub person: Option<Subject>,
     /// What is called: `/package.Service/Method`.
     pub method: String,
 }

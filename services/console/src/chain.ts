@@ -11,7 +11,7 @@ export type Verdict =
 
 const NONE = "0".repeat(64);
 
-/** Returns the text whose SHA-256 is an entry's hash: one JSON object, its keys in order, without white space. */
+/** Returns the text whose SHA-256 is an entry's hash: one JSON object, its keys in order, without white space. A person who is not known is left out. */
 export function canonical(entry: AuditEntry): string {
   const service = entry.name.split("/")[1] ?? "";
   return JSON.stringify({
@@ -21,6 +21,7 @@ export function canonical(entry: AuditEntry): string {
     before: entry.before,
     method: entry.method,
     number: Number(entry.number),
+    ...(entry.person === "" ? {} : { person: entry.person }),
     previous: entry.previousHash,
     reason: entry.reason,
     request_id: entry.requestId,

@@ -1,6 +1,7 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { check, digest } from "../src/chain";
+import { canonical, check, digest } from "../src/chain";
+import { Role } from "../src/generated/switchover/access/v1/access_pb";
 import {
   AuditEntrySchema,
   ExportAuditEntriesResponseSchema,
@@ -22,6 +23,29 @@ const checked = (messages: AsyncIterable<ExportAuditEntriesResponse>) => check(m
 describe("an audit log", () => {
   test("has the digests that the service wrote", async () => {
     for (const entry of entries()) expect(await digest(entry)).toBe(entry.hash);
+  });
+
+  test("binds the person who spoke for a tenant, where one is known", async () => {
+    const named = (person: string): AuditEntry =>
+      create(AuditEntrySchema, {
+        name: "services/catalog/auditEntries/1",
+        number: 1n,
+        time: { seconds: 1_800_000_000n, nanos: 1000 },
+        role: Role.TENANT_ADMIN,
+        actor: "tenants/bert",
+        person,
+        method: "/switchover.catalog.v1.SwitchService/ConfirmUpdate",
+        resource: "applications/crm",
+        reason: "why",
+        requestId: "r-1",
+        after: '{"name":"applications/crm"}',
+        previousHash: "0".repeat(64),
+      });
+    // As the services hash this entry: `libs/audit`, `chain/tests.rs`.
+    const written = "b27541cdf301bbda3278fefd564da3cebfe26d0afe75a67b46c60e3b00a8927f";
+    expect(await digest(named("people/tom"))).toBe(written);
+    for (const person of ["people/eve", ""]) expect(await digest(named(person))).not.toBe(written);
+    expect(canonical(named(""))).not.toContain("person");
   });
 
   test("is whole when every entry follows from the one before, up to where the service remembers its end", async () => {

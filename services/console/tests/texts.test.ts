@@ -12,7 +12,7 @@ function pairs(one: unknown, other: unknown, path = ""): [string, unknown, unkno
 
 /** What is the same word in both languages. */
 const SAME =
-  /^(|Switchover|Gateways?|Mails|Name|Version|Backend|Scopes|Audit|Live|Generation|Message-ID|Update|System|Details|–|Tester)$/;
+  /^(|Switchover|Gateways?|Mails|Name|Version|Backend|Scopes|Audit|Live|Generation|Message-ID|Update|System|Details|–|Tester|Person)$/;
 
 describe("texts", () => {
   test("German says everything that English says", () => {

@@ -83,6 +83,15 @@ fn caller<T>(request: &Request<T>) -> Caller {
         .unwrap_or(Caller::Anonymous)
 }
 
+/// Names who calls for the record; of a tenant also the person that speaks for it, if a token names one.
+fn on_record(caller: &Caller) -> String {
+    let subject = caller.subject();
+    match runtime::request::call().and_then(|call| call.person) {
+        Some(person) => format!("{subject}, by {person}"),
+        None => subject,
+    }
+}
+
 /// Reads one name that is all of a request, and refuses what is not the caller's.
 fn own<T, N>(request: &Request<T>, field: &str, text: &str) -> Result<N, Problem>
 where

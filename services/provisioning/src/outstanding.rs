@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     provisioning::Provisioning,
     service::Service,
-    store::offers,
+    store::offers::{self, Latest},
 };
 
 /// A provisioning as it is shown.
@@ -53,11 +53,9 @@ pub(crate) async fn as_of(
     applied: Revision,
 ) -> Result<Vec<Seen>, Error> {
     store::read!(service.db, |tx| {
-        let mut seen = Vec::with_capacity(rows.len());
-        for row in &rows {
-            seen.push(look(tx, row, applied).await?);
-        }
-        Ok(seen)
+        let latest = offers::latest_of(tx, rows.iter().map(|row| &row.name)).await?;
+        let seen = |row: &Provisioning| seen(row, latest.get(&row.name).copied(), applied);
+        Ok(rows.iter().map(seen).collect())
     })
 }
 
@@ -68,12 +66,16 @@ pub(crate) async fn look(
     applied: Revision,
 ) -> Result<Seen, Error> {
     let latest = offers::latest(tx, &row.name).await?;
-    Ok(Seen {
+    Ok(seen(row, latest, applied))
+}
+
+fn seen(row: &Provisioning, latest: Option<Latest>, applied: Revision) -> Seen {
+    Seen {
         row: row.clone(),
         until: latest.map(|latest| latest.until),
         outstanding: Outstanding {
             mail: latest.map_or(Mail::Settled, |latest| latest.mail),
             gateways: gateways(row.granted_at, applied),
         },
-    })
+    }
 }

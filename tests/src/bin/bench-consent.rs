@@ -1,4 +1,4 @@
-//! Measures moving, mailing and telling tenants, and prints its figures: `cargo xtask bench consent`.
+//! Measures moving, mailing and telling tenants and their denials, and prints its figures: `cargo xtask bench consent`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -14,7 +14,8 @@ use tests::{
     world::Database,
 };
 
-/// Measures tenants moved in a switch, mails beside a bare loop of lettre, and inbox fan-out.
+/// Measures tenants moved in a switch, mails beside a bare loop of lettre, inbox fan-out, and what the audit
+/// log costs denials.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// On PostgreSQL instead of SQLite.
@@ -35,6 +36,12 @@ struct Arguments {
     /// Of those, such as are watched.
     #[arg(long, default_value_t = 100)]
     watchers: u32,
+    /// Tenants that deny with the audit log and without.
+    #[arg(long, default_value_t = 500)]
+    denials: u32,
+    /// Of those, such as deny at once, in turn.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
+    denials_at_once: Vec<usize>,
     /// Ends with one JSON object on the last line.
     #[arg(long)]
     json: bool,
@@ -63,6 +70,8 @@ async fn run(arguments: Arguments) -> Result<()> {
         connections: arguments.connections,
         inboxes: arguments.inboxes,
         watchers: arguments.watchers,
+        denials: arguments.denials,
+        denials_at_once: arguments.denials_at_once,
     };
     let start = Instant::now();
     let tell = |line: &str| eprintln!("{:6.1} s  {line}", start.elapsed().as_secs_f64());
@@ -94,6 +103,16 @@ fn show(figures: &Figures) {
         println!(
             "{:>7} inboxes: {:.0} events a second; {} watchers had theirs {:.1} ms after the last was written",
             fanning.inboxes, fanning.events_per_second, fanning.watchers, fanning.heard_after_ms,
+        );
+    }
+    for denying in &figures.denying {
+        println!(
+            "{:>7} denials, {:>2} at once: {:.0} a second with the audit log, {:.0} without, ratio {:.2}",
+            denying.denials,
+            denying.at_once,
+            denying.logged_per_second,
+            denying.unlogged_per_second,
+            denying.ratio,
         );
     }
     for moving in &figures.moving {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Entries as a log has them that knew no persons at first.
 fn log(length: i64) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut previous = GENESIS.to_owned();
@@ -15,6 +16,11 @@ fn log(length: i64) -> Vec<Entry> {
             at: jiff::Timestamp::from_microsecond(1_800_000_000_000_000 + number).unwrap(),
             role: (number % 3 != 0).then_some(Role::OperatorAdmin),
             actor: "people/anna".to_owned(),
+            person: if number % 3 == 2 {
+                "people/tom".to_owned()
+            } else {
+                String::new()
+            },
             method: "/switchover.catalog.v1.SwitchService/ConfirmUpdate".to_owned(),
             resource: "applications/crm".to_owned(),
             reason: "because \"of\" ü\n\u{7f}\u{1}".to_owned(),
@@ -71,6 +77,7 @@ fn a_log_that_nobody_touched_holds() {
 fn the_form_that_is_hashed_is_the_one_that_is_documented() {
     let mut entry = log(1).remove(0);
     entry.reason = "why".to_owned();
+    entry.hash = entry.digest();
     let line = entry.line();
     let hash = format!(",\"hash\":\"{}\"", entry.hash);
     assert_eq!(
@@ -81,6 +88,59 @@ fn the_form_that_is_hashed_is_the_one_that_is_documented() {
          \"request_id\":\"r-1\",\"resource\":\"applications/crm\",\"role\":\"operator-admin\",\
          \"service\":\"catalog\",\"time\":\"2027-01-15T08:00:00.000001Z\"}"
     );
+    // As it was before entries named persons.
+    assert_eq!(
+        entry.hash,
+        "302ae4c95a2154a87c671d7ffb970a426dfa24d2f4946c15fd22165b729f52bc"
+    );
+}
+
+#[test]
+fn a_person_is_part_of_what_is_hashed_where_one_is_known() {
+    let mut entry = log(1).remove(0);
+    entry.reason = "why".to_owned();
+    entry.actor = "tenants/bert".to_owned();
+    entry.person = "people/tom".to_owned();
+    entry.role = Some(Role::TenantAdmin);
+    entry.hash = entry.digest();
+    let hash = format!(",\"hash\":\"{}\"", entry.hash);
+    assert_eq!(
+        entry.line().replace(&hash, ""),
+        "{\"actor\":\"tenants/bert\",\"after\":\"{\\\"name\\\":\\\"applications/crm\\\"}\",\"asked\":\"\",\
+         \"before\":\"\",\"method\":\"/switchover.catalog.v1.SwitchService/ConfirmUpdate\",\"number\":1,\
+         \"person\":\"people/tom\",\
+         \"previous\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"reason\":\"why\",\
+         \"request_id\":\"r-1\",\"resource\":\"applications/crm\",\"role\":\"tenant-admin\",\
+         \"service\":\"catalog\",\"time\":\"2027-01-15T08:00:00.000001Z\"}"
+    );
+    assert_eq!(
+        entry.hash,
+        "b27541cdf301bbda3278fefd564da3cebfe26d0afe75a67b46c60e3b00a8927f"
+    );
+    assert_eq!(Entry::read(entry.line().as_bytes()).unwrap(), entry);
+    // One who is said to be nobody is not one who is not said.
+    let nobody = log(1).remove(0).line();
+    let nobody = nobody.replace(r#""previous""#, r#""person":"","previous""#);
+    assert!(Entry::read(nobody.as_bytes()).is_err());
+}
+
+#[test]
+fn a_person_who_is_replaced_left_out_or_added_is_found() {
+    let whole = log(6);
+    assert_eq!(whole[1].person, "people/tom");
+    assert_eq!(whole[3].person, "");
+    for (index, person) in [(1, "people/eve"), (1, ""), (3, "people/tom")] {
+        let mut entries = whole.clone();
+        person.clone_into(&mut entries[index].person);
+        let number = entries[index].number;
+        assert_eq!(check(&entries), Err(Broken::Changed(number)), "{person:?}");
+        let named = format!(r#""person":"{}","#, whole[1].person);
+        let line = whole[1].line();
+        assert_eq!(line.matches(&named).count(), 1);
+        let without = line.replace(&named, "");
+        let read = Entry::read(without.as_bytes()).unwrap();
+        assert!(!read.is_whole());
+    }
 }
 
 #[test]
@@ -162,10 +222,11 @@ fn a_cut_tail_is_found_by_the_head_that_was_kept_and_by_the_service_itself() {
 proptest! {
     #[test]
     fn an_entry_is_read_as_it_was_written(
-        reason in ".*", actor in ".*", number in 1..i64::MAX, micros in 0..253_370_764_800_000_000_i64,
+        reason in ".*", actor in ".*", person in ".*", number in 1..i64::MAX, micros in 0..253_370_764_800_000_000_i64,
     ) {
         let mut entry = log(1).remove(0);
         (entry.reason, entry.actor, entry.number) = (reason, actor, number);
+        entry.person = person;
         entry.at = jiff::Timestamp::from_microsecond(micros).unwrap();
         entry.hash = entry.digest();
         prop_assert_eq!(&Entry::read(entry.line().as_bytes()).unwrap(), &entry);

@@ -108,6 +108,7 @@ impl House {
         let admitted = admitted.instrument(span.clone()).await;
         let proven: Option<&Proven> = request.extensions().get();
         let expires = proven.and_then(|proven| proven.expires);
+        let person = proven.and_then(|proven| proven.person.clone());
         let (mut response, permit) = match admitted {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
@@ -117,6 +118,7 @@ impl House {
                         .get()
                         .cloned()
                         .unwrap_or(Caller::Anonymous),
+                    person,
                     method: method.clone(),
                 };
                 let inside = self

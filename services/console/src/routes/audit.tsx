@@ -107,7 +107,15 @@ function columns(open: (entry: AuditEntry) => void): Column<AuditEntry>[] {
       ),
     },
     { title: texts.resource, wide: true, cell: ({ resource }) => <code>{resource}</code> },
-    { title: texts.actor, cell: ({ actor }) => actor },
+    {
+      title: texts.actor,
+      cell: ({ actor, person }) => (
+        <>
+          {actor}
+          {person !== "" && <span class="cell-under">{person}</span>}
+        </>
+      ),
+    },
     { title: texts.when, cell: ({ time }) => <Time at={time} /> },
     { title: texts.number, numeric: true, cell: (entry) => number(entry.number) },
     {
@@ -141,6 +149,7 @@ function OneEntry({ of, onClose }: { readonly of: AuditEntry; readonly onClose: 
         of={[
           [texts.resource, <code key="resource">{of.resource}</code>],
           [texts.actor, of.actor],
+          [texts.person, of.person === "" ? null : of.person],
           [texts.when, <Time key="when" at={of.time} />],
           [t.act.reason, of.reason === "" ? null : of.reason],
           [t.faults.request, <code key="request">{of.requestId}</code>],

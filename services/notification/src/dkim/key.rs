@@ -96,14 +96,16 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Reads the key. Refuses a file that others can read.
+    /// Reads the key. Refuses a file that others can read; that of root may be its group's too, which is how
+    /// systemd hands credentials over.
     ///
     /// # Errors
     /// If the file cannot be read, is open to others or holds no such key.
     pub fn load(file: &KeyFile) -> Result<Self, Error> {
         let KeyFile { selector, path } = file;
         let data = fs::metadata(path).map_err(|error| Error::file(path, error))?;
-        if data.mode() & 0o077 != 0 {
+        let closed = if data.uid() == 0 { 0o037 } else { 0o077 };
+        if data.mode() & closed != 0 {
             let why = "others can read this key file; make its mode 0600";
             return Err(Error::file(path, why));
         }
@@ -248,6 +250,15 @@ mod tests {
         mode(0o644);
         let open = Key::load(&file).unwrap_err().to_string();
         assert!(open.contains("0600"), "{open}");
+        mode(0o440);
+        let roots = fs::metadata(&path).unwrap().uid() == 0;
+        assert_eq!(
+            Key::load(&file).is_ok(),
+            roots,
+            "its group's, if it is root's"
+        );
+        mode(0o660);
+        assert!(Key::load(&file).is_err(), "its group can write it");
         mode(0o600);
         Key::load(&file).unwrap();
         fs::write(

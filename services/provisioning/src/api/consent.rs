@@ -12,7 +12,7 @@ use runtime::fault::{Plant, planted};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, caller, own,
+    Api, caller, on_record, own,
     provisionings::{ParseText as _, shown},
 };
 use crate::{
@@ -202,7 +202,7 @@ impl ConsentService for Api {
             Caller::Anonymous | Caller::Known(_) => Basis::OnRecord,
         };
         let decider = Decider {
-            actor: caller.subject(),
+            actor: on_record(&caller),
             basis,
             reason,
         };

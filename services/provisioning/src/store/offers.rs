@@ -1,7 +1,10 @@
 //! The table of links. It holds hashes of tokens, never tokens.
 
+use std::{collections::HashMap, iter};
+
 use contract::{ProvisioningName, SwitchId, TenantId};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use store::{Error, Tx, on};
 
 use super::Column;
@@ -75,30 +78,63 @@ pub(crate) struct Latest {
 
 /// Returns the latest link to a provisioning that is not void.
 pub(crate) async fn latest(tx: &mut Tx, name: &ProvisioningName) -> Result<Option<Latest>, Error> {
+    let mut found = latest_of(tx, iter::once(name)).await?;
+    Ok(found.remove(name))
+}
+
+/// Returns the latest link to each of these provisionings that has one that is not void.
+pub(crate) async fn latest_of<'a>(
+    tx: &mut Tx,
+    names: impl ExactSizeIterator<Item = &'a ProvisioningName> + Clone,
+) -> Result<HashMap<ProvisioningName, Latest>, Error> {
+    if names.len() == 0 {
+        return Ok(HashMap::new());
+    }
+    let sought: Vec<String> = (0..names.len())
+        .map(|row| format!("(${}, ${}, ${})", row * 3 + 1, row * 3 + 2, row * 3 + 3))
+        .collect();
     // A notice that is gone was done long ago.
-    const SQL: &str = "select o.expires_at, case when n.notice is null or n.done_at is not null then 'settled' \
+    let sql = format!(
+        "with sought (tenant, application, version) as (values {}) \
+        select o.tenant, o.application, o.version, o.expires_at, \
+        case when n.notice is null or n.done_at is not null then 'settled' \
         when n.parked_at is not null then 'refused' else 'waiting' end \
-        from offers o left join outbox n on n.notice = o.notice \
-        where o.tenant = $1 and o.application = $2 and o.version = $3 and o.voided_at is null \
-        order by o.expires_at desc, o.offer desc limit 1";
-    let row: Option<(i64, String)> = on!(tx, |conn| sqlx::query_as(SQL)
-        .bind(name.tenant.as_str())
-        .bind(name.application.as_str())
-        .bind(name.version.as_str())
-        .fetch_optional(conn)
-        .await)?;
-    row.map(|(until, mail)| {
-        Ok(Latest {
-            until: Column(TABLE, "expires_at").time(until)?,
-            mail: match mail.as_str() {
-                "settled" => Mail::Settled,
-                "refused" => Mail::Refused,
-                "waiting" => Mail::Waiting,
-                other => return Err(Column("outbox", "done_at").damaged(other)),
-            },
+        from sought s join offers o on o.tenant = s.tenant and o.application = s.application \
+        and o.version = s.version left join outbox n on n.notice = o.notice \
+        where o.voided_at is null order by o.expires_at, o.offer",
+        sought.join(", ")
+    );
+    let rows: Vec<(String, String, String, i64, String)> = on!(tx, |conn| {
+        // There are as many texts as sizes of a page: only that for one is worth keeping.
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).persistent(names.len() == 1);
+        for name in names {
+            query = query
+                .bind(name.tenant.as_str())
+                .bind(name.application.as_str())
+                .bind(name.version.as_str());
+        }
+        query.fetch_all(conn).await
+    })?;
+    // A later one takes the place of one before.
+    rows.into_iter()
+        .map(|(tenant, application, version, until, mail)| {
+            let name = ProvisioningName {
+                tenant: Column(TABLE, "tenant").text(&tenant)?,
+                application: Column(TABLE, "application").text(&application)?,
+                version: Column(TABLE, "version").text(&version)?,
+            };
+            let latest = Latest {
+                until: Column(TABLE, "expires_at").time(until)?,
+                mail: match mail.as_str() {
+                    "settled" => Mail::Settled,
+                    "refused" => Mail::Refused,
+                    "waiting" => Mail::Waiting,
+                    other => return Err(Column("outbox", "done_at").damaged(other)),
+                },
+            };
+            Ok((name, latest))
         })
-    })
-    .transpose()
+        .collect()
 }
 
 /// Returns the link that a notice brings, unless it is void.

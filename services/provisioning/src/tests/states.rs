@@ -149,6 +149,25 @@ async fn seen(service: &Service, name: &ProvisioningName) -> Option<(State, Stri
     Some((seen[0].state(), seen[0].sentence(), seen[0].outstanding))
 }
 
+/// A page reads what is outstanding of all its rows at once.
+async fn together_they_are_what_each_is_alone(service: &Service, names: &[ProvisioningName]) {
+    let written: Result<Vec<Provisioning>, store::Error> = store::read!(service.db, |tx| {
+        let mut written = Vec::new();
+        for name in names {
+            written.extend(provisionings::find(tx, name).await?);
+        }
+        Ok(written)
+    });
+    let together = outstanding::of(service, written.unwrap()).await.unwrap();
+    assert!(together.len() > 100, "{}", together.len());
+    let asked = |seen: &&outstanding::Seen| seen.until.is_some();
+    assert!(together.iter().filter(asked).count() > 10);
+    for one in together {
+        let alone = outstanding::of(service, vec![one.row.clone()]).await;
+        assert_eq!(alone.unwrap(), [one]);
+    }
+}
+
 store::on_both!(
     MIGRATIONS,
     async fn every_row_of_the_table_of_states_is_what_the_database_says(db: TestDb) {
@@ -158,6 +177,7 @@ store::on_both!(
         world.notification.feel(Mood::Down);
         let service = world.service(&db);
         let mut rows = 0;
+        let mut names = Vec::new();
         for (of_state, case) in cases().iter().enumerate() {
             for (number, (title, happening)) in happenings().iter().enumerate() {
                 let id: TenantId = format!("t{of_state}x{number}").parse().unwrap();
@@ -196,8 +216,10 @@ store::on_both!(
                     }
                 }
                 rows += 1;
+                names.push(name);
             }
         }
+        together_they_are_what_each_is_alone(&service, &names).await;
         assert_eq!(rows, 9 * 17);
         assert!(applied::at_least(&service, Revision::ZERO).await.is_ok());
         world.finish().await;

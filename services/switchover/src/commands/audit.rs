@@ -59,7 +59,7 @@ pub struct List {
     /// Whose log: catalog, provisioning or notification; the latest of all if left out
     #[arg(long, value_name = "SERVICE", value_parser = service)]
     service: Option<Service>,
-    /// Only what this subject did, such as people/anna
+    /// Only what this subject did, for itself or for a tenant: people/anna, tenants/bert
     #[arg(
         long,
         value_name = "SUBJECT",

@@ -81,7 +81,8 @@ fn method(entry: &AuditEntry) -> &str {
 fn who(entry: &AuditEntry) -> Word {
     match entry.role() {
         Role::Anyone => format!("{} (by link)", entry.actor).into(),
-        _ => entry.actor.as_str().into(),
+        _ if entry.person.is_empty() => entry.actor.as_str().into(),
+        _ => format!("{}, by {}", entry.actor, entry.person).into(),
     }
 }
 
@@ -168,5 +169,46 @@ impl Shows for Checked {
             "logs": logs,
             "missingHeads": self.missing_heads,
         })]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::samples::{at, plain, view};
+
+    fn denied() -> AuditEntry {
+        AuditEntry {
+            name: "services/provisioning/auditEntries/7".to_owned(),
+            number: 7,
+            time: at(0),
+            role: Role::TenantAdmin.into(),
+            actor: "tenants/bert".to_owned(),
+            person: "people/tom".to_owned(),
+            method: "/switchover.provisioning.v1.ConsentService/DecideProvisioning".to_owned(),
+            resource: "tenants/bert/applications/shop/provisionings/2.0".to_owned(),
+            ..AuditEntry::default()
+        }
+    }
+
+    #[test]
+    fn a_tenants_administrator_is_named_with_the_person() {
+        let by_token = denied();
+        for text in [entry(&by_token, &view()), entries(&[by_token], &view())] {
+            assert!(
+                plain(&text).contains("tenants/bert, by people/tom"),
+                "{text}"
+            );
+        }
+        let by_key = AuditEntry {
+            person: String::new(),
+            ..denied()
+        };
+        assert!(!plain(&entry(&by_key, &view())).contains(", by"));
+        let by_link = AuditEntry {
+            role: Role::Anyone.into(),
+            ..by_key
+        };
+        assert!(plain(&entry(&by_link, &view())).contains("tenants/bert (by link)"));
     }
 }

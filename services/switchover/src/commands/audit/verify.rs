@@ -128,6 +128,7 @@ mod tests {
                 at: jiff::Timestamp::UNIX_EPOCH,
                 role: None,
                 actor: "tenants/acme".to_owned(),
+                person: String::new(),
                 method: "/switchover.provisioning.v1.ConsentService/DecideOffer".to_owned(),
                 resource: "tenants/acme/applications/crm/provisionings/2".to_owned(),
                 reason: String::new(),
