@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { read as readSession } from "../src/caller";
-import { draw, roundUp, thinned } from "../src/chart";
 import { readList } from "../src/csv";
 import { durationOf, span } from "../src/format";
 import { SwitchPolicySchema } from "../src/generated/switchover/catalog/v1/applications_pb";
@@ -17,7 +16,6 @@ import { after, readReceipt } from "../src/receipt";
 import { rolesOf } from "../src/roles";
 import { idIn, idOf, parts, pathOf } from "../src/router";
 import { cancellable, stepsOf } from "../src/steps";
-import { sample } from "../src/traffic";
 
 describe("a list of tenants", () => {
   test("may be short names alone", () => {
@@ -133,55 +131,6 @@ describe("the steps of a switch", () => {
     expect(stepsOf(one).map(({ stand }) => stand)).toEqual(["done", "done"]);
     expect(cancellable(one)).toBe(false);
     expect(cancellable(create(SwitchSchema, { state: SwitchState.DRAINING, commitTime: at(1) }))).toBe(false);
-  });
-});
-
-describe("a chart", () => {
-  const samples = [0, 500, 1000].map((time, place) => ({
-    at: time,
-    rates: new Map([
-      ["1.0", 100 - place * 50],
-      ["2.0", place * 45],
-    ]),
-  }));
-
-  test("draws each version from left to right, the most at the top", () => {
-    const drawn = draw(samples, 100, 50);
-    expect(drawn.top).toBe(100);
-    expect(drawn.lines.map(({ version, points }) => [version, points])).toEqual([
-      ["1.0", "0.0,0.0 50.0,25.0 100.0,50.0"],
-      ["2.0", "0.0,50.0 50.0,27.5 100.0,5.0"],
-    ]);
-    expect([drawn.x(500), drawn.x(1001)]).toEqual([50, undefined]);
-  });
-
-  test("draws nothing of nothing", () => {
-    expect(draw([], 100, 50).lines).toEqual([]);
-    expect([roundUp(1), roundUp(3), roundUp(700)]).toEqual([1, 5, 1000]);
-    expect(thinned(samples, 2).map(({ at }) => at)).toEqual([0, 1000]);
-  });
-
-  test("counts from nothing when a gateway was started anew", () => {
-    const gateway = "gateways/a";
-    const before = { gateway, at: 0, requests: new Map([["1.0", 1000]]) };
-    expect(
-      sample(before, {
-        gateway,
-        at: 2000,
-        requests: new Map([
-          ["1.0", 1100],
-          ["2.0", 10],
-        ]),
-      }).rates,
-    ).toEqual(
-      new Map([
-        ["1.0", 50],
-        ["2.0", 5],
-      ]),
-    );
-    expect(sample(before, { gateway, at: 1000, requests: new Map([["1.0", 30]]) }).rates).toEqual(
-      new Map([["1.0", 30]]),
-    );
   });
 });
 

@@ -9,7 +9,6 @@ import { FaultNote, Note, Skeleton } from "../parts/notes";
 import { Proposals } from "../parts/proposals";
 import { Title } from "../parts/title";
 import { idIn, idOf, pathOf } from "../router";
-import { useTraffic } from "../traffic";
 import { History } from "./history";
 import { Provisioning } from "./provisioning";
 import { Settings } from "./settings";
@@ -26,7 +25,6 @@ const EVERY_MS = 3000;
 export function Application({ id, part }: { readonly id: string; readonly part: Part }) {
   const name = `applications/${id}`;
   const { answer, fault, again } = useAsk(name, applicationNamed(id), EVERY_MS);
-  useTraffic(name);
   return (
     <>
       <Title

@@ -5,13 +5,13 @@ import { mayChange } from "../caller";
 import { VersionState, type Application, type Version } from "../generated/switchover/catalog/v1/applications_pb";
 import { t } from "../language";
 import { Badge, type Tone } from "../parts/badge";
-import { TrafficChart } from "../parts/chart";
 import { ConfirmSwitch } from "../parts/confirm-switch";
 import { CreateVersion } from "../parts/create-version";
 import { Empty, FaultNote, Skeleton } from "../parts/notes";
 import { CancelTest, DeleteVersion, NewTesterToken, RegisterToTest } from "../parts/testing";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
+import { RecentTraffic } from "../parts/traffic";
 import { idOf } from "../router";
 
 const TONES: Readonly<Record<VersionState, Tone>> = {
@@ -67,7 +67,7 @@ export function Versions({ application }: { readonly application: Application })
           marked={(version) => version.name === application.activeVersion}
         />
       )}
-      {application.activeVersion !== "" && <TrafficChart application={application.name} />}
+      {application.activeVersion !== "" && <RecentTraffic application={application.name} />}
       {creating && <CreateVersion application={application} onClose={() => setCreating(false)} />}
       {doing !== undefined && <Act {...doing} application={application} onClose={() => setDoing(undefined)} />}
     </section>
