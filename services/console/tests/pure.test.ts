@@ -3,17 +3,14 @@ import { describe, expect, test } from "vitest";
 import { read as readSession } from "../src/caller";
 import { readList } from "../src/csv";
 import { durationOf, span } from "../src/format";
-import { SwitchPolicySchema } from "../src/generated/switchover/catalog/v1/applications_pb";
 import { SwitchSchema, SwitchState } from "../src/generated/switchover/catalog/v1/switches_pb";
 import {
   ProvisioningState,
   WatchProvisioningsResponseSchema,
   type Provisioning,
 } from "../src/generated/switchover/provisioning/v1/tenants_pb";
-import { notNumbers, policyOf, readNumber, typed } from "../src/policy";
 import { apply } from "../src/provisionings";
 import { after, readReceipt } from "../src/receipt";
-import { rolesOf } from "../src/roles";
 import { idIn, idOf, parts, pathOf } from "../src/router";
 import { cancellable, stepsOf } from "../src/steps";
 
@@ -46,33 +43,6 @@ describe("a list of tenants", () => {
     expect(readList(" \n")).toEqual({ wrong: [{ line: 1, why: "empty", text: "" }] });
     const many = Array.from({ length: 501 }, (_, place) => `t${place}`).join("\n");
     expect(readList(many)).toEqual({ wrong: [{ line: 501, why: "many", text: "" }] });
-  });
-});
-
-describe("a policy", () => {
-  test("comes out of its form as it went in", () => {
-    const policy = create(SwitchPolicySchema, {
-      drainTimeout: durationOf(1500),
-      holdTimeout: durationOf(100),
-      drainRate: 7,
-      denials: { percentMax: 0, tenants: ["tenants/acme"] },
-      bake: { errorPermilleMax: 5 },
-      overlap: 3,
-      tenantFailures: 2,
-      scopeGrowth: 2,
-      fleetMode: 2,
-    });
-    expect(policyOf(typed(policy), policy)).toEqual(policy);
-  });
-
-  test("takes numbers with a comma, and nothing that is none", () => {
-    expect([readNumber("1,5"), readNumber(" "), readNumber("-1"), readNumber("five")]).toEqual([
-      1.5,
-      "default",
-      undefined,
-      undefined,
-    ]);
-    expect(notNumbers({ ...typed(undefined), drain: "soon" })).toEqual(["drain"]);
   });
 });
 
@@ -166,13 +136,6 @@ test("a receipt of another form is not guessed at", () => {
       expect.closeTo(200.5, 2),
       undefined,
     ]);
-});
-
-test("roles are read line by line", () => {
-  expect(rolesOf("clerk = Takes = orders\n\n  user")).toEqual([
-    { name: "clerk", description: "Takes = orders" },
-    { name: "user", description: "" },
-  ]);
 });
 
 test("whoever the edge does not know is a stranger", () => {

@@ -53,7 +53,11 @@ function point(second: number, version: string, requests: number, failed = 0, ge
 }
 
 function counted(points: object[], seconds: number, more: object = {}): Counted {
-  const answer = create(ListTrafficResponseSchema, { points, completeTime: timestampFromMs(T + seconds * 1000), ...more });
+  const answer = create(ListTrafficResponseSchema, {
+    points,
+    completeTime: timestampFromMs(T + seconds * 1000),
+    ...more,
+  });
   return readTraffic(answer, { from: T, to: T + seconds * 1000, open: false }, 1000);
 }
 

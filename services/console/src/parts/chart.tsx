@@ -103,7 +103,15 @@ function Legend({ drawn, marks }: { readonly drawn: Drawn | undefined; readonly 
   );
 }
 
-function Swatch({ class: looks, path, head }: { readonly class: string; readonly path: string; readonly head?: string }) {
+function Swatch({
+  class: looks,
+  path,
+  head,
+}: {
+  readonly class: string;
+  readonly path: string;
+  readonly head?: string;
+}) {
   return (
     <svg class={`swatch ${looks}`} viewBox="0 0 28 12" aria-hidden="true">
       <path d={path} />

@@ -3,7 +3,16 @@ import { useAsk } from "../ask";
 import { traffic } from "../client";
 import type { Switch } from "../generated/switchover/catalog/v1/switches_pb";
 import { t } from "../language";
-import { askTraffic, everyOf, marksOf, recentWindow, windowOf, type Asking, type Marks, type Traffic } from "../traffic";
+import {
+  askTraffic,
+  everyOf,
+  marksOf,
+  recentWindow,
+  windowOf,
+  type Asking,
+  type Marks,
+  type Traffic,
+} from "../traffic";
 import { Chart } from "./chart";
 import { FaultNote } from "./notes";
 

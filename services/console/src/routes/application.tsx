@@ -8,6 +8,7 @@ import { Link } from "../parts/link";
 import { FaultNote, Note, Skeleton } from "../parts/notes";
 import { Proposals } from "../parts/proposals";
 import { Title } from "../parts/title";
+import { addressOf } from "../picture";
 import { idIn, idOf, pathOf } from "../router";
 import { History } from "./history";
 import { Provisioning } from "./provisioning";
@@ -35,6 +36,7 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
             {t.applications.title}
           </Link>
         }
+        picture={addressOf(answer?.icon)}
         beside={answer !== undefined && <Standing application={answer} />}
       />
       <FaultNote fault={fault} again={again} />

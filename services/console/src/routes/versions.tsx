@@ -6,12 +6,13 @@ import { VersionState, type Application, type Version } from "../generated/switc
 import { t } from "../language";
 import { Badge, type Tone } from "../parts/badge";
 import { ConfirmSwitch } from "../parts/confirm-switch";
-import { CreateVersion } from "../parts/create-version";
+import { DeleteVersion } from "../parts/delete-one";
 import { Empty, FaultNote, Skeleton } from "../parts/notes";
-import { CancelTest, DeleteVersion, NewTesterToken, RegisterToTest } from "../parts/testing";
+import { CancelTest, NewTesterToken, RegisterToTest } from "../parts/testing";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { RecentTraffic } from "../parts/traffic";
+import { ChangeVersion, CreateVersion } from "../parts/version-form";
 import { idOf } from "../router";
 
 const TONES: Readonly<Record<VersionState, Tone>> = {
@@ -22,7 +23,7 @@ const TONES: Readonly<Record<VersionState, Tone>> = {
   [VersionState.RETIRED]: "plain",
 };
 
-type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "delete";
+type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "change" | "delete";
 
 const EVERY_MS = 3000;
 
@@ -137,6 +138,7 @@ function Acts({ version, application, act }: ActsProps) {
       return (
         <>
           {quiet && application.testVersion === "" && button("register", texts.registerToTest, true)}
+          {button("change", texts.change)}
           {button("delete", texts.remove)}
         </>
       );
@@ -182,6 +184,8 @@ function Act({
       return <CancelTest version={version} onClose={onClose} />;
     case "token":
       return <NewTesterToken version={version} testAddress={application.testAddress} onClose={onClose} />;
+    case "change":
+      return <ChangeVersion version={version} onClose={onClose} />;
     case "delete":
       return <DeleteVersion version={version} onClose={onClose} />;
   }

@@ -76,6 +76,13 @@ export const frame: typeof english = {
     none: "–",
     loading: "Lädt …",
     actions: "Aktionen",
+    line: (n) => `Zeile ${n}`,
+    changedFrom: (what, before, now) => `${what}: war ${before} und ist jetzt ${now}.`,
+    changedKept: "Was Sie dort eingegeben haben, bleibt stehen.",
+    changedElsewhere: "Nichts von dem, was hier steht: Sie können noch einmal speichern.",
+    looked: "Es hat sich geändert, seit dies gezeigt wurde. So steht es jetzt: Entscheiden Sie neu.",
+    typeWord: (word) => `Geben Sie zur Bestätigung ${word} ein`,
+    typeWrong: (word) => `Bitte geben Sie ${word} ein.`,
   },
 
   faults: {

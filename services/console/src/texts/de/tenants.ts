@@ -142,7 +142,12 @@ export const tenants: typeof english = {
     noneText: "Legen Sie den ersten an; geben Sie ihm dann eine Anwendung.",
     create: "Mandanten anlegen",
     change: "Ändern",
-    contactsHint: "Eine Mailadresse je Zeile. Sie werden benachrichtigt und dürfen für den Mandanten entscheiden.",
+    contactsHint:
+      "Einer je Zeile: Mailadresse, oder Mailadresse = Name. Sie werden benachrichtigt und dürfen für den Mandanten entscheiden.",
+    remove: "Löschen",
+    removeAsk: "Ein Mandant, der nichts mehr benutzt, ist endgültig weg, mit seinen Kontakten und seiner Historie.",
+    removed: (name) => `„${name}“ wurde gelöscht.`,
+    inUse: (applications) => `Er benutzt noch ${applications}: Nehmen Sie das zuerst weg.`,
     name: "Mandant",
     contacts: "Kontakte",
     noContacts: "Keine: Niemand kann gefragt werden",

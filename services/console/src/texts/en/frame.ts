@@ -73,6 +73,13 @@ export const frame = {
     none: "–",
     loading: "Loading …",
     actions: "Actions",
+    line: (n: number) => `Line ${n}`,
+    changedFrom: (what: string, before: string, now: string) => `${what}: it was ${before} and is now ${now}.`,
+    changedKept: "What you typed there is kept.",
+    changedElsewhere: "Nothing of what is shown here: you can save again.",
+    looked: "It has changed since this was shown. This is how it stands now: decide again.",
+    typeWord: (word: string) => `To confirm, type ${word}`,
+    typeWrong: (word: string) => `Please type ${word}.`,
   },
 
   faults: {
