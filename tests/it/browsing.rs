@@ -1,17 +1,14 @@
 //! The console, looked at with a browser: the whole way from the first test to the way back by clicking, every
 //! page for everybody, by keyboard alone, with names that are scripts, and while nobody answers.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    program::told,
+    browser::{browse, pictures},
     quiet::{log_everything, mailed_tokens, no_secret_is_logged},
     shop,
     world::{Database, World},
 };
-use tokio::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_is_gone_by_clicking_on_sqlite() -> Result<()> {
@@ -126,7 +123,7 @@ async fn acted(world: &mut World, what: &str) -> Result<Value> {
 }
 
 /// What the browser's scripts are told of a world.
-fn settings(world: &World, pictures: &str) -> Value {
+fn settings(world: &World, name: &str) -> Value {
     json!({
         "edge": world.edge(0),
         "mails": world.mailbox.web_url(),
@@ -135,25 +132,6 @@ fn settings(world: &World, pictures: &str) -> Value {
         "to": "2.0",
         "version": "1.0",
         "tenant": "bert",
-        "pictures": root().join("target/console").join(pictures),
+        "pictures": pictures(name),
     })
-}
-
-/// Lets a browser do something with the console; returns what it tells.
-async fn browse(what: &str, settings: &Value) -> Result<Value> {
-    let built = root().join("services/console/dist/index.html");
-    ensure!(
-        built.exists(),
-        "the console is not built; run: cargo xtask console"
-    );
-    let mut node = Command::new("node");
-    node.arg(root().join("tests/browser/browse.mjs"))
-        .arg(tests::browser::path()?)
-        .args([what, &settings.to_string()]);
-    told(node).await
-}
-
-fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
 }

@@ -144,6 +144,7 @@ test("whoever the edge does not know is a stranger", () => {
     loginUrl: "/session/login",
     csrf: "",
     message: "",
+    ended: false,
   });
   expect(readSession(null).kind).toBe("stranger");
   expect(readSession({ signed_in: false, csrf: "c", message: "No role." })).toMatchObject({

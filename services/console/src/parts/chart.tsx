@@ -89,7 +89,7 @@ function Legend({ drawn, marks }: { readonly drawn: Drawn | undefined; readonly 
         .filter(({ from }) => within(from))
         .map(({ from, until }) => (
           <li key={from}>
-            <Swatch class="hold" path="M14 0v12" />
+            <Swatch class="hold" path="M8 0v12M20 0v12" />
             {until === undefined ? t.chart.hold(clock(from)) : t.chart.holdFor(clock(from), took(until - from))}
           </li>
         ))}

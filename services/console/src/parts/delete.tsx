@@ -65,9 +65,9 @@ export function Delete({ title, text, word, look, act, onDone, onClose }: Props)
     } else if (outdated) {
       // Nobody deletes what they have not seen: it is shown as it is now, and asked again.
       deed.clear();
-      setStale(true);
       changed();
       await ask();
+      setStale(true);
     }
   };
 

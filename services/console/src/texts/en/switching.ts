@@ -164,7 +164,7 @@ export const switching = {
   chart: {
     title: "Requests by version",
     recent: "Requests by version, last 15 minutes",
-    axis: (step: string) => `Requests a second, at all gateways together; one point for each ${step}.`,
+    axis: (step: string) => `Requests a second, at all gateways together; each point stands for ${step}.`,
     commit: (time: string) => `Switched ${time}`,
     hold: (time: string) => `Held from ${time}`,
     holdFor: (time: string, took: string) => `Held from ${time}, for ${took}`,
