@@ -276,7 +276,10 @@ async function applications({ page, dialog, keep }) {
   await page.locator("h1 img.app-icon").waitFor();
   await page.reload();
   await settled(page);
-  ensure((await login.getByLabel("What paths need").inputValue()).includes("POST /orders = signed-in"), "rules are lost");
+  ensure(
+    (await login.getByLabel("What paths need").inputValue()).includes("POST /orders = signed-in"),
+    "rules are lost",
+  );
   ensure((await how.getByLabel("Lease").inputValue()) === "20", "the lease was not kept");
   await keep("application", true);
   await about.getByRole("button", { name: "Remove: Picture" }).click();

@@ -9,7 +9,7 @@ const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 /** Long: the machine may be slow. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const FLAGS = [
   "--no-sandbox",

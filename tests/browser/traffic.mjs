@@ -44,9 +44,7 @@ export async function traffic(browser, { edge, application, from, to, pictures }
   await until(() => asked.length > stopped + 1, "it does not go on");
 
   // A switch: what was before the page is there, and the next version's line begins where it was committed.
-  await page
-    .getByRole("button", { name: new RegExp(`^Confirm Update: ${to}`) })
-    .click();
+  await page.getByRole("button", { name: new RegExp(`^Confirm Update: ${to}`) }).click();
   await page.getByRole("dialog").getByText("Begin the switch?").waitFor();
   catalog.commit = Date.now() + 1000;
   await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();

@@ -46,6 +46,20 @@ async fn customers_settings_and_gateways_are_managed_by_clicking() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_command_line_does_the_console_does_and_nothing_typed_is_lost() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "operate").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_by_version_are_seen_across_a_switch() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "traffic").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_people_are_called_stays_text() -> Result<()> {
     let mut world = World::start(Database::Sqlite, 1).await?;
     let told = acted(&mut world, "names").await;
@@ -103,6 +117,10 @@ async fn read(world: &mut World) -> Result<()> {
     shop::open(world, &["anna", "bert"]).await?;
     let mut settings = settings(world, "read");
     let walked = browse("walk", &settings).await?;
+    // One that nobody has reached can be changed and deleted.
+    let upstream = world.upstream("3.0").await?;
+    let api = &world.api;
+    api.create_version("shop", "3.0", &upstream, &[]).await?;
     settings["switch"] = walked["switch"].clone();
     let told = browse("read", &settings).await?;
     let pages = told["pages"].as_u64().context("how many pages")?;

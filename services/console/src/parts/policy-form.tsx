@@ -112,7 +112,7 @@ export function PolicyForm({ application }: { readonly application: Application 
           <Group legend={texts.groups.bake} locked={locked}>
             <Check
               label={texts.names.bake}
-              hint={texts.bakeHint}
+              hint={form.bake === YES ? texts.bakeHint : texts.bakeNot}
               checked={form.bake === YES}
               onValue={(on) => draft.set(on ? (form.bakeFor === "" ? BAKE_FIRST : { bake: YES }) : { bake: "" })}
             />
@@ -133,7 +133,7 @@ export function PolicyForm({ application }: { readonly application: Application 
             <Text
               label={texts.names.stoppers}
               hint={texts.hints.stoppers}
-              sample={"anna\nbert"}
+              {...(locked ? {} : { sample: "anna\nbert" })}
               rows={3}
               code
               value={form.stoppers}

@@ -11,10 +11,11 @@ import { Empty, FaultNote, Skeleton } from "../parts/notes";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { CreateTenant, UpdateTenant } from "../parts/tenant-form";
+import { TenantUses } from "../parts/tenant-uses";
 import { Title } from "../parts/title";
 import { idOf } from "../router";
 
-type Doing = "change" | "delete";
+type Doing = "uses" | "change" | "delete";
 
 const SHOWN_FIRST = 100;
 
@@ -70,6 +71,7 @@ export function Tenants() {
           )}
         </div>
       )}
+      {doing?.what === "uses" && <TenantUses tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
       {doing?.what === "change" && <UpdateTenant tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
       {doing?.what === "delete" && <DeleteTenant tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
       {creating && <CreateTenant onClose={() => setCreating(false)} />}
@@ -109,27 +111,25 @@ function columns(act: (what: Doing, tenant: Tenant) => void): Column<Tenant>[] {
     {
       title: t.act.actions,
       actions: true,
-      cell: (tenant: Tenant) =>
-        mayChange() ? (
+      cell: (tenant: Tenant) => {
+        const button = (what: Doing, text: string) => (
+          <button
+            type="button"
+            class="button button-small"
+            aria-label={`${text}: ${tenant.displayName}`}
+            onClick={() => act(what, tenant)}
+          >
+            {text}
+          </button>
+        );
+        return (
           <>
-            <button
-              type="button"
-              class="button button-small"
-              aria-label={`${texts.change}: ${tenant.displayName}`}
-              onClick={() => act("change", tenant)}
-            >
-              {texts.change}
-            </button>
-            <button
-              type="button"
-              class="button button-small"
-              aria-label={`${texts.remove}: ${tenant.displayName}`}
-              onClick={() => act("delete", tenant)}
-            >
-              {texts.remove}
-            </button>
+            {button("uses", texts.uses)}
+            {mayChange() && button("change", texts.change)}
+            {mayChange() && button("delete", texts.remove)}
           </>
-        ) : null,
+        );
+      },
     },
   ];
 }

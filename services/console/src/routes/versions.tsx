@@ -12,6 +12,7 @@ import { CancelTest, NewTesterToken, RegisterToTest } from "../parts/testing";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { RecentTraffic } from "../parts/traffic";
+import { VersionDetails } from "../parts/version-details";
 import { ChangeVersion, CreateVersion } from "../parts/version-form";
 import { idOf } from "../router";
 
@@ -23,7 +24,7 @@ const TONES: Readonly<Record<VersionState, Tone>> = {
   [VersionState.RETIRED]: "plain",
 };
 
-type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "change" | "delete";
+type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "change" | "delete" | "details";
 
 const EVERY_MS = 3000;
 
@@ -88,7 +89,6 @@ function columns(application: Application, act: (what: Doing, version: Version) 
         version.appCredentials === undefined ? <span class="soft">{texts.notNeeded}</span> : texts.needed,
     },
   ];
-  if (!mayChange()) return facts;
   return [
     ...facts,
     {
@@ -133,11 +133,14 @@ function Acts({ version, application, act }: ActsProps) {
     </button>
   );
   const quiet = application.openSwitch === "";
+  const details = button("details", t.act.details);
+  if (!mayChange()) return details;
   switch (version.state) {
     case VersionState.REGISTERED:
       return (
         <>
           {quiet && application.testVersion === "" && button("register", texts.registerToTest, true)}
+          {details}
           {button("change", texts.change)}
           {button("delete", texts.remove)}
         </>
@@ -148,6 +151,7 @@ function Acts({ version, application, act }: ActsProps) {
           {quiet && button("confirm", texts.confirmUpdate, true)}
           {quiet && button("cancel-test", texts.cancelTest)}
           {button("token", texts.newToken)}
+          {details}
         </>
       );
     case VersionState.RETIRED:
@@ -155,11 +159,12 @@ function Acts({ version, application, act }: ActsProps) {
         <>
           {quiet && button("reactivate", texts.confirmReactivate)}
           {quiet && application.testVersion === "" && button("register", texts.registerToTest)}
+          {details}
         </>
       );
     case VersionState.ACTIVE:
     case VersionState.UNSPECIFIED:
-      return null;
+      return details;
   }
 }
 
@@ -184,6 +189,8 @@ function Act({
       return <CancelTest version={version} onClose={onClose} />;
     case "token":
       return <NewTesterToken version={version} testAddress={application.testAddress} onClose={onClose} />;
+    case "details":
+      return <VersionDetails version={version} onClose={onClose} />;
     case "change":
       return <ChangeVersion version={version} onClose={onClose} />;
     case "delete":
