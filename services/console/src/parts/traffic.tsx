@@ -75,7 +75,12 @@ function Asked({ question, application, window, every, title, marks, small = fal
     },
     pause,
   );
-  const moves = everyMs > 0 && answer?.kind === "counted";
+  const moves = answer?.kind === "counted" && (everyMs > 0 || still !== undefined);
+  const turn = (): void => {
+    setStill(still === undefined ? answer : undefined);
+    if (still !== undefined) again();
+  };
+  if (answer === undefined && fault !== undefined) return <FaultNote fault={fault} again={again} />;
   return (
     <>
       <Chart
@@ -83,9 +88,7 @@ function Asked({ question, application, window, every, title, marks, small = fal
         title={title}
         marks={marks}
         small={small}
-        {...(moves
-          ? { still: still !== undefined, onStill: () => setStill(still === undefined ? answer : undefined) }
-          : {})}
+        {...(moves ? { still: still !== undefined, onStill: turn } : {})}
       />
       <FaultNote fault={fault} again={again} />
     </>
