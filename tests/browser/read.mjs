@@ -9,7 +9,7 @@ const PAGES = {
     {
       name: "versions",
       path: `/applications/${application}`,
-      ask: ["Create version", /^Register to Test|^Confirm (Update|Reactivate)/],
+      ask: ["Create version", /^Register to Test|^Confirm (Update|Reactivate)/, /^Change/, /^Delete/, /^Details/],
     },
     {
       name: "provisioning",
@@ -23,7 +23,7 @@ const PAGES = {
     },
     { name: "history", path: `/applications/${application}/history` },
     ...(path === undefined ? [] : [{ name: "switch", path }]),
-    { name: "tenants", path: "/tenants", ask: ["Create tenant", /^Change/] },
+    { name: "tenants", path: "/tenants", ask: ["Create tenant", /^Uses/, /^Change/, /^Delete/] },
     { name: "inbox-applications", path: "/inbox" },
     { name: "inbox-subscriptions", path: "/inbox/subscriptions" },
     { name: "inbox-events", path: "/inbox/events" },
@@ -50,6 +50,7 @@ const PAGES = {
       path: `/applications/${application}/settings`,
       changes: false,
     },
+    { name: "viewer-tenants", path: "/tenants", changes: false },
     { name: "viewer-gateways", path: "/gateways", changes: false },
   ],
   tester: () => [{ name: "tester", path: "/" }],
@@ -66,7 +67,7 @@ const PAGES = {
 
 /** Buttons that change something: nobody who may only look is shown one. */
 const CHANGES =
-  /^(Create|Register|Confirm|Cancel|Delete|Add|Remove|Issue|Rotate|Revoke|Save|Drain|Resume|Evict|Ask again|New tester)/;
+  /^(Create|Register|Confirm|Cancel|Change|Delete|Add|Remove|Issue|Rotate|Revoke|Save|Drain|Resume|Evict|Ask again|New tester)/;
 
 /** Reads; returns how many pages were read in how many ways. */
 export async function read(browser, settings) {

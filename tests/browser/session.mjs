@@ -40,11 +40,11 @@ export function start(browserPath) {
 }
 
 /**
- * Opens a page as somebody: `{ look, size, language, role, subject }`. Returns the page and what was wrong with it
+ * Opens a page as somebody: `{ look, size, language, role, subject }`; it may also call the hosts `also`. Returns the page and what was wrong with it
  * so far: faults of scripts, refusals by its policy, dialogs, requests elsewhere.
  */
 export async function open(browser, edge, who = {}) {
-  const { look = "light", size = "desktop", language = "en", role, subject } = who;
+  const { look = "light", size = "desktop", language = "en", role, subject, also = [] } = who;
   const context = await browser.newContext({
     colorScheme: look,
     viewport: SIZES[size],
@@ -64,10 +64,10 @@ export async function open(browser, edge, who = {}) {
   page.on("console", (message) => {
     if (/Content Security Policy|Refused to/.test(message.text())) wrongs.push(`the policy refused: ${message.text()}`);
   });
-  const home = new URL(edge).host;
+  const homes = new Set([new URL(edge).host, ...also]);
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (/^(https?|wss?):$/.test(url.protocol) && url.host !== home && !page.mayLeave)
+    if (/^(https?|wss?):$/.test(url.protocol) && !homes.has(url.host) && !page.mayLeave)
       wrongs.push(`a request elsewhere: ${url}`);
   });
   if (role !== undefined)

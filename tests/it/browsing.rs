@@ -1,17 +1,14 @@
 //! The console, looked at with a browser: the whole way from the first test to the way back by clicking, every
 //! page for everybody, by keyboard alone, with names that are scripts, and while nobody answers.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    program::told,
+    browser::{browse, pictures},
     quiet::{log_everything, mailed_tokens, no_secret_is_logged},
     shop,
     world::{Database, World},
 };
-use tokio::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_is_gone_by_clicking_on_sqlite() -> Result<()> {
@@ -45,6 +42,20 @@ async fn the_keyboard_is_enough() -> Result<()> {
 async fn customers_settings_and_gateways_are_managed_by_clicking() -> Result<()> {
     let mut world = World::start(Database::Sqlite, 1).await?;
     let told = acted(&mut world, "manage").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_command_line_does_the_console_does_and_nothing_typed_is_lost() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "operate").await;
+    told.map(drop).map_err(|fault| world.explain(fault))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_by_version_are_seen_across_a_switch() -> Result<()> {
+    let mut world = World::start(Database::Sqlite, 1).await?;
+    let told = acted(&mut world, "traffic").await;
     told.map(drop).map_err(|fault| world.explain(fault))
 }
 
@@ -106,6 +117,10 @@ async fn read(world: &mut World) -> Result<()> {
     shop::open(world, &["anna", "bert"]).await?;
     let mut settings = settings(world, "read");
     let walked = browse("walk", &settings).await?;
+    // One that nobody has reached can be changed and deleted.
+    let upstream = world.upstream("3.0").await?;
+    let api = &world.api;
+    api.create_version("shop", "3.0", &upstream, &[]).await?;
     settings["switch"] = walked["switch"].clone();
     let told = browse("read", &settings).await?;
     let pages = told["pages"].as_u64().context("how many pages")?;
@@ -126,7 +141,7 @@ async fn acted(world: &mut World, what: &str) -> Result<Value> {
 }
 
 /// What the browser's scripts are told of a world.
-fn settings(world: &World, pictures: &str) -> Value {
+fn settings(world: &World, name: &str) -> Value {
     json!({
         "edge": world.edge(0),
         "mails": world.mailbox.web_url(),
@@ -135,25 +150,6 @@ fn settings(world: &World, pictures: &str) -> Value {
         "to": "2.0",
         "version": "1.0",
         "tenant": "bert",
-        "pictures": root().join("target/console").join(pictures),
+        "pictures": pictures(name),
     })
-}
-
-/// Lets a browser do something with the console; returns what it tells.
-async fn browse(what: &str, settings: &Value) -> Result<Value> {
-    let built = root().join("services/console/dist/index.html");
-    ensure!(
-        built.exists(),
-        "the console is not built; run: cargo xtask console"
-    );
-    let mut node = Command::new("node");
-    node.arg(root().join("tests/browser/browse.mjs"))
-        .arg(tests::browser::path()?)
-        .args([what, &settings.to_string()]);
-    told(node).await
-}
-
-fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
 }

@@ -11,6 +11,7 @@ mod demonstrating;
 mod denying;
 mod dying;
 mod edge;
+mod entering;
 mod filling;
 mod giving_many;
 mod hostile_fields;

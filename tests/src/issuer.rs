@@ -87,6 +87,57 @@ impl Issuer {
     }
 }
 
+/// An issuer at which people sign in to the console. A browser takes it for a stranger to the edge.
+#[derive(Debug)]
+pub struct ConsoleIssuer {
+    port: u16,
+    people: String,
+    process: Option<Process>,
+}
+
+impl ConsoleIssuer {
+    /// Chooses a place for an issuer of people with these roles, as JSON: `{ id: [roles] }`.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn new(people: &str) -> Result<Self> {
+        Ok(Self {
+            port: ports::free()?,
+            people: people.to_owned(),
+            process: None,
+        })
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    /// Starts it for the console at this edge.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start(&mut self, folder: &Path, edge: &str) -> Result<()> {
+        let script = tools().join("console-issuer.mjs");
+        let words = [
+            &*script.display().to_string(),
+            &self.port.to_string(),
+            edge,
+            AUDIENCE,
+            &self.people,
+        ];
+        let words = words.map(str::to_owned).to_vec();
+        let mut process = Process::new("console-issuer", "node", words, folder);
+        process.start()?;
+        let document = format!("{}/.well-known/openid-configuration", self.url());
+        let up = until("the issuer", || get(&document, &[]), |_| true).await;
+        up.with_context(|| process.tail())?;
+        self.process = Some(process);
+        Ok(())
+    }
+}
+
 fn process(port: u16, key: &str, people: &str, folder: &Path) -> Process {
     let script = tools().join("issuer.mjs");
     let words = [

@@ -44,7 +44,11 @@ function Stranger({ session: now }: { readonly session: Exclude<Session, { kind:
         );
       if (now.loginUrl === "") return <Outside title={t.frame.noSignInTitle} text={t.frame.noSignIn} />;
       return (
-        <Outside title={t.frame.signedOutTitle} text={t.frame.signedOut}>
+        <Outside
+          title={now.ended ? t.frame.endedTitle : t.frame.signedOutTitle}
+          text={now.ended ? t.frame.ended : t.frame.signedOut}
+          urgent={now.ended}
+        >
           <a class="button button-main" href={`${now.loginUrl}?return_to=${encodeURIComponent(location.pathname)}`}>
             {t.frame.signIn}
           </a>

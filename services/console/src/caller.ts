@@ -13,8 +13,17 @@ export interface Caller {
 /** How the console stands to whoever looks at it. */
 export type Session =
   | { readonly kind: "starting" }
-  /** Nobody is known: has not signed in, or may do nothing here, which `message` says then. */
-  | { readonly kind: "stranger"; readonly loginUrl: string; readonly csrf: string; readonly message: string }
+  /**
+   * Nobody is known: has not signed in, or may do nothing here, which `message` says then. `ended`: was known on this
+   * very page.
+   */
+  | {
+      readonly kind: "stranger";
+      readonly loginUrl: string;
+      readonly csrf: string;
+      readonly message: string;
+      readonly ended: boolean;
+    }
   /** `development`: the services believe what is said, so another role can be tried. */
   | { readonly kind: "known"; readonly caller: Caller; readonly csrf: string; readonly development: boolean }
   /** The edge cannot be asked. */
@@ -62,7 +71,13 @@ export function read(answer: unknown): Session {
         .replaceAll("_", "-"),
   );
   if (facts["signed_in"] !== true || role === undefined)
-    return { kind: "stranger", loginUrl: text("login_url"), csrf: text("csrf"), message: text("message") };
+    return {
+      kind: "stranger",
+      loginUrl: text("login_url"),
+      csrf: text("csrf"),
+      message: text("message"),
+      ended: false,
+    };
   return { kind: "known", caller: { role, subject: text("subject") }, csrf: text("csrf"), development: false };
 }
 

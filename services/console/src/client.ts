@@ -9,7 +9,7 @@ import { ApplicationService } from "./generated/switchover/catalog/v1/applicatio
 import { FleetService } from "./generated/switchover/catalog/v1/fleet_pb";
 import { ProposalService } from "./generated/switchover/catalog/v1/proposals_pb";
 import { SwitchService } from "./generated/switchover/catalog/v1/switches_pb";
-import { GatewayService } from "./generated/switchover/gateway/v1/gateway_pb";
+import { TrafficService } from "./generated/switchover/catalog/v1/traffic_pb";
 import { DeliveryService, InboxService } from "./generated/switchover/notification/v1/notification_pb";
 import { SubscriptionService } from "./generated/switchover/notification/v1/subscriptions_pb";
 import { BatchService } from "./generated/switchover/provisioning/v1/batches_pb";
@@ -67,7 +67,7 @@ export const ENDLESS = { timeoutMs: 0 } as const;
 export const applications = createClient(ApplicationService, transport);
 export const switches = createClient(SwitchService, transport);
 export const fleet = createClient(FleetService, transport);
-export const gateway = createClient(GatewayService, transport);
+export const traffic = createClient(TrafficService, transport);
 export const tenants = createClient(TenantService, transport);
 export const provisionings = createClient(ProvisioningService, transport);
 export const credentials = createClient(CredentialService, transport);

@@ -3,7 +3,10 @@ import { callers, unknown } from "./client";
 
 /** Asks the edge who is here. */
 export async function begin(): Promise<void> {
-  session.set(await asked());
+  const before = session.get();
+  const now = await asked();
+  const ended = now.kind === "stranger" && (before.kind === "known" || (before.kind === "stranger" && before.ended));
+  session.set(ended ? { ...now, ended } : now);
 }
 
 /** Takes another role where the services believe what is said. */
@@ -22,8 +25,17 @@ export async function signOut(): Promise<void> {
     credentials: "same-origin",
   });
   const said = (await answer.json().catch(() => ({}))) as { location?: unknown };
+  // From here on nothing of it is shown, also to whoever comes back to this page.
+  session.set({ kind: "starting" });
   if (typeof said.location === "string" && /^https?:/.test(said.location)) location.assign(said.location);
   else await begin();
+}
+
+/** Asks anew when the browser shows a page again that it had put aside. */
+export function askWhenBack(): void {
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) void begin();
+  });
 }
 
 /** Asks anew whenever a service no longer knows who calls: the session has ended. */

@@ -1,13 +1,11 @@
+import { linesOf } from "./lines";
+
 /** Reads roles as they are typed: one a line, `name = what it may do`. */
 export function rolesOf(text: string): { name: string; description: string }[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .map((line) => {
-      const at = line.indexOf("=");
-      return at < 0
-        ? { name: line, description: "" }
-        : { name: line.slice(0, at).trim(), description: line.slice(at + 1).trim() };
-    });
+  return linesOf(text).map((line) => {
+    const at = line.indexOf("=");
+    return at < 0
+      ? { name: line, description: "" }
+      : { name: line.slice(0, at).trim(), description: line.slice(at + 1).trim() };
+  });
 }

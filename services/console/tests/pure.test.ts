@@ -1,23 +1,18 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { read as readSession } from "../src/caller";
-import { draw, roundUp, thinned } from "../src/chart";
 import { readList } from "../src/csv";
 import { durationOf, span } from "../src/format";
-import { SwitchPolicySchema } from "../src/generated/switchover/catalog/v1/applications_pb";
 import { SwitchSchema, SwitchState } from "../src/generated/switchover/catalog/v1/switches_pb";
 import {
   ProvisioningState,
   WatchProvisioningsResponseSchema,
   type Provisioning,
 } from "../src/generated/switchover/provisioning/v1/tenants_pb";
-import { notNumbers, policyOf, readNumber, typed } from "../src/policy";
 import { apply } from "../src/provisionings";
 import { after, readReceipt } from "../src/receipt";
-import { rolesOf } from "../src/roles";
 import { idIn, idOf, parts, pathOf } from "../src/router";
 import { cancellable, stepsOf } from "../src/steps";
-import { sample } from "../src/traffic";
 
 describe("a list of tenants", () => {
   test("may be short names alone", () => {
@@ -48,33 +43,6 @@ describe("a list of tenants", () => {
     expect(readList(" \n")).toEqual({ wrong: [{ line: 1, why: "empty", text: "" }] });
     const many = Array.from({ length: 501 }, (_, place) => `t${place}`).join("\n");
     expect(readList(many)).toEqual({ wrong: [{ line: 501, why: "many", text: "" }] });
-  });
-});
-
-describe("a policy", () => {
-  test("comes out of its form as it went in", () => {
-    const policy = create(SwitchPolicySchema, {
-      drainTimeout: durationOf(1500),
-      holdTimeout: durationOf(100),
-      drainRate: 7,
-      denials: { percentMax: 0, tenants: ["tenants/acme"] },
-      bake: { errorPermilleMax: 5 },
-      overlap: 3,
-      tenantFailures: 2,
-      scopeGrowth: 2,
-      fleetMode: 2,
-    });
-    expect(policyOf(typed(policy), policy)).toEqual(policy);
-  });
-
-  test("takes numbers with a comma, and nothing that is none", () => {
-    expect([readNumber("1,5"), readNumber(" "), readNumber("-1"), readNumber("five")]).toEqual([
-      1.5,
-      "default",
-      undefined,
-      undefined,
-    ]);
-    expect(notNumbers({ ...typed(undefined), drain: "soon" })).toEqual(["drain"]);
   });
 });
 
@@ -136,55 +104,6 @@ describe("the steps of a switch", () => {
   });
 });
 
-describe("a chart", () => {
-  const samples = [0, 500, 1000].map((time, place) => ({
-    at: time,
-    rates: new Map([
-      ["1.0", 100 - place * 50],
-      ["2.0", place * 45],
-    ]),
-  }));
-
-  test("draws each version from left to right, the most at the top", () => {
-    const drawn = draw(samples, 100, 50);
-    expect(drawn.top).toBe(100);
-    expect(drawn.lines.map(({ version, points }) => [version, points])).toEqual([
-      ["1.0", "0.0,0.0 50.0,25.0 100.0,50.0"],
-      ["2.0", "0.0,50.0 50.0,27.5 100.0,5.0"],
-    ]);
-    expect([drawn.x(500), drawn.x(1001)]).toEqual([50, undefined]);
-  });
-
-  test("draws nothing of nothing", () => {
-    expect(draw([], 100, 50).lines).toEqual([]);
-    expect([roundUp(1), roundUp(3), roundUp(700)]).toEqual([1, 5, 1000]);
-    expect(thinned(samples, 2).map(({ at }) => at)).toEqual([0, 1000]);
-  });
-
-  test("counts from nothing when a gateway was started anew", () => {
-    const gateway = "gateways/a";
-    const before = { gateway, at: 0, requests: new Map([["1.0", 1000]]) };
-    expect(
-      sample(before, {
-        gateway,
-        at: 2000,
-        requests: new Map([
-          ["1.0", 1100],
-          ["2.0", 10],
-        ]),
-      }).rates,
-    ).toEqual(
-      new Map([
-        ["1.0", 50],
-        ["2.0", 5],
-      ]),
-    );
-    expect(sample(before, { gateway, at: 1000, requests: new Map([["1.0", 30]]) }).rates).toEqual(
-      new Map([["1.0", 30]]),
-    );
-  });
-});
-
 test("a change brings a provisioning where it led, known before or not", () => {
   const known = new Map<string, Provisioning>();
   const name = "tenants/anna/applications/shop/provisionings/1.0";
@@ -219,19 +138,13 @@ test("a receipt of another form is not guessed at", () => {
     ]);
 });
 
-test("roles are read line by line", () => {
-  expect(rolesOf("clerk = Takes = orders\n\n  user")).toEqual([
-    { name: "clerk", description: "Takes = orders" },
-    { name: "user", description: "" },
-  ]);
-});
-
 test("whoever the edge does not know is a stranger", () => {
   expect(readSession({ signed_in: false, login_url: "/session/login" })).toEqual({
     kind: "stranger",
     loginUrl: "/session/login",
     csrf: "",
     message: "",
+    ended: false,
   });
   expect(readSession(null).kind).toBe("stranger");
   expect(readSession({ signed_in: false, csrf: "c", message: "No role." })).toMatchObject({

@@ -1,15 +1,18 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { useState } from "preact/hooks";
 import { versionsOf } from "../applications";
 import { useAsk, useDeed } from "../ask";
 import { mayChange } from "../caller";
 import { credentials, newRequestId } from "../client";
-import { clock, millis } from "../format";
+import { clock, durationOf, millis } from "../format";
 import type { Application, Version } from "../generated/switchover/catalog/v1/applications_pb";
 import type { AppCredential } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { t } from "../language";
+import { readNumber } from "../policy";
 import { idOf } from "../router";
 import { Badge } from "./badge";
 import { Ask } from "./dialog";
+import { Moment, Text, wrongWith } from "./fields";
 import { FaultNote, Skeleton } from "./notes";
 import { Table, type Column } from "./table";
 import { ShownOnce } from "./testing";
@@ -91,11 +94,14 @@ function columns(act: (doing: Doing) => void): Column<AppCredential>[] {
     {
       title: texts.clientId,
       heads: true,
-      cell: ({ clientId, previousSecretExpireTime }) => (
+      cell: ({ clientId, previousSecretExpireTime, expireTime, revokeTime }) => (
         <>
           <code>{clientId}</code>
           {previousSecretExpireTime !== undefined && millis(previousSecretExpireTime) > Date.now() && (
             <span class="cell-under">{texts.overlap(clock(previousSecretExpireTime))}</span>
+          )}
+          {revokeTime === undefined && expireTime !== undefined && millis(expireTime) > Date.now() && (
+            <span class="cell-under">{texts.expiresAt(clock(expireTime))}</span>
           )}
         </>
       ),
@@ -115,6 +121,8 @@ function columns(act: (doing: Doing) => void): Column<AppCredential>[] {
       cell: (pair) =>
         pair.revokeTime !== undefined ? (
           <Badge tone="bad">{texts.revokedSince}</Badge>
+        ) : pair.expireTime !== undefined && millis(pair.expireTime) <= Date.now() ? (
+          <Badge tone="bad">{texts.expired}</Badge>
         ) : mayChange() ? (
           <>
             <button
@@ -142,8 +150,11 @@ function columns(act: (doing: Doing) => void): Column<AppCredential>[] {
 function Act({ doing, onClose }: { readonly doing: Doing; readonly onClose: () => void }) {
   const [shown, setShown] = useState<readonly (readonly [string, string])[] | undefined>(undefined);
   const [requestId] = useState(newRequestId);
+  const [expires, setExpires] = useState<Date | undefined>(undefined);
+  const [hours, setHours] = useState("24");
   const deed = useDeed();
   const texts = t.settings;
+  const overlap = readNumber(hours);
   if (shown !== undefined) return <ShownOnce title={texts.credentials} secrets={shown} onClose={onClose} />;
   const show = (clientId: string, secret: string): void =>
     setShown([
@@ -153,7 +164,11 @@ function Act({ doing, onClose }: { readonly doing: Doing; readonly onClose: () =
   switch (doing.what) {
     case "issue": {
       const issue = async (): Promise<void> => {
-        const answer = await credentials.createAppCredential({ parent: doing.version, requestId });
+        const answer = await credentials.createAppCredential({
+          parent: doing.version,
+          requestId,
+          ...(expires === undefined ? {} : { expireTime: timestampFromDate(expires) }),
+        });
         show(answer.credential?.clientId ?? "", answer.clientSecret);
       };
       return (
@@ -164,12 +179,23 @@ function Act({ doing, onClose }: { readonly doing: Doing; readonly onClose: () =
           deed={deed}
           onClose={onClose}
           onYes={() => void deed.run(issue)}
-        />
+        >
+          <Moment
+            label={texts.expires}
+            hint={texts.expiresHint}
+            onValue={setExpires}
+            wrong={wrongWith(deed.fault, "expire_time")}
+          />
+        </Ask>
       );
     }
     case "rotate": {
       const rotate = async (): Promise<void> => {
-        const answer = await credentials.rotateAppCredential({ name: doing.pair.name, requestId });
+        const answer = await credentials.rotateAppCredential({
+          name: doing.pair.name,
+          requestId,
+          ...(typeof overlap === "number" ? { overlap: durationOf(overlap * 3_600_000) } : {}),
+        });
         show(answer.credential?.clientId ?? "", answer.clientSecret);
       };
       return (
@@ -179,8 +205,20 @@ function Act({ doing, onClose }: { readonly doing: Doing; readonly onClose: () =
           yes={texts.rotate}
           deed={deed}
           onClose={onClose}
-          onYes={() => void deed.run(rotate)}
-        />
+          onYes={() => {
+            if (overlap !== undefined) void deed.run(rotate);
+          }}
+        >
+          <Text
+            label={texts.rotateOverlap}
+            hint={texts.rotateOverlapHint}
+            unit={texts.hours}
+            keys="decimal"
+            value={hours}
+            onValue={setHours}
+            wrong={overlap === undefined ? texts.numbers.number : wrongWith(deed.fault, "overlap")}
+          />
+        </Ask>
       );
     }
     case "revoke": {

@@ -23,16 +23,19 @@ interface TextProps extends Base {
   /** A name or code that no language has: neither corrected nor translated. */
   readonly code?: boolean;
   readonly unit?: string;
+  readonly disabled?: boolean;
 }
 
 /** Text to be typed, with its name above and what is wrong with it below. */
 export function Text(props: TextProps) {
   const { label, hint, wrong, value, onValue, required = false, max, keys, rows, sample, code = false, unit } = props;
+  const { disabled = false } = props;
   const id = useId();
   const shared = {
     id,
     value,
     required,
+    disabled,
     maxLength: max,
     placeholder: sample,
     class: code ? "input input-code" : "input",
@@ -53,6 +56,33 @@ export function Text(props: TextProps) {
       ) : (
         <textarea {...shared} rows={rows} onInput={(event) => onValue(event.currentTarget.value)} />
       )}
+      <Below id={id} hint={hint} wrong={wrong} />
+    </div>
+  );
+}
+
+/** A moment to come, in the reader's own zone; none while it is empty. */
+export function Moment({
+  label,
+  hint,
+  wrong,
+  onValue,
+}: Base & { readonly onValue: (moment: Date | undefined) => void }) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="datetime-local"
+        class="input"
+        aria-invalid={wrong ? true : undefined}
+        aria-describedby={describe(id, hint, wrong)}
+        onInput={(event) => {
+          const said = new Date(event.currentTarget.value);
+          onValue(Number.isNaN(said.getTime()) ? undefined : said);
+        }}
+      />
       <Below id={id} hint={hint} wrong={wrong} />
     </div>
   );
@@ -154,11 +184,14 @@ export function Choices<T extends string>({ legend, value, onValue, options, wro
 export function Buttons({
   send,
   busy,
+  danger = false,
   onCancel,
   children,
 }: {
   readonly send: string;
   readonly busy: boolean;
+  /** What is sent cannot be taken back. */
+  readonly danger?: boolean;
   readonly onCancel?: () => void;
   readonly children?: ComponentChildren;
 }) {
@@ -170,7 +203,7 @@ export function Buttons({
           {t.act.cancel}
         </button>
       )}
-      <button type="submit" class="button button-main" aria-disabled={busy}>
+      <button type="submit" class={`button ${danger ? "button-danger" : "button-main"}`} aria-disabled={busy}>
         {busy ? t.act.busy : send}
       </button>
     </div>
@@ -188,17 +221,47 @@ export function wrongWith(fault: Fault | undefined, ...fields: readonly string[]
   return found?.text;
 }
 
+/** Returns what a fault says of a list that is typed one a line, and of which line: blank ones do not count. */
+export function wrongLine(fault: Fault | undefined, list: string): string | undefined {
+  const pattern = new RegExp(`(?:^|\\.)${list}\\[(\\d+)\\]`);
+  for (const { field, text } of fault?.fields ?? []) {
+    const found = pattern.exec(field);
+    if (found !== null) return `${t.act.line(Number(found[1]) + 1)}: ${text}`;
+  }
+  return wrongWith(fault, list);
+}
+
+/** Fields that belong together, under their name. */
+export function Group({
+  legend,
+  locked = false,
+  children,
+}: {
+  readonly legend: string;
+  readonly locked?: boolean;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <fieldset class="group" disabled={locked}>
+      <legend>{legend}</legend>
+      <div class="form-grid">{children}</div>
+    </fieldset>
+  );
+}
+
 interface FormProps {
   readonly onSend: () => void;
   /** What went wrong when it was sent. */
   readonly fault: Fault | undefined;
+  /** What more there is to say of that. */
+  readonly told?: ComponentChildren;
   /** What sends it, below what went wrong. */
   readonly foot: ComponentChildren;
   readonly children: ComponentChildren;
 }
 
 /** A form that the page itself sends. What is wrong gets the focus, so that it is read out. */
-export function Form({ onSend, fault, foot, children }: FormProps) {
+export function Form({ onSend, fault, told, foot, children }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (fault !== undefined) form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
@@ -210,7 +273,7 @@ export function Form({ onSend, fault, foot, children }: FormProps) {
   return (
     <form ref={form} onSubmit={send} noValidate>
       {children}
-      <FaultNote fault={fault} />
+      <FaultNote fault={fault}>{told}</FaultNote>
       {foot}
     </form>
   );

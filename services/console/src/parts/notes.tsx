@@ -4,7 +4,16 @@ import { t } from "../language";
 import { Icon, type Drawing } from "./icon";
 
 /** Says that something went wrong, why, and what to do next. */
-export function FaultNote({ fault, again }: { readonly fault: Fault | undefined; readonly again?: () => void }) {
+export function FaultNote({
+  fault,
+  again,
+  children,
+}: {
+  readonly fault: Fault | undefined;
+  readonly again?: (() => void) | undefined;
+  /** What more there is to say of it. */
+  readonly children?: ComponentChildren;
+}) {
   if (fault === undefined) return null;
   const known = t.faults.reasons[fault.reason];
   return (
@@ -14,6 +23,7 @@ export function FaultNote({ fault, again }: { readonly fault: Fault | undefined;
         <p class="note-title">{t.faults.title[fault.kind]}</p>
         {known !== undefined ? <p>{known}</p> : <Said fault={fault} />}
         <p>{t.faults.next[fault.kind]}</p>
+        {children}
         {fault.kind === "broken" && fault.requestId !== "" && (
           <p class="soft">
             {t.faults.request} <code>{fault.requestId}</code>

@@ -5,10 +5,13 @@ import { useEffect } from "preact/hooks";
 export function Outside({
   title,
   text,
+  urgent = false,
   children,
 }: {
   readonly title: string;
   readonly text: string;
+  /** It came in the middle of something: whoever hears the page is told at once. */
+  readonly urgent?: boolean;
   readonly children?: ComponentChildren;
 }) {
   useEffect(() => {
@@ -22,7 +25,11 @@ export function Outside({
           Switchover
         </p>
         <h1>{title}</h1>
-        {text !== "" && <p class="soft">{text}</p>}
+        {text !== "" && (
+          <p class="soft" role={urgent ? "alert" : undefined}>
+            {text}
+          </p>
+        )}
         {children}
       </div>
     </main>

@@ -1,104 +1,151 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { useDeed } from "../ask";
 import { mayChange } from "../caller";
 import { applications } from "../client";
-import type { Application } from "../generated/switchover/catalog/v1/applications_pb";
+import { YES } from "../draft";
+import { useDraft } from "../drafting";
+import { FleetMode, Overlap, type Application } from "../generated/switchover/catalog/v1/applications_pb";
 import { t } from "../language";
-import { notNumbers, policyOf, typed, type Numbered, type Typed } from "../policy";
+import { BAKE_FIRST, notNumbers, policyOf, typed, type Chosen, type Numbered, type PolicyField } from "../policy";
 import { say } from "./announce";
-import { Buttons, Form, Select, Text, wrongWith } from "./fields";
+import { Changes } from "./changes";
+import { Buttons, Check, Form, Group, Select, Text, wrongLine, wrongWith } from "./fields";
+
+/** Where the contract has a field. */
+const PATHS: Readonly<Record<Numbered | Chosen, string>> = {
+  prepare: "prepare_timeout",
+  hold: "hold_timeout",
+  drain: "drain_timeout",
+  rate: "drain_rate",
+  notice: "minimum_notice",
+  grace: "credential_grace",
+  denials: "percent_max",
+  overlap: "overlap",
+  overlapFor: "overlap_timeout",
+  failures: "tenant_failures",
+  growth: "scope_growth",
+  fleetMode: "fleet_mode",
+  lease: "lease",
+  bakeFor: "bake.duration",
+  bakeErrors: "error_permille_max",
+  bakeRequests: "requests_min",
+  bakeHealth: "health_failures_max",
+};
 
 /** How switches of an application behave: shown to all, changed by those who may. */
 export function PolicyForm({ application }: { readonly application: Application }) {
-  const [form, setForm] = useState<Typed>(() => typed(application.policy));
-  const [etag, setEtag] = useState(application.etag);
-  const [policy, setPolicy] = useState(application.policy);
-  const [wrong, setWrong] = useState<readonly Numbered[]>([]);
-  const deed = useDeed();
+  const draft = useDraft<Application, PolicyField>({
+    first: application,
+    read: ({ policy }) => typed(policy),
+    ask: async () => (await applications.getApplication({ name: application.name })).application,
+  });
+  const [wrong, setWrong] = useState<ReturnType<typeof notNumbers>>(new Map());
+  const form = draft.typed;
   const texts = t.settings;
   const locked = !mayChange();
+  const fixed = application.generation > 0n;
 
   const send = async (): Promise<void> => {
     const faulty = notNumbers(form);
     setWrong(faulty);
-    if (faulty.length > 0) return;
-    const done = await deed.run(async () => {
+    if (faulty.size > 0) return;
+    const saved = await draft.save(async (of, now) => {
       const answer = await applications.updateApplication({
-        application: { name: application.name, policy: policyOf(form, policy) },
+        application: { name: of.name, policy: policyOf(now, of.policy) },
         updateMask: { paths: ["policy"] },
-        etag,
+        etag: of.etag,
       });
-      setEtag(answer.application?.etag ?? "");
-      setPolicy(answer.application?.policy);
-      setForm(typed(answer.application?.policy));
+      return answer.application;
     });
-    if (done) return say(t.act.saved);
-    // Saving once more is for what is there now: whoever does has read that it changed.
-    setEtag(application.etag);
-    setPolicy(application.policy);
+    if (saved) say(t.act.saved);
   };
 
-  const text = (field: Numbered, label: string, hint: string, path: string, unit?: string) => (
+  const text = (field: Numbered, unit?: string, disabled = false): ComponentChildren => (
     <Text
       key={field}
-      label={label}
-      hint={hint}
+      label={texts.names[field]}
+      hint={texts.hints[field]}
       keys="decimal"
       {...(unit === undefined ? {} : { unit })}
-      value={form[field]}
-      onValue={(value) => setForm({ ...form, [field]: value })}
-      wrong={wrong.includes(field) ? texts.number : wrongWith(deed.fault, path)}
-    />
-  );
-  const choice = (
-    field: "overlap" | "failures" | "growth" | "fleetMode",
-    label: string,
-    names: Readonly<Record<number, string>>,
-    path: string,
-    hint = "",
-    disabled = false,
-  ) => (
-    <Select
-      key={field}
-      label={label}
-      hint={hint}
       disabled={disabled}
       value={form[field]}
-      onValue={(value) => setForm({ ...form, [field]: value })}
-      options={Object.entries(names).filter(([value]) => value !== "0")}
-      wrong={wrongWith(deed.fault, path)}
+      onValue={(value) => draft.set({ [field]: value })}
+      wrong={wrong.has(field) ? texts.numbers[wrong.get(field) ?? "number"] : wrongWith(draft.fault, PATHS[field])}
     />
   );
+  const choice = (field: Chosen, disabled = false): ComponentChildren => (
+    <Select
+      key={field}
+      label={texts.names[field]}
+      hint={field === "fleetMode" ? texts.fleetFixed : ""}
+      disabled={disabled}
+      value={form[field]}
+      onValue={(value) => draft.set({ [field]: value })}
+      options={Object.entries(texts.choices[field]).filter(([value]) => value !== "0")}
+      wrong={wrongWith(draft.fault, PATHS[field])}
+    />
+  );
+  const said = (field: PolicyField, value: string): string | undefined => {
+    if (field === "bake") return value === YES ? t.act.yes : t.act.no;
+    return field in texts.choices ? texts.choices[field as Chosen][Number(value) as 0] : undefined;
+  };
   return (
     <section class="section" aria-labelledby="policy-title">
       <h2 id="policy-title">{texts.policy}</h2>
       <div class="sheet sheet-padded">
         <Form
           onSend={() => void send()}
-          fault={deed.fault}
-          foot={locked ? null : <Buttons send={t.act.save} busy={deed.busy} />}
+          fault={draft.fault}
+          told={<Changes fault={draft.fault} of={draft.changes} names={texts.names} say={said} />}
+          foot={locked ? null : <Buttons send={t.act.save} busy={draft.busy} />}
         >
-          <fieldset class="form-grid" disabled={locked}>
-            <legend class="hidden">{texts.policy}</legend>
-            {text("prepare", texts.prepareTimeout, texts.prepareHint, "prepare_timeout", texts.seconds)}
-            {text("hold", texts.holdTimeout, texts.holdHint, "hold_timeout", texts.seconds)}
-            {text("drain", texts.drainTimeout, texts.drainHint, "drain_timeout", texts.seconds)}
-            {text("rate", texts.drainRate, texts.drainRateHint, "drain_rate")}
-            {text("notice", texts.minimumNotice, texts.minimumNoticeHint, "minimum_notice", texts.seconds)}
-            {text("grace", texts.credentialGrace, texts.credentialGraceHint, "credential_grace", texts.seconds)}
-            {text("denials", texts.denialsMax, texts.denialsHint, "percent_max", "%")}
-            {choice("overlap", texts.overlapChoice, texts.overlaps, "overlap")}
-            {choice("failures", texts.failures, texts.failureChoices, "tenant_failures")}
-            {choice("growth", texts.growth, texts.growthChoices, "scope_growth")}
-            {choice(
-              "fleetMode",
-              texts.fleetMode,
-              texts.fleetModes,
-              "fleet_mode",
-              texts.fleetFixed,
-              application.generation > 0n,
+          <Group legend={texts.groups.times} locked={locked}>
+            {text("prepare", texts.seconds)}
+            {text("hold", texts.seconds)}
+            {text("drain", texts.seconds)}
+            {text("rate")}
+          </Group>
+          <Group legend={texts.groups.overlap} locked={locked}>
+            {choice("overlap")}
+            {form.overlap !== String(Overlap.ALLOWED) && text("overlapFor", texts.seconds)}
+          </Group>
+          <Group legend={texts.groups.bake} locked={locked}>
+            <Check
+              label={texts.names.bake}
+              hint={form.bake === YES ? texts.bakeHint : texts.bakeNot}
+              checked={form.bake === YES}
+              onValue={(on) => draft.set(on ? (form.bakeFor === "" ? BAKE_FIRST : { bake: YES }) : { bake: "" })}
+            />
+            {form.bake === YES && (
+              <>
+                {text("bakeFor", texts.seconds)}
+                {text("bakeErrors", "‰")}
+                {text("bakeRequests")}
+                {text("bakeHealth")}
+              </>
             )}
-          </fieldset>
+          </Group>
+          <Group legend={texts.groups.tenants} locked={locked}>
+            {text("notice", texts.seconds)}
+            {choice("failures")}
+            {choice("growth")}
+            {text("denials", "%")}
+            <Text
+              label={texts.names.stoppers}
+              hint={texts.hints.stoppers}
+              {...(locked ? {} : { sample: "anna\nbert" })}
+              rows={3}
+              code
+              value={form.stoppers}
+              onValue={(stoppers) => draft.set({ stoppers })}
+              wrong={wrongLine(draft.fault, "denials.tenants")}
+            />
+            {text("grace", texts.seconds)}
+          </Group>
+          <Group legend={texts.groups.gateways} locked={locked}>
+            {choice("fleetMode", fixed)}
+            {form.fleetMode === String(FleetMode.FENCED) && text("lease", texts.seconds, fixed)}
+          </Group>
         </Form>
       </div>
     </section>

@@ -1,32 +1,32 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { useDeed, type Deed } from "../ask";
+import { useDeed } from "../ask";
 import { newRequestId, tenants } from "../client";
+import { readContacts, sayContacts } from "../contacts";
+import type { Typed } from "../draft";
+import { useDraft } from "../drafting";
+import type { Fault } from "../fault";
 import type { Tenant } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { t } from "../language";
-import { readNumber } from "../policy";
+import { readWhole } from "../policy";
 import { idOf } from "../router";
 import { say } from "./announce";
+import { Changes } from "./changes";
 import { Dialog } from "./dialog";
-import { Buttons, Form, Text, wrongWith } from "./fields";
+import { Buttons, Form, Text, wrongLine, wrongWith } from "./fields";
 import { Command } from "./notes";
 
-/** What is said of a tenant, as it is typed. */
-interface Typed {
-  readonly name: string;
-  /** One a line. */
-  readonly contacts: string;
-  readonly people: string;
-}
+type Field = "name" | "contacts" | "people";
 
 /** Creates a tenant; it may use nothing yet. */
 export function CreateTenant({ onClose }: { readonly onClose: () => void }) {
   const [id, setId] = useState("");
+  const [typed, setTyped] = useState<Typed<Field>>({ name: "", contacts: "", people: "" });
   const [requestId] = useState(newRequestId);
   const deed = useDeed();
-  const send = async (typed: Typed): Promise<void> => {
+  const send = async (): Promise<void> => {
     const done = await deed.run(async () => {
-      await tenants.createTenant({ tenantId: id, tenant: tenantOf(typed, undefined), requestId });
+      await tenants.createTenant({ tenantId: id, tenant: tenantOf(typed), requestId });
     });
     if (!done) return;
     onClose();
@@ -35,10 +35,12 @@ export function CreateTenant({ onClose }: { readonly onClose: () => void }) {
   return (
     <Facts
       title={t.tenants.create}
-      first={{ name: "", contacts: "", people: "" }}
+      typed={typed}
+      set={(more) => setTyped({ ...typed, ...more })}
+      fault={deed.fault}
+      busy={deed.busy}
       send={t.act.create}
-      deed={deed}
-      onSend={(typed) => void send(typed)}
+      onSend={() => void send()}
       onClose={onClose}
     >
       <Text
@@ -57,95 +59,101 @@ export function CreateTenant({ onClose }: { readonly onClose: () => void }) {
 
 /** Changes what a tenant is called, who is told, and how many people it has. */
 export function UpdateTenant({ tenant, onClose }: { readonly tenant: Tenant; readonly onClose: () => void }) {
-  const deed = useDeed();
-  const send = async (typed: Typed): Promise<void> => {
-    const done = await deed.run(async () => {
-      await tenants.updateTenant({
-        tenant: { name: tenant.name, ...tenantOf(typed, tenant) },
+  const draft = useDraft<Tenant, Field>({
+    first: tenant,
+    read: ({ displayName, contacts, users }) => ({
+      name: displayName,
+      contacts: sayContacts(contacts),
+      people: users === 0n ? "" : String(users),
+    }),
+    ask: async () => (await tenants.getTenant({ name: tenant.name })).tenant,
+  });
+  const send = async (): Promise<void> => {
+    const saved = await draft.save(async (of, now) => {
+      const answer = await tenants.updateTenant({
+        tenant: { name: of.name, ...tenantOf(now) },
         updateMask: { paths: ["display_name", "contacts", "users"] },
-        etag: tenant.etag,
+        etag: of.etag,
       });
+      return answer.tenant;
     });
-    if (!done) return;
+    if (!saved) return;
     onClose();
     say(t.act.saved);
   };
-  const first: Typed = {
-    name: tenant.displayName,
-    contacts: tenant.contacts.map(({ email }) => email).join("\n"),
-    people: tenant.users === 0n ? "" : String(tenant.users),
-  };
+  const names = { name: t.provisioning.tenantName, contacts: t.tenants.contacts, people: t.tenants.people };
   return (
     <Facts
       title={`${t.tenants.change}: ${idOf(tenant.name)}`}
-      first={first}
+      typed={draft.typed}
+      set={draft.set}
+      fault={draft.fault}
+      busy={draft.busy}
+      told={<Changes fault={draft.fault} of={draft.changes} names={names} />}
       send={t.act.save}
-      deed={deed}
-      onSend={(typed) => void send(typed)}
+      onSend={() => void send()}
       onClose={onClose}
     />
   );
 }
 
-/** Makes a tenant of what was typed; contacts that stay keep their names. */
-function tenantOf(typed: Typed, before: Tenant | undefined) {
-  const contacts = typed.contacts
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .map((email) => ({
-      email,
-      displayName: before?.contacts.find((contact) => contact.email === email)?.displayName ?? "",
-    }));
-  const people = readNumber(typed.people);
-  return { displayName: typed.name, contacts, users: BigInt(Math.round(typeof people === "number" ? people : 0)) };
+/** Makes a tenant of what was typed. */
+function tenantOf({ name, contacts, people }: Typed<Field>) {
+  const users = readWhole(people);
+  return {
+    displayName: name,
+    contacts: readContacts(contacts),
+    users: BigInt(typeof users === "number" ? users : 0),
+  };
 }
 
 interface FactsProps {
   readonly title: string;
-  readonly first: Typed;
+  readonly typed: Typed<Field>;
+  readonly set: (typed: Partial<Typed<Field>>) => void;
+  readonly fault: Fault | undefined;
+  readonly busy: boolean;
+  readonly told?: ComponentChildren;
   readonly send: string;
-  readonly deed: Deed;
-  readonly onSend: (typed: Typed) => void;
+  readonly onSend: () => void;
   readonly onClose: () => void;
   readonly children?: ComponentChildren;
 }
 
-function Facts({ title, first, send, deed, onSend, onClose, children }: FactsProps) {
-  const [typed, setTyped] = useState(first);
+function Facts({ title, typed, set, fault, busy, told, send, onSend, onClose, children }: FactsProps) {
   const [tried, setTried] = useState(false);
-  const noNumber = readNumber(typed.people) === undefined;
+  const noNumber = readWhole(typed.people) === undefined;
   const sent = (): void => {
     setTried(true);
-    if (!noNumber) onSend(typed);
+    if (!noNumber) onSend();
   };
   return (
     <Dialog title={title} onClose={onClose}>
-      <Form onSend={sent} fault={deed.fault} foot={<Buttons send={send} busy={deed.busy} onCancel={onClose} />}>
+      <Form onSend={sent} fault={fault} told={told} foot={<Buttons send={send} busy={busy} onCancel={onClose} />}>
         <Text
           label={t.provisioning.tenantName}
           hint={t.tenants.displayNameHint}
           value={typed.name}
-          onValue={(name) => setTyped({ ...typed, name })}
+          onValue={(name) => set({ name })}
           max={100}
-          wrong={wrongWith(deed.fault, "display_name")}
+          wrong={wrongWith(fault, "display_name")}
         />
         <Text
           label={t.tenants.contacts}
           hint={t.tenants.contactsHint}
           value={typed.contacts}
-          onValue={(contacts) => setTyped({ ...typed, contacts })}
+          onValue={(contacts) => set({ contacts })}
           rows={3}
           code
-          wrong={wrongWith(deed.fault, "email", "contacts")}
+          wrong={wrongLine(fault, "contacts") ?? wrongWith(fault, "email")}
         />
         <Text
           label={t.tenants.people}
           hint={t.tenants.peopleHint}
           value={typed.people}
-          onValue={(people) => setTyped({ ...typed, people })}
+          onValue={(people) => set({ people })}
           keys="decimal"
-          wrong={tried && noNumber ? t.settings.number : wrongWith(deed.fault, "users")}
+          wrong={tried && noNumber ? t.settings.numbers.whole : wrongWith(fault, "users")}
         />
         {children}
       </Form>

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { useDeed } from "../ask";
-import { applications, switches } from "../client";
+import { switches } from "../client";
 import type { Version } from "../generated/switchover/catalog/v1/applications_pb";
 import type { RegisterToTestResponse } from "../generated/switchover/catalog/v1/switches_pb";
 import { t } from "../language";
@@ -97,29 +97,6 @@ export function NewTesterToken({ version, testAddress, onClose }: Props & { read
       yes={t.versions.newToken}
       deed={deed}
       onYes={rotate}
-      onClose={onClose}
-    />
-  );
-}
-
-/** Deletes a version that nobody reaches or has reached. */
-export function DeleteVersion({ version, onClose }: Props) {
-  const deed = useDeed();
-  const id = idOf(version.name);
-  const remove = async (): Promise<void> => {
-    const done = await deed.run(async () => {
-      await applications.deleteVersion({ name: version.name, etag: version.etag });
-    });
-    if (done) onClose();
-  };
-  return (
-    <Ask
-      title={`${t.versions.remove}: ${id}`}
-      text={t.versions.removeAsk(id)}
-      yes={t.versions.remove}
-      danger
-      deed={deed}
-      onYes={() => void remove()}
       onClose={onClose}
     />
   );

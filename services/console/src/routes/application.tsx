@@ -8,8 +8,8 @@ import { Link } from "../parts/link";
 import { FaultNote, Note, Skeleton } from "../parts/notes";
 import { Proposals } from "../parts/proposals";
 import { Title } from "../parts/title";
+import { addressOf } from "../picture";
 import { idIn, idOf, pathOf } from "../router";
-import { useTraffic } from "../traffic";
 import { History } from "./history";
 import { Provisioning } from "./provisioning";
 import { Settings } from "./settings";
@@ -26,7 +26,6 @@ const EVERY_MS = 3000;
 export function Application({ id, part }: { readonly id: string; readonly part: Part }) {
   const name = `applications/${id}`;
   const { answer, fault, again } = useAsk(name, applicationNamed(id), EVERY_MS);
-  useTraffic(name);
   return (
     <>
       <Title
@@ -37,6 +36,7 @@ export function Application({ id, part }: { readonly id: string; readonly part: 
             {t.applications.title}
           </Link>
         }
+        picture={addressOf(answer?.icon)}
         beside={answer !== undefined && <Standing application={answer} />}
       />
       <FaultNote fault={fault} again={again} />

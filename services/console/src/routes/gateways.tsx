@@ -5,6 +5,7 @@ import { all, fleet } from "../client";
 import { number } from "../format";
 import { GatewayStanding, type Gateway } from "../generated/switchover/catalog/v1/fleet_pb";
 import { t } from "../language";
+import { Adopt } from "../parts/adopt";
 import { Badge } from "../parts/badge";
 import { Ask } from "../parts/dialog";
 import { Command, Empty, FaultNote, Note, Skeleton } from "../parts/notes";
@@ -30,6 +31,7 @@ export function Gateways() {
     EVERY_MS,
   );
   const recovery = useAsk("recovery", (signal) => fleet.getRecovery({}, { signal }), EVERY_MS * 5).answer;
+  const [adopting, setAdopting] = useState(false);
   const [doing, setDoing] = useState<{ what: What; gateway: string } | undefined>(undefined);
   return (
     <>
@@ -38,6 +40,13 @@ export function Gateways() {
         <Note tone="warn">
           <p class="note-title">{t.gateways.recovery}</p>
           <p lang="en">{recovery.message}</p>
+          {mayChange() && (
+            <div class="acts">
+              <button type="button" class="button" onClick={() => setAdopting(true)}>
+                {t.gateways.adopt}
+              </button>
+            </div>
+          )}
           <Command text="switchover catalog recovery" />
         </Note>
       )}
@@ -59,6 +68,7 @@ export function Gateways() {
           columns={columns((what, gateway) => setDoing({ what, gateway }))}
         />
       )}
+      {adopting && recovery?.recovering === true && <Adopt recovery={recovery} onClose={() => setAdopting(false)} />}
       {doing !== undefined && <Act {...doing} onClose={() => setDoing(undefined)} />}
     </>
   );

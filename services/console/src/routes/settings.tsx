@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { useAsk } from "../ask";
 import { mayChange } from "../caller";
 import { applications } from "../client";
@@ -9,6 +10,8 @@ import { Credentials } from "../parts/credentials";
 import { FaultNote, Skeleton } from "../parts/notes";
 import { PolicyForm } from "../parts/policy-form";
 import { AboutForm } from "../parts/about-form";
+import { DeleteApplication } from "../parts/delete-one";
+import { LoginForm } from "../parts/login-form";
 import { Table } from "../parts/table";
 import { idIn } from "../router";
 
@@ -23,8 +26,32 @@ export function Settings({ application }: { readonly application: Application })
       <Credentials application={application} />
       <ApprovalForm application={application} />
       <PolicyForm key={`policy ${application.name}`} application={application} />
+      <LoginForm key={`login ${application.name}`} application={application} />
       {mayChange() && <AboutForm key={`about ${application.name}`} application={application} />}
+      {mayChange() && <Removal application={application} />}
     </>
+  );
+}
+
+/** The end of an application. */
+function Removal({ application }: { readonly application: Application }) {
+  const [asking, setAsking] = useState(false);
+  const used = application.generation > 0n;
+  return (
+    <section class="section" aria-labelledby="removal-title">
+      <div>
+        <h2 id="removal-title">{t.settings.remove}</h2>
+        <p class="soft">{used ? t.settings.removeNot : t.settings.removeText}</p>
+      </div>
+      {!used && (
+        <div class="acts">
+          <button type="button" class="button button-danger" onClick={() => setAsking(true)}>
+            {t.settings.remove}
+          </button>
+        </div>
+      )}
+      {asking && <DeleteApplication application={application} onClose={() => setAsking(false)} />}
+    </section>
   );
 }
 

@@ -8,7 +8,7 @@ import { SwitchState, type Switch } from "../generated/switchover/catalog/v1/swi
 import { t } from "../language";
 import type { Link as Stand } from "../live";
 import { Badge, type Tone } from "../parts/badge";
-import { TrafficChart } from "../parts/chart";
+import { SwitchTraffic } from "../parts/traffic";
 import { Facts } from "../parts/facts";
 import { Link } from "../parts/link";
 import { FaultNote, Note, Skeleton } from "../parts/notes";
@@ -19,7 +19,6 @@ import { Time } from "../parts/time";
 import { Title } from "../parts/title";
 import { idIn, idOf, pathOf } from "../router";
 import { ended } from "../steps";
-import { useTraffic } from "../traffic";
 import { useStream } from "../watch";
 
 /** A switch: as it goes on, and what is left of it once it has ended. */
@@ -27,7 +26,6 @@ export function SwitchPage({ application, id }: { readonly application: string; 
   const name = `applications/${application}/switches/${id}`;
   const [shown, setShown] = useState<Switch | undefined>(undefined);
   const [fault, setFault] = useState<Fault | undefined>(undefined);
-  useTraffic(`applications/${application}`);
   const called = useAsk(`applications/${application}`, applicationNamed(application)).answer?.displayName;
 
   const receive = (next: Switch | undefined): void => {
@@ -106,10 +104,7 @@ function Picture({ of, stand }: { readonly of: Switch; readonly stand: Stand }) 
         <h2 id="fleet-title">{t.switch.gateways}</h2>
         <Fleet of={of} />
       </section>
-      <TrafficChart
-        application={of.name.split("/switches/")[0] ?? ""}
-        commit={of.commitTime === undefined ? undefined : millis(of.commitTime)}
-      />
+      <SwitchTraffic of={of} />
       {over && <ReceiptOf of={of} />}
     </>
   );

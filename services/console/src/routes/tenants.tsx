@@ -5,13 +5,17 @@ import { all, tenants } from "../client";
 import { number } from "../format";
 import type { Tenant } from "../generated/switchover/provisioning/v1/tenants_pb";
 import { t } from "../language";
+import { DeleteTenant } from "../parts/delete-one";
 import { Text } from "../parts/fields";
 import { Empty, FaultNote, Skeleton } from "../parts/notes";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
 import { CreateTenant, UpdateTenant } from "../parts/tenant-form";
+import { TenantUses } from "../parts/tenant-uses";
 import { Title } from "../parts/title";
 import { idOf } from "../router";
+
+type Doing = "uses" | "change" | "delete";
 
 const SHOWN_FIRST = 100;
 
@@ -26,7 +30,7 @@ export function Tenants() {
   const [words, setWords] = useState("");
   const [most, setMost] = useState(SHOWN_FIRST);
   const [creating, setCreating] = useState(false);
-  const [changing, setChanging] = useState<Tenant | undefined>(undefined);
+  const [doing, setDoing] = useState<{ what: Doing; tenant: Tenant } | undefined>(undefined);
   const wanted = words.trim().toLocaleLowerCase();
   const found =
     answer?.filter((tenant) => `${tenant.displayName} ${tenant.name}`.toLocaleLowerCase().includes(wanted)) ?? [];
@@ -57,7 +61,7 @@ export function Tenants() {
               caption={t.tenants.title}
               rows={found.slice(0, most)}
               keyOf={({ name }) => name}
-              columns={columns(setChanging)}
+              columns={columns((what, tenant) => setDoing({ what, tenant }))}
             />
           )}
           {found.length > most && (
@@ -67,13 +71,15 @@ export function Tenants() {
           )}
         </div>
       )}
-      {changing !== undefined && <UpdateTenant tenant={changing} onClose={() => setChanging(undefined)} />}
+      {doing?.what === "uses" && <TenantUses tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
+      {doing?.what === "change" && <UpdateTenant tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
+      {doing?.what === "delete" && <DeleteTenant tenant={doing.tenant} onClose={() => setDoing(undefined)} />}
       {creating && <CreateTenant onClose={() => setCreating(false)} />}
     </>
   );
 }
 
-function columns(change: (tenant: Tenant) => void): Column<Tenant>[] {
+function columns(act: (what: Doing, tenant: Tenant) => void): Column<Tenant>[] {
   const texts = t.tenants;
   return [
     {
@@ -93,9 +99,9 @@ function columns(change: (tenant: Tenant) => void): Column<Tenant>[] {
         contacts.length === 0 ? (
           <span class="is-bad">{texts.noContacts}</span>
         ) : (
-          contacts.map(({ email }) => (
+          contacts.map(({ email, displayName }) => (
             <span key={email} class="line-text">
-              {email}
+              {email} {displayName !== "" && <span class="soft">{displayName}</span>}
             </span>
           ))
         ),
@@ -105,17 +111,25 @@ function columns(change: (tenant: Tenant) => void): Column<Tenant>[] {
     {
       title: t.act.actions,
       actions: true,
-      cell: (tenant: Tenant) =>
-        mayChange() ? (
+      cell: (tenant: Tenant) => {
+        const button = (what: Doing, text: string) => (
           <button
             type="button"
             class="button button-small"
-            aria-label={`${texts.change}: ${tenant.displayName}`}
-            onClick={() => change(tenant)}
+            aria-label={`${text}: ${tenant.displayName}`}
+            onClick={() => act(what, tenant)}
           >
-            {texts.change}
+            {text}
           </button>
-        ) : null,
+        );
+        return (
+          <>
+            {button("uses", texts.uses)}
+            {mayChange() && button("change", texts.change)}
+            {mayChange() && button("delete", texts.remove)}
+          </>
+        );
+      },
     },
   ];
 }

@@ -5,13 +5,15 @@ import { mayChange } from "../caller";
 import { VersionState, type Application, type Version } from "../generated/switchover/catalog/v1/applications_pb";
 import { t } from "../language";
 import { Badge, type Tone } from "../parts/badge";
-import { TrafficChart } from "../parts/chart";
 import { ConfirmSwitch } from "../parts/confirm-switch";
-import { CreateVersion } from "../parts/create-version";
+import { DeleteVersion } from "../parts/delete-one";
 import { Empty, FaultNote, Skeleton } from "../parts/notes";
-import { CancelTest, DeleteVersion, NewTesterToken, RegisterToTest } from "../parts/testing";
+import { CancelTest, NewTesterToken, RegisterToTest } from "../parts/testing";
 import { Table, type Column } from "../parts/table";
 import { Time } from "../parts/time";
+import { RecentTraffic } from "../parts/traffic";
+import { VersionDetails } from "../parts/version-details";
+import { ChangeVersion, CreateVersion } from "../parts/version-form";
 import { idOf } from "../router";
 
 const TONES: Readonly<Record<VersionState, Tone>> = {
@@ -22,7 +24,7 @@ const TONES: Readonly<Record<VersionState, Tone>> = {
   [VersionState.RETIRED]: "plain",
 };
 
-type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "delete";
+type Doing = "register" | "confirm" | "reactivate" | "cancel-test" | "token" | "change" | "delete" | "details";
 
 const EVERY_MS = 3000;
 
@@ -67,7 +69,7 @@ export function Versions({ application }: { readonly application: Application })
           marked={(version) => version.name === application.activeVersion}
         />
       )}
-      {application.activeVersion !== "" && <TrafficChart application={application.name} />}
+      {application.activeVersion !== "" && <RecentTraffic application={application.name} />}
       {creating && <CreateVersion application={application} onClose={() => setCreating(false)} />}
       {doing !== undefined && <Act {...doing} application={application} onClose={() => setDoing(undefined)} />}
     </section>
@@ -87,7 +89,6 @@ function columns(application: Application, act: (what: Doing, version: Version) 
         version.appCredentials === undefined ? <span class="soft">{texts.notNeeded}</span> : texts.needed,
     },
   ];
-  if (!mayChange()) return facts;
   return [
     ...facts,
     {
@@ -132,11 +133,15 @@ function Acts({ version, application, act }: ActsProps) {
     </button>
   );
   const quiet = application.openSwitch === "";
+  const details = button("details", t.act.details);
+  if (!mayChange()) return details;
   switch (version.state) {
     case VersionState.REGISTERED:
       return (
         <>
           {quiet && application.testVersion === "" && button("register", texts.registerToTest, true)}
+          {details}
+          {button("change", texts.change)}
           {button("delete", texts.remove)}
         </>
       );
@@ -146,6 +151,7 @@ function Acts({ version, application, act }: ActsProps) {
           {quiet && button("confirm", texts.confirmUpdate, true)}
           {quiet && button("cancel-test", texts.cancelTest)}
           {button("token", texts.newToken)}
+          {details}
         </>
       );
     case VersionState.RETIRED:
@@ -153,11 +159,12 @@ function Acts({ version, application, act }: ActsProps) {
         <>
           {quiet && button("reactivate", texts.confirmReactivate)}
           {quiet && application.testVersion === "" && button("register", texts.registerToTest)}
+          {details}
         </>
       );
     case VersionState.ACTIVE:
     case VersionState.UNSPECIFIED:
-      return null;
+      return details;
   }
 }
 
@@ -182,6 +189,10 @@ function Act({
       return <CancelTest version={version} onClose={onClose} />;
     case "token":
       return <NewTesterToken version={version} testAddress={application.testAddress} onClose={onClose} />;
+    case "details":
+      return <VersionDetails version={version} onClose={onClose} />;
+    case "change":
+      return <ChangeVersion version={version} onClose={onClose} />;
     case "delete":
       return <DeleteVersion version={version} onClose={onClose} />;
   }

@@ -31,8 +31,10 @@ export const frame: typeof english = {
     signIn: "Anmelden",
     signOut: "Abmelden",
     signedOutTitle: "Bitte melden Sie sich an",
-    signedOut:
-      "Sie sind nicht angemeldet, oder Ihre Sitzung ist zu Ende. Nichts ist verloren: Sie kommen auf diese Seite zurück.",
+    signedOut: "Sie sind nicht angemeldet. Danach kommen Sie auf diese Seite zurück.",
+    endedTitle: "Ihre Sitzung ist zu Ende",
+    ended:
+      "Sie wurden abgemeldet oder waren zu lange weg. Melden Sie sich neu an, dann kommen Sie auf diese Seite zurück.",
     noRoleTitle: "Sie dürfen hier nichts tun",
     noRole:
       "Sie sind angemeldet und haben hier keine Rolle. Fragen Sie, wer Switchover betreibt, oder melden Sie sich als jemand anderes an.",
@@ -76,6 +78,13 @@ export const frame: typeof english = {
     none: "–",
     loading: "Lädt …",
     actions: "Aktionen",
+    line: (n) => `Zeile ${n}`,
+    changedFrom: (what, before, now) => `${what}: war ${before} und ist jetzt ${now}.`,
+    changedKept: "Was Sie dort eingegeben haben, bleibt stehen.",
+    changedElsewhere: "Nichts von dem, was hier steht: Sie können noch einmal speichern.",
+    looked: "Es hat sich geändert, seit dies gezeigt wurde. So steht es jetzt: Entscheiden Sie neu.",
+    typeWord: (word) => `Geben Sie zur Bestätigung ${word} ein`,
+    typeWrong: (word) => `Bitte geben Sie ${word} ein.`,
   },
 
   faults: {
@@ -96,7 +105,7 @@ export const frame: typeof english = {
       late: "Es kann trotzdem geschehen sein: Sehen Sie nach, bevor Sie es wiederholen.",
       fields: "Nichts wurde geändert.",
       refused: "Nichts wurde geändert.",
-      changed: "Jemand war schneller. Sehen Sie sich an, was jetzt gilt, und entscheiden Sie neu.",
+      changed: "Sehen Sie sich an, was jetzt gilt, und entscheiden Sie neu.",
       missing: "Vielleicht wurde es entfernt. Gehen Sie zurück zur Liste.",
       forbidden: "Fragen Sie jemanden aus der Verwaltung des Betreibers, oder nehmen Sie eine Rolle an, die es darf.",
       unknown: "Melden Sie sich neu an.",
@@ -113,6 +122,7 @@ export const frame: typeof english = {
       NO_CONTACT: "Der Mandant hat keinen Kontakt, der gefragt werden könnte. Tragen Sie zuerst einen ein.",
       NOT_PROVISIONED: "Der Mandant hat die Anwendung nicht.",
       OTHER_VERSION_IN_TEST: "Eine andere Version ist im Test. Beenden Sie zuerst deren Test.",
+      STALE_ETAG: "Jemand anders war schneller.",
       SUBSCRIPTION_REQUIRED: "Diese Benachrichtigung lässt sich nicht abschalten.",
       SWITCH_COMMITTED:
         "Der Wechsel ist schon vollzogen und lässt sich nicht mehr abbrechen. Zurück geht es mit „Rückkehr bestätigen“.",

@@ -93,6 +93,16 @@ export const operating: typeof english = {
     evict: "Ausschließen",
     evictAsk: (gateway) =>
       `Ist ${gateway} für immer fort? Das ist Ihr Wort: Ein Gateway, das noch läuft, könnte mit einer alten Version weitermachen. Kein Wechsel wartet mehr auf es.`,
+    adopt: "Übernehmen, was bekannt ist",
+    adoptText:
+      "Was wiederhergestellt wurde, zusammen mit dem, was Gateways gemeldet haben, gilt ab dann. Jede Anwendung geht mit einem Wechsel weiter, für den alle Gateways halten.",
+    adoptMissing: (gateways) =>
+      `Noch nicht gehört: ${gateways}. Warten Sie auf sie, oder schließen Sie aus, was es nicht mehr gibt.`,
+    adoptOf: (application) => `Version von ${application}, die in Betrieb sein soll`,
+    adoptKnown: (restored, reported) => `Wiederhergestellt: ${restored}. Gateways melden: ${reported}.`,
+    adoptServed: "Was Gateways bedienen",
+    adopted: "Übernommen. Wechsel gehen weiter.",
+    standing: (version, generation) => `${version}, Generation ${generation}`,
     recovery:
       "Der Katalog wird wiederhergestellt: Kein Wechsel beginnt oder geht weiter, bis Sie übernehmen, was gelten soll.",
   },

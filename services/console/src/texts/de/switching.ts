@@ -158,16 +158,31 @@ export const switching: typeof english = {
 
   chart: {
     title: "Anfragen nach Version",
-    axis: "Anfragen je Sekunde",
-    seconds: "Sekunden",
+    recent: "Anfragen nach Version, letzte 15 Minuten",
+    axis: (step) => `Anfragen je Sekunde, an allen Gateways zusammen; jeder Punkt steht für ${step}.`,
     commit: (time) => `Gewechselt ${time}`,
-    gateway: (name) => `Gezählt am Gateway ${name}, während diese Seite offen war; andere Gateways zählen für sich.`,
-    nothing: "Anfragen werden gezählt, während diese Seite offen ist; bisher gab es keine.",
-    missed:
-      "Anfragen nach Version werden gezählt, während die Konsole bei der Anwendung offen ist. Über diesen Wechsel wurde nichts gezählt.",
+    hold: (time) => `Zurückgehalten ab ${time}`,
+    holdFor: (time, took) => `Zurückgehalten ab ${time}, für ${took}`,
+    failures: "Gescheitert",
+    failed: (failed, requests) =>
+      Number(failed) === 0
+        ? `Keine von ${requests} Anfragen ist gescheitert.`
+        : `${count(failed, { one: "# Anfrage", other: "# Anfragen" })} von ${requests} gescheitert.`,
+    requests: (version) => `Version ${version}, Anfragen`,
+    failedOf: (version) => `Version ${version}, gescheitert`,
+    nothing: "In dieser Zeit wurden keine Anfragen gezählt.",
+    notYet: "Noch wurde nichts gezählt.",
+    uncounted: "Diese Installation zählt Anfragen nicht über die Zeit.",
+    hidden: "Ihre Rolle sieht keine Anfragen über die Zeit.",
+    gone: (time) => `Es ist nicht mehr aufgehoben: Anfragen sind ab ${time} aufgehoben.`,
+    goneBefore: (time) => `Was vor ${time} war, ist nicht mehr aufgehoben.`,
+    pause: "Anhalten",
+    resume: "Weiterlaufen",
     table: "Als Tabelle",
-    time: "Zeit",
-    summary: (version, first, last) => `Version ${version}: zuerst ${first} Anfragen je Sekunde, zuletzt ${last}.`,
+    time: "Ab",
+    seconds: "Sekunden",
+    summary: (version, total, first, last) =>
+      `Version ${version}: ${total} Anfragen, zuerst ${first} je Sekunde, zuletzt ${last}`,
   },
 
   receipt: {

@@ -93,6 +93,15 @@ export const operating = {
     evict: "Evict",
     evictAsk: (gateway: string) =>
       `Is ${gateway} gone for good? That is your word: a gateway that still runs could go on with an old version. No switch waits for it from then on.`,
+    adopt: "Adopt what is known",
+    adoptText:
+      "What was restored, with what gateways have reported, is the truth from then on. Every application goes on by a switch that all gateways hold for.",
+    adoptMissing: (gateways: string) => `Not heard yet: ${gateways}. Wait for them, or evict those that are gone.`,
+    adoptOf: (application: string) => `Version of ${application} that is to be in use`,
+    adoptKnown: (restored: string, reported: string) => `Restored: ${restored}. Gateways report: ${reported}.`,
+    adoptServed: "What gateways serve",
+    adopted: "Adopted. Switches go on.",
+    standing: (version: string, generation: string) => `${version}, generation ${generation}`,
     recovery: "The catalog is in recovery: no switch begins or goes on until you adopt what is to be true.",
   },
 

@@ -163,18 +163,31 @@ export const switching = {
 
   chart: {
     title: "Requests by version",
-    axis: "requests a second",
-    seconds: "seconds",
+    recent: "Requests by version, last 15 minutes",
+    axis: (step: string) => `Requests a second, at all gateways together; each point stands for ${step}.`,
     commit: (time: string) => `Switched ${time}`,
-    gateway: (name: string) =>
-      `Counted at gateway ${name} while this page was open; other gateways count for themselves.`,
-    nothing: "Requests are counted while this page is open, and there were none yet.",
-    missed:
-      "Requests by version are counted while the console is open on the application. Nothing was counted across this switch.",
+    hold: (time: string) => `Held from ${time}`,
+    holdFor: (time: string, took: string) => `Held from ${time}, for ${took}`,
+    failures: "Failed",
+    failed: (failed: Count, requests: string) =>
+      Number(failed) === 0
+        ? `None of ${requests} requests failed.`
+        : `${count(failed, { one: "# request", other: "# requests" })} of ${requests} failed.`,
+    requests: (version: string) => `Version ${version}, requests`,
+    failedOf: (version: string) => `Version ${version}, failed`,
+    nothing: "No requests were counted in this time.",
+    notYet: "Nothing was counted yet.",
+    uncounted: "This installation does not count requests over time.",
+    hidden: "Your role does not see requests over time.",
+    gone: (time: string) => `It is no longer kept: requests are kept from ${time} on.`,
+    goneBefore: (time: string) => `What was before ${time} is no longer kept.`,
+    pause: "Stop moving",
+    resume: "Go on moving",
     table: "As a table",
-    time: "Time",
-    summary: (version: string, first: string, last: string) =>
-      `Version ${version}: ${first} requests a second at first, ${last} at last.`,
+    time: "From",
+    seconds: "Seconds",
+    summary: (version: string, total: string, first: string, last: string) =>
+      `Version ${version}: ${total} requests, ${first} a second at first, ${last} at last`,
   },
 
   receipt: {
