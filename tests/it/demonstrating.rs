@@ -87,8 +87,12 @@ impl Demonstration {
         }
         command.env("HOME", home).env_remove("XDG_STATE_HOME");
         let output = command.args(words).stdin(Stdio::null()).output().await?;
-        let all = [output.stdout, output.stderr].concat();
-        Ok((output.status.success(), String::from_utf8(all)?))
+        let done = output.status.success();
+        let told = match done {
+            true => output.stdout,
+            false => [output.stdout, output.stderr].concat(),
+        };
+        Ok((done, String::from_utf8(told)?))
     }
 }
 
@@ -327,10 +331,15 @@ async fn an_application_with_a_login_is_tried_on_it() -> Result<()> {
         .cli(&["apps", "update", "shop", "--login", "required"])
         .await?;
     let anna = demonstration.places["tenants"]["anna"].as_str();
-    let anna = format!("{}/", anna.context("anna's address")?);
-    let look = || get(&anna, &[("accept", "text/html")]);
-    let leads = |answer: &Answer| answer.header("location").starts_with(&issuer.url());
-    until("a browser to be led to the issuer", look, leads).await?;
+    let anna = anna.context("anna's address")?;
+    let look = || get(anna, &[("accept", "text/html")]);
+    let leads = |answer: &Answer| answer.header("location").starts_with("/.switchover/");
+    let led = until("a browser to be led away", look, leads).await?;
+    let sign_in = format!("{anna}{}", led.header("location"));
+    let sign_in = get(&sign_in, &[("accept", "text/html")]).await?;
+    let place = sign_in.header("location");
+    ensure!(place.starts_with(&issuer.url()), "{sign_in:?}");
+    ensure!(place.contains("client_id=shop"), "{place}");
     demonstration.end().await?;
     Ok(())
 }
