@@ -14,16 +14,21 @@ use proto::{
         GetApplicationRequest, ListApplicationsRequest,
         application_service_client::ApplicationServiceClient,
     },
+    notification::v1::WatchInboxRequest,
 };
-use runtime::{Client, ClientTls, Credentials, Endpoint, TlsArgs, connect_lazy};
+use runtime::{Client, ClientTls, Credentials, Endpoint, Key, TlsArgs, connect_lazy};
 use serde_json::{Value, json};
 use tests::{
-    api::Confirm,
+    api::{Api, Confirm},
     certificates::{Authority, Certificate},
     guarded::{Guarded, VALID},
     issuer::AUDIENCE,
+    keys::{Callers, Keys},
+    load::Load,
     process::built,
+    shop,
     until::until,
+    world::{Database, World},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +83,55 @@ async fn switches(guarded: &mut Guarded) -> Result<()> {
     }
     let api = guarded.api(&again)?;
     api.switch_to(Confirm::Reactivate, "shop", "1.0").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_key_and_a_gateway_goes_on_with_a_new_one() -> Result<()> {
+    let mut world = World::start_with(Database::Sqlite, 1, Callers::Keyed).await?;
+    let done = replaced(&mut world).await;
+    done.map_err(|fault| world.explain(fault))
+}
+
+async fn replaced(world: &mut World) -> Result<()> {
+    shop::open(world, &["anna"]).await?;
+    let keys = Keys::new(world.folder())?;
+    let vera = keys.credentials(Role::OperatorViewer, "people/vera", "vera")?;
+    let vera = Api::new(&world.places()?, &vera)?;
+    let request = WatchInboxRequest {
+        name: "operator/inbox".to_owned(),
+        ..WatchInboxRequest::default()
+    };
+    let open = async || Ok(vera.inbox.clone().watch_inbox(request.clone()).await?);
+    let mut watched = until("the key to be known", open, |_| true).await?;
+    let before = Credentials::Key(Key::read(&keys.own("gateway-0"))?);
+
+    let load = Load::start(&world.doors(), &shop::users(world, &["anna"]), 4, 80);
+    keys.replace("gateways/gateway-0", "gateway-0")?;
+    keys.withdraw("people/vera")?;
+    let ended = loop {
+        match watched.get_mut().message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => anyhow::bail!("it ended without a word"),
+            Err(status) => break Problem::from(status),
+        }
+    };
+    ensure!(ended.is(&reason::UNAUTHENTICATED), "{ended}");
+    ensure!(ended.message().contains("no longer taken"), "{ended}");
+
+    // Nothing that follows by the old key goes on: the switch needs the gateway's word, by the new one.
+    let places = world.places()?;
+    for place in [&places.catalog, &places.provisioning] {
+        let old = client(place, &before)?;
+        let asked = async || Ok(is_unauthenticated(&who(&old).await));
+        until("the old key to be refused", asked, |refused| *refused).await?;
+    }
+    let api = world.api.clone();
+    api.register_to_test("shop", "2.0").await?;
+    api.switch_to(Confirm::Update, "shop", "2.0").await?;
+    let record = load.finish().await;
+    let faults: Vec<String> = record.faults().collect();
+    ensure!(faults.is_empty() && record.requests() > 0, "{faults:?}");
     Ok(())
 }
 

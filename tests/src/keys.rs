@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use contract::Role;
 use runtime::{Credentials, Key};
 
@@ -49,7 +49,7 @@ impl Keys {
     /// When a file cannot be written.
     pub fn issue(&self, role: Role, subject: &str, name: &str) -> Result<PathBuf> {
         let key = Key::generate();
-        let path = self.folder.join(format!("{name}.key"));
+        let path = self.own(name);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -68,6 +68,39 @@ impl Keys {
         Ok(path)
     }
 
+    /// Draws another key into the file of one, and has services accept it in the place of that.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn replace(&self, subject: &str, name: &str) -> Result<()> {
+        let (old, new) = (Key::read(&self.own(name))?, Key::generate());
+        put(&self.own(name), new.expose())?;
+        let accepted = fs::read_to_string(self.accepted())?;
+        let (before, after) = (old.digest(), new.digest());
+        ensure!(accepted.contains(&before), "{subject} has no such key");
+        put(&self.accepted(), &accepted.replace(&before, &after))
+    }
+
+    /// Has services no longer accept the key of somebody.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn withdraw(&self, subject: &str) -> Result<()> {
+        let accepted = fs::read_to_string(self.accepted())?;
+        let others: String = accepted
+            .split_inclusive("\n\n")
+            .filter(|entry| !entry.contains(&format!("subject = \"{subject}\"")))
+            .collect();
+        ensure!(others != accepted, "{subject} has no key");
+        put(&self.accepted(), &others)
+    }
+
+    /// Returns the file of somebody's key.
+    #[must_use]
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.key"))
+    }
+
     /// Makes a key and returns how its holder calls.
     ///
     /// # Errors
@@ -77,4 +110,11 @@ impl Keys {
             &self.issue(role, subject, name)?,
         )?))
     }
+}
+
+/// Replaces a file so that nobody ever reads a part of it.
+fn put(path: &Path, text: &str) -> Result<()> {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, text)?;
+    Ok(fs::rename(&draft, path)?)
 }

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use contract::{Caller, Identity, Problem, Role, Scope, Subject, reason};
 use http::HeaderMap;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -16,15 +17,17 @@ use crate::{
     tls::{Certified, ServerTls},
 };
 
+mod development;
 mod file;
 mod key;
 mod person;
+mod standing;
 mod tokens;
 
 pub use key::{Key, KeyError};
 pub use tokens::{Tokens, TokensArgs};
 
-use file::KeyFile;
+use file::{Entry, KeyFile};
 
 /// The metadata key of a bearer key or token.
 pub const AUTHORIZATION: &str = "authorization";
@@ -90,6 +93,8 @@ pub struct Proven {
     pub person: Option<Subject>,
     /// What the key may be used for.
     pub scope: Arc<Scope>,
+    /// What the keys file said of the key.
+    entry: Option<Entry>,
 }
 
 impl Proven {
@@ -100,7 +105,13 @@ impl Proven {
             expires: None,
             person: None,
             scope: Arc::default(),
+            entry: None,
         }
+    }
+
+    /// Tells whether the proof is a development key, by which its holder may be whom it says.
+    pub fn is_for_development(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.development)
     }
 }
 
@@ -123,21 +134,55 @@ impl Access {
     }
 
     /// Refuses to believe everybody where more than this machine can call, and to be called
-    /// unencrypted from there unless the operator says so.
+    /// unencrypted from there unless the operator says so; and development keys, as
+    /// [`Access::fits_keys`] does.
     pub fn fits(&self, listen: SocketAddr) -> Result<(), Error> {
-        let wrong = |why: &str| {
-            let text = format!("{listen} can be reached from other machines, so {why}");
-            Err(Error::Usage(text))
-        };
         match self {
             Self::Open | Self::Proven(_) if listen.ip().is_loopback() => Ok(()),
-            Self::Open => wrong(
+            Self::Open => reachable(
+                listen,
                 "callers must prove who they are: give --keys, --oidc-issuer or --tls-client-ca, or listen on 127.0.0.1",
             ),
-            Self::Proven(proofs) if proofs.tls.is_none() && !proofs.plaintext => wrong(
+            Self::Proven(proofs) if proofs.tls.is_none() && !proofs.plaintext => reachable(
+                listen,
                 "calls must be encrypted: give --tls-cert and --tls-key, or --plaintext if the network is your own alone",
             ),
-            Self::Proven(_) => Ok(()),
+            Self::Proven(_) => self.fits_keys(listen),
+        }
+    }
+
+    /// Refuses an address that more than this machine can call where the keys file holds development
+    /// keys. Where it does not refuse one, a development key that comes into the file later is not
+    /// taken.
+    pub fn fits_keys(&self, listen: SocketAddr) -> Result<(), Error> {
+        match self {
+            Self::Proven(proofs) if !listen.ip().is_loopback() => {
+                let held = proofs.keys.as_ref().map_or(Ok(()), KeyFile::serve_others);
+                held.or_else(|why| {
+                    let text = format!("the file of --keys must hold none of switchover dev, and {why}: make others by switchover keys create, or listen on 127.0.0.1");
+                    reachable(listen, &text)
+                })
+            }
+            Self::Open | Self::Proven(_) => Ok(()),
+        }
+    }
+
+    /// Keeps what is believed up to date until the stop, so that calls that go on hear of changes;
+    /// none where nothing changes by itself.
+    pub(crate) fn look_after(
+        &self,
+        stop: CancellationToken,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+        match self {
+            Self::Proven(proofs) if proofs.keys.is_some() => {
+                let proofs = proofs.clone();
+                Some(async move {
+                    if let Some(keys) = &proofs.keys {
+                        keys.look_after(&stop).await;
+                    }
+                })
+            }
+            Self::Open | Self::Proven(_) => None,
         }
     }
 
@@ -212,11 +257,7 @@ impl Proofs {
             (true, Some(keys), _) => {
                 let key: Key = bearer.parse().map_err(|_| refused())?;
                 let entry = keys.owner(&key).ok_or_else(refused)?;
-                Ok(Proven {
-                    expires: entry.expires,
-                    scope: entry.scope,
-                    ..Proven::new(Caller::Known(entry.identity), Proof::Key)
-                })
+                by_key(entry, headers)
             }
             (false, _, Some(tokens)) => {
                 let now = oidc::Now {
@@ -254,6 +295,31 @@ impl Proofs {
             }),
         }
     }
+}
+
+/// Refuses to serve an address.
+fn reachable(listen: SocketAddr, why: &str) -> Result<(), Error> {
+    let text = format!("{listen} can be reached from other machines, so {why}");
+    Err(Error::Usage(text))
+}
+
+/// Tells whom a key of the file proves to call.
+fn by_key(entry: Entry, headers: &HeaderMap) -> Result<Proven, Problem> {
+    let (identity, person) = match &entry.identity {
+        admin @ Identity::OperatorAdmin(person) if entry.development => {
+            let chosen = development::chosen(admin, headers)?;
+            let for_tenant = matches!(chosen, Identity::TenantAdmin(_));
+            (chosen, for_tenant.then(|| person.clone()))
+        }
+        identity => (identity.clone(), None),
+    };
+    Ok(Proven {
+        expires: entry.expires,
+        scope: entry.scope.clone(),
+        person,
+        entry: Some(entry),
+        ..Proven::new(Caller::Known(identity), Proof::Key)
+    })
 }
 
 fn refused() -> Problem {

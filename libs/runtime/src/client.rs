@@ -19,8 +19,10 @@ use crate::{
     tls::{self, ClientTls},
 };
 
+mod key;
 mod token;
 
+pub use key::HeldKey;
 pub use token::TokenFile;
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -99,6 +101,10 @@ pub struct EndpointError(String);
 pub enum Credentials {
     /// By a key that the service knows.
     Key(Key),
+    /// By a key in a file.
+    KeyFile(HeldKey),
+    /// By a development key, as somebody of the demonstration.
+    Acting(Key, Identity),
     /// By an access token in a file.
     Token(TokenFile),
     /// By its word; services believe it only where all callers are on their own machine.
@@ -121,7 +127,12 @@ impl Credentials {
         match self {
             Self::Over(tls, who) if matches!(**who, Self::Anonymous) => Some(tls.anonymous()),
             Self::Over(tls, _) => Some(tls.clone()),
-            Self::Key(_) | Self::Token(_) | Self::Claimed(_) | Self::Anonymous => None,
+            Self::Key(_)
+            | Self::KeyFile(_)
+            | Self::Acting(_, _)
+            | Self::Token(_)
+            | Self::Claimed(_)
+            | Self::Anonymous => None,
         }
     }
 }
@@ -190,43 +201,61 @@ fn lazy(endpoint: &tonic::transport::Endpoint) -> Channel {
 #[derive(Clone)]
 pub struct Identify {
     headers: Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)>,
-    token: Option<TokenFile>,
+    file: Option<BearerFile>,
+}
+
+/// A file whose secret may be another one for each call.
+#[derive(Clone)]
+enum BearerFile {
+    Key(HeldKey),
+    Token(TokenFile),
 }
 
 impl Identify {
     fn new(credentials: &Credentials) -> Result<Self, Error> {
-        let mut token = None;
+        let mut file = None;
+        let mut headers = Vec::new();
+        let mut bearer = |key: &Key| {
+            let name = MetadataKey::from_static(caller::AUTHORIZATION);
+            key::bearer(key).map(|bearer| headers.push((name, bearer)))
+        };
         let pairs = match credentials {
             Credentials::Over(_, who) => return Self::new(who),
-            Credentials::Token(file) => {
-                token = Some(file.clone());
-                file.choice()
+            Credentials::Token(token) => {
+                file = Some(BearerFile::Token(token.clone()));
+                token.choice()
+            }
+            Credentials::KeyFile(key) => {
+                file = Some(BearerFile::Key(key.clone()));
+                Vec::new()
             }
             Credentials::Key(key) => {
-                vec![(
-                    caller::AUTHORIZATION,
-                    format!("Bearer {}", key.expose()),
-                    true,
-                )]
+                bearer(key)?;
+                Vec::new()
             }
-            Credentials::Claimed(identity) => vec![
-                (caller::ROLE, identity.role().to_string(), false),
-                (caller::SUBJECT, identity.subject(), false),
-            ],
-            Credentials::Anonymous => vec![(caller::ROLE, caller::ANONYMOUS.to_owned(), false)],
+            Credentials::Acting(key, identity) => {
+                bearer(key)?;
+                said(identity)
+            }
+            Credentials::Claimed(identity) => said(identity),
+            Credentials::Anonymous => vec![(caller::ROLE, caller::ANONYMOUS.to_owned())],
         };
-        let headers = pairs
-            .into_iter()
-            .map(|(name, value, sensitive)| {
-                let mut value: MetadataValue<Ascii> = value
-                    .parse()
-                    .map_err(|_| Error::internal("credentials are printable ASCII"))?;
-                value.set_sensitive(sensitive);
-                Ok((MetadataKey::from_static(name), value))
-            })
-            .collect::<Result<_, Error>>()?;
-        Ok(Self { headers, token })
+        for (name, value) in pairs {
+            let value = value
+                .parse()
+                .map_err(|_| Error::internal("credentials are printable ASCII"))?;
+            headers.push((MetadataKey::from_static(name), value));
+        }
+        Ok(Self { headers, file })
     }
+}
+
+/// Returns what says whom a caller wants to be.
+fn said(identity: &Identity) -> Vec<(&'static str, String)> {
+    vec![
+        (caller::ROLE, identity.role().to_string()),
+        (caller::SUBJECT, identity.subject()),
+    ]
 }
 
 impl Interceptor for Identify {
@@ -235,8 +264,14 @@ impl Interceptor for Identify {
         for (name, value) in &self.headers {
             metadata.insert(name.clone(), value.clone());
         }
-        if let Some(token) = &self.token {
-            metadata.insert(caller::AUTHORIZATION, token.bearer()?);
+        match &self.file {
+            Some(BearerFile::Key(key)) => {
+                metadata.insert(caller::AUTHORIZATION, key.bearer());
+            }
+            Some(BearerFile::Token(token)) => {
+                metadata.insert(caller::AUTHORIZATION, token.bearer()?);
+            }
+            None => {}
         }
         if let Some(value) = request::current().and_then(|id| id.as_str().parse().ok()) {
             metadata.insert(request::HEADER, value);

@@ -6,8 +6,8 @@ use clap::Args;
 use contract::{Identity, Role};
 
 use crate::{
-    caller::{Access, Key, Proofs, TokensArgs},
-    client::Credentials,
+    caller::{Access, Proofs, TokensArgs},
+    client::{Credentials, HeldKey},
     clock::Clock,
     error::Error,
     telemetry::LogArgs,
@@ -47,7 +47,7 @@ pub struct ServiceArgs {
     /// clients, every caller on this machine is an operator admin, and only the loopback is served.
     #[arg(long, env = "SWITCHOVER_KEYS", value_name = "FILE")]
     pub keys: Option<PathBuf>,
-    /// File with the key by which this service calls others.
+    /// File with the key by which this service calls others; a replaced one is taken at once.
     #[arg(long, env = "SWITCHOVER_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Whose access tokens are believed.
@@ -87,7 +87,7 @@ impl ServiceArgs {
     /// by its word.
     pub fn credentials(&self, role: Role, subject: &str) -> Result<Credentials, Error> {
         let who = match &self.key_file {
-            Some(path) => Credentials::Key(Key::read(path)?),
+            Some(path) => Credentials::KeyFile(HeldKey::open(path)?),
             None => Identity::new(role, subject)
                 .map(Credentials::Claimed)
                 .map_err(|error| Error::Usage(error.to_string()))?,

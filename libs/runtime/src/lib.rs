@@ -23,7 +23,7 @@ pub mod telemetry;
 pub mod tls;
 
 pub use caller::{Access, Key, TokensArgs};
-pub use client::{Client, Credentials, Endpoint, TokenFile, channel_lazy, connect_lazy};
+pub use client::{Client, Credentials, Endpoint, HeldKey, TokenFile, channel_lazy, connect_lazy};
 pub use clock::Clock;
 pub use config::{ProcessArgs, ServiceArgs};
 pub use error::{Error, exit};

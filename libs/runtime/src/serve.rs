@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use contract::Rules;
+use futures::FutureExt as _;
 use http::{Request, Response};
 use tonic::{
     body::Body,
@@ -157,6 +158,12 @@ impl Server {
 
         let stop = self.shell.stopping();
         let access = self.access.clone();
+        if let Some(looking) = access.look_after(stop.clone()) {
+            self.shell.spawn(
+                format!("keys of {address}"),
+                looking.map(Ok::<(), Infallible>),
+            );
+        }
         let door = door::Door::new(
             self.routes.routes().prepare(),
             door::House {

@@ -50,7 +50,7 @@ use oauth::{KeySet, TOKEN_CALLS_MAX};
 use page::{Pages, json, wants_json};
 pub(crate) use serve::serve;
 use session::Joined;
-pub(crate) use session::{Sessions, SignIn};
+pub(crate) use session::{Lent, Sessions, SignIn};
 pub use source::{NoProxy, TrustedProxy};
 
 /// How long a browser may take to send a form.
@@ -409,7 +409,10 @@ async fn elsewhere(
 }
 
 /// Answers a call, in the session of the page that makes it if it has one.
-async fn call(edge: &Edge, whence: Whence, request: Request) -> Response<Body> {
+async fn call(edge: &Edge, whence: Whence, mut request: Request) -> Response<Body> {
+    if edge.api.is_own_page(whence, &request) {
+        edge.sessions.lend(request.headers_mut());
+    }
     let (mut head, body) = request.into_parts();
     let joined = edge.sessions.join(&mut head, &edge.origin, &edge.clock);
     let cookies = match joined.await {

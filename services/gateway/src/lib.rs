@@ -37,7 +37,8 @@ use api::Api;
 use apps::{BootClock, DataPlane, Limits, Settings};
 use control::{Peers, Remembered, Start};
 use edge::{
-    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Notification, Own, Parts, Sessions, Upstreams,
+    Api as EdgeApi, ApiSettings, Edge, EdgeSettings, Lent, Notification, Own, Parts, Sessions,
+    Upstreams,
 };
 
 /// Where a gateway listens.
@@ -63,6 +64,9 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
     let subject = GatewayRef::from(gateway.clone()).to_string();
     let control_listen = config.service.listen_or(CONTROL);
     let access = config.service.access(control_listen, &shell.clock())?;
+    for listen in [config.edge_listen, config.apps_listen] {
+        access.fits_keys(listen)?;
+    }
     let credentials = config.service.credentials(Role::Gateway, &subject)?;
     let provisioning = connect_lazy(&config.provisioning, &credentials)?;
     let catalogs = config
@@ -126,17 +130,20 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         own.clone(),
         credentials.clone(),
     );
+    let lent = config.lent_key()?;
     let api = ApiSettings {
         origin: config.edge_url.origin(),
         port: edge.port(),
         allowed: &config.api.edge_allowed_origin,
         open: matches!(access, Access::Open),
+        lent: lent.is_some(),
         most: config.api.most(),
     };
-    let sessions = match config.sign_in()? {
-        Some(sign_in) => Sessions::SignIn(Box::new(sign_in)),
-        None if api.open => Sessions::Development,
-        None => Sessions::None,
+    let sessions = match (config.sign_in()?, lent) {
+        (Some(sign_in), _) => Sessions::SignIn(Box::new(sign_in)),
+        (None, Some(key)) => Sessions::Lent(Lent::new(key)),
+        (None, None) if api.open => Sessions::Development,
+        (None, None) => Sessions::None,
     };
     shell.spawn("sessions", login.clone().look_after(shell.stopping()));
     let pages = Edge::new(

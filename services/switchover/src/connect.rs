@@ -24,10 +24,10 @@ use proto::{
         tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
     },
 };
-use runtime::{Client, ClientTls, Clock, Credentials, Endpoint, Key, TokenFile, request};
+use runtime::{Client, ClientTls, Clock, Credentials, Endpoint, HeldKey, TokenFile, request};
 use tonic::{Response, Status};
 
-use crate::{error::Error, show::Form};
+use crate::{dev_key, error::Error, show::Form};
 
 /// How long a call may take, unless it waits for something by its nature.
 const CALL: Duration = Duration::from_secs(30);
@@ -75,7 +75,8 @@ pub struct Options {
         value_name = "URL"
     )]
     pub gateway: Option<Endpoint>,
-    /// File with the key that says who you are
+    /// File with the key that says who you are. Without it and --token-file you are the demo operator
+    /// where a `switchover dev` of yours runs
     #[arg(
         long,
         global = true,
@@ -103,8 +104,8 @@ pub struct Options {
         value_name = "FILE"
     )]
     pub tls_ca: Option<PathBuf>,
-    /// Who to be where no proof is needed, or which of its roles a token is used for: a role, and
-    /// whose, such as tenant-admin:bert
+    /// Who to be where no proof is needed or `switchover dev` runs, or which of its roles a token is
+    /// used for: a role, and whose, such as tenant-admin:bert
     #[arg(
         long = "as",
         global = true,
@@ -236,11 +237,21 @@ struct Place {
 }
 
 impl Place {
-    fn new(given: Option<Endpoint>, port: u16, credentials: &Credentials) -> Result<Self, Error> {
-        let endpoint = given.unwrap_or_else(|| local(port));
+    fn new(endpoint: Endpoint, credentials: &Credentials) -> Result<Self, Error> {
         let client = runtime::connect_lazy(&endpoint, credentials)?;
         Ok(Self { endpoint, client })
     }
+}
+
+/// Returns who somebody is at a place who gave neither key nor token.
+fn unproven(endpoint: &Endpoint, claim: Option<&Identity>) -> Result<Credentials, Error> {
+    Ok(match (dev_key::of(endpoint), claim) {
+        (Some(key), Some(identity)) => Credentials::Acting(key, identity.clone()),
+        (Some(key), None) => Credentials::Key(key),
+        (None, Some(identity)) => Credentials::Claimed(identity.clone()),
+        (None, None) => Credentials::claimed(Role::OperatorAdmin, LOCAL)
+            .map_err(|error| Error::usage(error, None))?,
+    })
 }
 
 /// A service's place on this machine.
@@ -264,21 +275,30 @@ impl Session {
     /// Prepares to ask. Needs a running runtime.
     pub fn new(options: &Options, clock: &Clock) -> Result<Self, Error> {
         let claim = options.claim.as_ref().map(|Claim(identity)| identity);
-        let credentials = match (&options.key_file, &options.token_file, claim) {
-            (Some(path), _, _) => Credentials::Key(Key::read(path)?),
-            (None, Some(path), claim) => Credentials::Token(TokenFile::open(path, claim)?),
-            (None, None, Some(identity)) => Credentials::Claimed(identity.clone()),
-            (None, None, None) => Credentials::claimed(Role::OperatorAdmin, LOCAL)
-                .map_err(|error| Error::usage(error, None))?,
+        let given = match (&options.key_file, &options.token_file) {
+            (Some(path), _) => Some(Credentials::KeyFile(HeldKey::open(path)?)),
+            (None, Some(path)) => Some(Credentials::Token(TokenFile::open(path, claim)?)),
+            (None, None) => None,
         };
-        let credentials = match &options.tls_ca {
-            None => credentials,
-            Some(path) => {
-                let tls = ClientTls::trusting(Some(path))?;
-                Credentials::Over(tls, Box::new(credentials))
+        let tls = options
+            .tls_ca
+            .as_ref()
+            .map(|path| ClientTls::trusting(Some(path)))
+            .transpose()?;
+        let place = |at: &Option<Endpoint>, port| {
+            let endpoint = at.clone().unwrap_or_else(|| local(port));
+            let credentials = match &given {
+                Some(given) => given.clone(),
+                None => unproven(&endpoint, claim)?,
+            };
+            match &tls {
+                None => Place::new(endpoint, &credentials),
+                Some(tls) => {
+                    let over = Credentials::Over(tls.clone(), Box::new(credentials));
+                    Place::new(endpoint, &over)
+                }
             }
         };
-        let place = |given: &Option<Endpoint>, port| Place::new(given.clone(), port, &credentials);
         Ok(Self {
             catalog: place(&options.catalog, 7101)?,
             provisioning: place(&options.provisioning, 7102)?,

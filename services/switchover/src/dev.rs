@@ -3,6 +3,7 @@
 
 mod demonstration;
 mod folder;
+mod keys;
 mod knock;
 mod places;
 mod seed;
@@ -14,15 +15,17 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use contract::OperatorName;
 use runtime::{
-    Clock, ProcessArgs, Shell,
+    Clock, Key, ProcessArgs, Shell,
     telemetry::{LogArgs, LogFormat},
 };
 
 use crate::{
     connect::{Options, Session},
+    dev_key::{self, Findable},
     show::Screen,
 };
 use folder::Folder;
+use keys::Keys;
 use places::Places;
 use services::Halves;
 use walkthrough::Installation;
@@ -33,7 +36,10 @@ const DRAIN_SECONDS: u64 = 10;
 /// What the demonstration is told.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Everything is kept in the data folder: started again, it goes on where it was."
+    after_help = "Everything is kept in the data folder: started again, it goes on where it was.\n\n\
+        It makes its own keys there, in keys/, and listens on the loopback only. While it runs, your commands \
+        to its addresses are the demo operator's unless you give a key or a token, and so is the console; \
+        --as says to be somebody else. `switchover keys dev` writes the key for other programs."
 )]
 pub struct Config {
     /// Folder for all data
@@ -96,6 +102,12 @@ pub struct Config {
     /// On which ports.
     #[command(flatten)]
     pub ports: places::Ports,
+    /// How users of applications that require a login sign in.
+    #[command(
+        flatten,
+        next_help_heading = "Sign-in at applications that require a login"
+    )]
+    pub login: gateway::LoginArgs,
 }
 
 /// Runs everything until somebody stops it, and returns how it ended.
@@ -114,32 +126,68 @@ pub fn run(config: Config, screen: &Screen) -> ExitCode {
     })
 }
 
+/// What must live as long as the demonstration runs.
+struct Running {
+    _findable: Option<Findable>,
+    _folder: Folder,
+}
+
 /// Starts everything and shows what to do with it; what it returns must live as long.
-async fn start(config: Config, screen: &Screen, shell: Shell) -> Result<Folder, runtime::Error> {
+async fn start(config: Config, screen: &Screen, shell: Shell) -> Result<Running, runtime::Error> {
     let folder = Folder::open(&config.data_dir, config.fresh)?;
+    let keys = Keys::open(folder.path())?;
     let places = Places::choose(&config.ports)?;
     say(screen, "Starting …\n")?;
     let halves = Halves::within(&shell);
-    services::start(&config, &folder, &places, &halves).await?;
+    services::start(&config, &folder, &keys, &places, &halves).await?;
 
     let options = Options {
         catalog: Some(places.catalog.into()),
         provisioning: Some(places.provisioning.into()),
         notification: Some(places.notification.into()),
         gateway: Some(places.control.into()),
+        key_file: Some(keys.operator()),
         ..Options::default()
     };
     let session = Session::new(&options, &Clock::real()).map_err(runtime::Error::internal)?;
     let versions = demonstration::versions();
     let upstreams = Box::pin(seed::versions(&session, &versions, &places, &halves.behind)).await?;
-    let installation = Installation::new(&config, &places, &versions, &upstreams);
+    let installation = Installation::new(&config, &keys, &places, &versions, &upstreams);
     seed::tenants_and_first_activation(&session, &installation, &places).await?;
 
+    let findable = findable(&keys, &places)?;
     if let Some(path) = &config.ready_file {
         folder::write_whole(path, &installation.json())?;
     }
     say(screen, &installation.walkthrough(&screen.view()))?;
-    Ok(folder)
+    Ok(Running {
+        _findable: findable,
+        _folder: folder,
+    })
+}
+
+/// Lets this person's commands find the demo operator's key. Without, they can still be told it.
+fn findable(keys: &Keys, places: &Places) -> Result<Option<Findable>, runtime::Error> {
+    let key_file = keys.operator();
+    let key = Key::read(&key_file)?;
+    let addresses = [
+        places.catalog,
+        places.provisioning,
+        places.notification,
+        places.control,
+    ];
+    let found = match dev_key::folder() {
+        Some(folder) => Findable::at(&folder, &addresses, &key).map_err(|error| error.to_string()),
+        None => Err("neither XDG_STATE_HOME nor HOME is a folder".to_owned()),
+    };
+    let warn = |why: &String| {
+        let key_file = key_file.display();
+        tracing::warn!(
+            why,
+            "commands do not find the key: give --key-file {key_file}"
+        );
+    };
+    Ok(found.inspect_err(warn).ok())
 }
 
 fn say(screen: &Screen, text: &str) -> Result<(), runtime::Error> {

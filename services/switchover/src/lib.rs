@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod connect;
 pub mod dev;
+mod dev_key;
 pub mod error;
 pub mod serve;
 pub mod show;

@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -12,9 +15,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::key::Key;
-use crate::{clock::Clock, error::Error};
+use crate::{clock::Clock, error::Error, retry};
 
 /// How often the keys file is looked at, at most.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -31,6 +36,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// expires = "2027-01-01T00:00:00Z"   # optional
 /// methods = ["switchover.catalog.v1.SwitchService/*"]   # optional: these of its role's alone
 /// applications = ["crm"]             # optional: these alone
+/// development = true                 # optional: a key of `switchover dev`, for the loopback alone
 /// ```
 ///
 /// A change is in force within a second. While a changed file cannot be read, the last good one
@@ -40,6 +46,10 @@ pub(super) struct KeyFile {
     path: PathBuf,
     clock: Clock,
     known: Mutex<Known>,
+    /// Whether other machines can call: then it must hold no development key, now and later.
+    reachable: AtomicBool,
+    /// Says that other keys are known from now on.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -53,12 +63,25 @@ struct Known {
 type Stamp = (SystemTime, u64);
 
 /// One key of the file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     sha256: [u8; 32],
     pub(super) identity: Identity,
     pub(super) expires: Option<Timestamp>,
     pub(super) scope: Arc<Scope>,
+    /// Whether it is a development key.
+    pub(super) development: bool,
+}
+
+impl Entry {
+    /// Tells whether two are the same caller's, for the same. Until when is another matter.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same_end = Self {
+            expires: self.expires,
+            ..other.clone()
+        };
+        *self == same_end
+    }
 }
 
 #[derive(Deserialize)]
@@ -79,6 +102,8 @@ struct Line {
     methods: Vec<String>,
     #[serde(default)]
     applications: Vec<String>,
+    #[serde(default)]
+    development: bool,
 }
 
 impl KeyFile {
@@ -95,7 +120,37 @@ impl KeyFile {
             path,
             clock,
             known: Mutex::new(known),
+            reachable: AtomicBool::new(false),
+            changes: watch::Sender::new(()),
         })
+    }
+
+    /// Holds the file to what is allowed where other machines can call: refuses a development key.
+    /// A changed file that has one is not taken from now on.
+    pub(super) fn serve_others(&self) -> Result<(), String> {
+        without_development(&self.current())?;
+        self.reachable.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Looks at the file now and then until the stop, so that those who wait for changes hear of them.
+    pub(super) async fn look_after(&self, stop: &CancellationToken) {
+        while retry::elapsed(LOOK, &self.clock, stop).await.is_ok() {
+            self.current();
+        }
+    }
+
+    /// Follows changes of the keys; only while [`KeyFile::look_after`] runs do they show by themselves.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Returns what the file says now of a key that it had, if it still has it.
+    pub(super) fn again(&self, entry: &Entry) -> Option<Entry> {
+        let entries = self.current();
+        let mut same = entries.iter().filter(|known| known.sha256 == entry.sha256);
+        // The last one counts, as it does for calls.
+        same.next_back().cloned()
     }
 
     /// Returns who holds the key, if it is known and has not expired.
@@ -105,7 +160,8 @@ impl KeyFile {
         let entries = self.current();
         // Every entry is compared, so that the time tells nothing of which one it was.
         entries.iter().fold(None, |found, entry| {
-            let same = bool::from(entry.sha256.ct_eq(&digest));
+            let same = bool::from(entry.sha256.ct_eq(&digest))
+                && entry.development == key.is_for_development();
             let holds = entry.expires.is_none_or(|end| now < end);
             if same && holds {
                 Some(entry.clone())
@@ -124,10 +180,11 @@ impl KeyFile {
             let stamp = stamp(&self.path).ok();
             if stamp != known.stamp {
                 known.stamp = stamp;
-                match read(&self.path) {
+                match self.read_again() {
                     Ok(entries) => {
                         tracing::info!(file = %self.path.display(), keys = entries.len(), "read the keys again");
                         known.entries = entries;
+                        self.changes.send_replace(());
                     }
                     Err(why) => {
                         tracing::error!(file = %self.path.display(), why, "the keys cannot be read; the last good ones hold");
@@ -136,6 +193,21 @@ impl KeyFile {
             }
         }
         known.entries.clone()
+    }
+
+    fn read_again(&self) -> Result<Arc<[Entry]>, String> {
+        let entries = read(&self.path)?;
+        if self.reachable.load(Ordering::Relaxed) {
+            without_development(&entries)?;
+        }
+        Ok(entries)
+    }
+}
+
+fn without_development(entries: &[Entry]) -> Result<(), String> {
+    match entries.iter().position(|entry| entry.development) {
+        None => Ok(()),
+        Some(index) => Err(format!("key {} is a development key", index + 1)),
     }
 }
 
@@ -187,5 +259,6 @@ fn entry(number: usize, line: &Line) -> Result<Entry, String> {
         identity,
         expires: line.expires,
         scope: Arc::new(scope),
+        development: line.development,
     })
 }

@@ -10,17 +10,41 @@ use crate::error::Error;
 
 /// A secret by which a caller proves who it is.
 #[derive(Clone)]
-pub struct Key(SecretString);
+pub struct Key {
+    text: SecretString,
+    development: bool,
+}
 
 impl Key {
     const PREFIX: &str = "swk_";
+    /// What follows the prefix of a development key. No other key is as long.
+    const DEVELOPMENT: &str = "dev_";
     const BYTES: usize = 32;
 
     /// Draws a new one of 256 random bits. Show it once; keep only its digest.
     pub fn generate() -> Self {
+        Self::draw(false)
+    }
+
+    /// Draws a new development key: one that services take only where no other machine can call.
+    pub fn generate_for_development() -> Self {
+        Self::draw(true)
+    }
+
+    fn draw(development: bool) -> Self {
         let mut bytes = [0; Self::BYTES];
         aws_lc_rs::rand::fill(&mut bytes).expect("the system has random bytes");
-        Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes)).into())
+        let kind = if development { Self::DEVELOPMENT } else { "" };
+        let text = format!("{}{kind}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes));
+        Self {
+            text: text.into(),
+            development,
+        }
+    }
+
+    /// Tells whether it is a development key.
+    pub fn is_for_development(&self) -> bool {
+        self.development
     }
 
     /// Reads one from a file that holds nothing else.
@@ -33,7 +57,7 @@ impl Key {
 
     /// Returns the secret text, to show or to send it.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.text.expose_secret()
     }
 
     /// Returns the SHA-256 digest in hex, as a keys file holds it.
@@ -57,17 +81,27 @@ pub(super) fn digest(text: &str) -> String {
 
 /// A text that is not a key; it does not say which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a key: `swk_` and 43 letters, digits, `-` and `_`")]
+#[error("this is not a key: `swk_`, or `swk_dev_`, and 43 letters, digits, `-` and `_`")]
 pub struct KeyError;
 
 impl FromStr for Key {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let encoded = text.strip_prefix(Self::PREFIX).ok_or(KeyError)?;
-        match URL_SAFE_NO_PAD.decode(encoded) {
-            Ok(bytes) if bytes.len() == Self::BYTES => Ok(Self(text.to_owned().into())),
-            Ok(_) | Err(_) => Err(KeyError),
+        let holds = |encoded: &str| {
+            URL_SAFE_NO_PAD
+                .decode(encoded)
+                .is_ok_and(|bytes| bytes.len() == Self::BYTES)
+        };
+        let rest = text.strip_prefix(Self::PREFIX).ok_or(KeyError)?;
+        let development = rest.strip_prefix(Self::DEVELOPMENT).is_some_and(holds);
+        if development || holds(rest) {
+            Ok(Self {
+                text: text.to_owned().into(),
+                development,
+            })
+        } else {
+            Err(KeyError)
         }
     }
 }

@@ -5,6 +5,7 @@ use http::HeaderValue;
 use super::{file::LOOK, *};
 
 mod by_token;
+mod development;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs
@@ -195,4 +196,33 @@ fn a_key_shows_itself_only_when_asked() {
     ] {
         assert!(text.parse::<Key>().is_err(), "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn whose_proof_has_ended_is_told_which_one_it_was() {
+    let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 1);
+    let stop = CancellationToken::new();
+    let end = Timestamp::from_second(60).unwrap();
+    let ended = async |proof, expires| {
+        let proven = Proven {
+            expires,
+            ..Proven::new(Caller::Anonymous, proof)
+        };
+        Access::Open.ended(&proven, &clock, &stop).await
+    };
+    let waiting = async {
+        tokio::join!(
+            ended(Proof::Token, Some(end)),
+            ended(Proof::Certificate, Some(end))
+        )
+    };
+    let passing = async { clock.advance(Duration::from_secs(60)) };
+    let ((token, certificate), ()) = tokio::join!(waiting, passing);
+    assert!(token.unwrap().message().contains("access token"));
+    assert!(certificate.unwrap().message().contains("certificate"));
+    stop.cancel();
+    assert!(
+        ended(Proof::Word, None).await.is_err(),
+        "a word does not end"
+    );
 }

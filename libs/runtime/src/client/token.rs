@@ -35,13 +35,13 @@ impl TokenFile {
     }
 
     /// Returns what says which role is meant. The person is the token's in any case.
-    pub(super) fn choice(&self) -> Vec<(&'static str, String, bool)> {
+    pub(super) fn choice(&self) -> Vec<(&'static str, String)> {
         let Some(identity) = &self.chosen else {
             return Vec::new();
         };
-        let mut pairs = vec![(caller::ROLE, identity.role().to_string(), false)];
+        let mut pairs = vec![(caller::ROLE, identity.role().to_string())];
         if let Identity::TenantAdmin(_) = identity {
-            pairs.push((caller::SUBJECT, identity.subject(), false));
+            pairs.push((caller::SUBJECT, identity.subject()));
         }
         pairs
     }
@@ -128,7 +128,7 @@ mod tests {
         let file = TokenFile::open(&path, Some(&viewer)).unwrap();
         assert_eq!(
             file.choice(),
-            [(caller::ROLE, "operator-viewer".to_owned(), false)]
+            [(caller::ROLE, "operator-viewer".to_owned())]
         );
     }
 }

@@ -61,6 +61,7 @@ fn show(proven: &Proven) -> wire::Caller {
             .unwrap_or_default(),
         subject,
         proof: proof.into(),
+        development: proven.is_for_development(),
         expire_time: proven.expires.map(|end| Timestamp {
             seconds: end.as_second(),
             nanos: end.subsec_nanosecond(),

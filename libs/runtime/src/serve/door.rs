@@ -12,7 +12,6 @@ use std::{
 use contract::{Caller, Problem, RequestId, Rules, Shape, reason};
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response};
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body, service::Routes};
@@ -106,9 +105,8 @@ impl House {
 
         let admitted = self.admit(&mut request, &method, pace, &span);
         let admitted = admitted.instrument(span.clone()).await;
-        let proven: Option<&Proven> = request.extensions().get();
-        let expires = proven.and_then(|proven| proven.expires);
-        let person = proven.and_then(|proven| proven.person.clone());
+        let proven: Option<Proven> = request.extensions().get().cloned();
+        let person = proven.as_ref().and_then(|proven| proven.person.clone());
         let (mut response, permit) = match admitted {
             Err(problem) => (refuse(problem), None),
             Ok(permit) => {
@@ -136,7 +134,7 @@ impl House {
         }
         let stop = match pace {
             Pace::Short(_) => None,
-            Pace::Long(_) => Some(self.end_of_stream(expires)),
+            Pace::Long(_) => Some(self.end_of_stream(proven)),
         };
         let call = Call {
             span,
@@ -151,18 +149,17 @@ impl House {
     }
 
     /// Waits for what ends a stream: the stop of the server, or that its caller's proof has ended.
-    fn end_of_stream(&self, expires: Option<Timestamp>) -> BoxFuture<'static, Problem> {
-        let (stop, clock) = (self.stop.clone(), self.clock.clone());
+    fn end_of_stream(&self, proven: Option<Proven>) -> BoxFuture<'static, Problem> {
+        let (stop, clock, access) = (self.stop.clone(), self.clock.clone(), self.access.clone());
         async move {
-            match expires {
-                None => stop.cancelled().await,
-                Some(end) => {
-                    if retry::until(end, &clock, &stop).await.is_ok() {
-                        return expired();
-                    }
+            let ended = match &proven {
+                Some(proven) => access.ended(proven, &clock, &stop).await.ok(),
+                None => {
+                    stop.cancelled().await;
+                    None
                 }
-            }
-            stopping()
+            };
+            ended.unwrap_or_else(stopping)
         }
         .boxed()
     }
@@ -262,14 +259,6 @@ impl House {
 pub(super) fn stopping() -> Problem {
     Problem::unavailable(reason::PEER_UNAVAILABLE, "The service is stopping.")
         .retry_after(Duration::from_millis(100))
-}
-
-/// What a stream is told when the proof of its caller has ended.
-fn expired() -> Problem {
-    Problem::unauthenticated(
-        reason::UNAUTHENTICATED,
-        "The proof of who calls has ended: call again with a new one.",
-    )
 }
 
 fn refuse(problem: Problem) -> Response<Body> {

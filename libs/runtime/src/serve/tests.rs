@@ -32,6 +32,8 @@ use crate::{
     request,
 };
 
+mod standing;
+
 const GET_STATUS: &str = "/switchover.gateway.v1.GatewayService/GetStatus";
 
 /// A service that does what the request names.
@@ -296,33 +298,6 @@ async fn a_key_is_used_for_its_methods_and_applications_and_for_no_others() {
         let narrowed = [caller.methods.len(), caller.applications.len()];
         assert!(narrowed == [0, 2] || narrowed == [1, 0], "{caller:?}");
     }
-    world.shell.finish_test().await;
-}
-
-#[tokio::test]
-async fn a_stream_ends_when_the_proof_of_its_caller_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.toml");
-    let key = crate::Key::generate();
-    let text = format!(
-        "[[key]]\nsha256 = \"{}\"\nrole = \"gateway\"\nsubject = \"gateways/g-1\"\nexpires = \"2026-01-01T01:00:00Z\"",
-        key.digest()
-    );
-    std::fs::write(&path, text).unwrap();
-    let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap(), 1);
-    let shell = Shell::for_tests_with(clock.clone());
-    let access = Access::keys(&path, clock.clone()).unwrap();
-    let server = Server::builder(&shell, access).add_service(GrantServiceServer::new(Probe));
-    let address = server.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let world = World { shell, address };
-    let mut client = GrantServiceClient::new(world.client(&Credentials::Key(key)));
-    let (_sender, requests) = tokio::sync::mpsc::channel(1);
-    let requests = ReceiverStream::new(requests);
-    let mut stream = client.follow_grants(requests).await.unwrap().into_inner();
-    assert!(stream.message().await.unwrap().is_some());
-    clock.advance(Duration::from_secs(3600));
-    let problem = Problem::from(stream.message().await.unwrap_err());
-    assert!(problem.is(&reason::UNAUTHENTICATED), "{problem}");
     world.shell.finish_test().await;
 }
 

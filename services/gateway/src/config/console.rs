@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use clap::Args;
 use oidc::{Client, ClientKey, Issuer};
-use runtime::{Error, Seal};
+use runtime::{Error, Key, Seal};
 use secrecy::SecretString;
 
 use super::Config;
@@ -48,9 +48,37 @@ pub struct ConsoleArgs {
     /// it is missing. Without it, one in the state folder.
     #[arg(long, env = "SWITCHOVER_CONSOLE_SEAL_FILE", value_name = "FILE")]
     pub console_seal_file: Option<PathBuf>,
+    /// File with a development key, by which the console's own pages call without a sign-in; the edge
+    /// is on the loopback then. `switchover dev` gives one.
+    #[arg(
+        long,
+        env = "SWITCHOVER_CONSOLE_DEVELOPMENT_KEY_FILE",
+        value_name = "FILE",
+        conflicts_with = "console_client_id"
+    )]
+    pub console_development_key_file: Option<PathBuf>,
 }
 
 impl Config {
+    /// Returns the key by which the console's pages call without a sign-in, if there is one.
+    pub(crate) fn lent_key(&self) -> Result<Option<Key>, Error> {
+        let Some(path) = &self.console.console_development_key_file else {
+            return Ok(None);
+        };
+        let key = Key::read(path)?;
+        if !key.is_for_development() {
+            let why = "is no development key: pages without a sign-in call by no other";
+            return Err(Error::file(path, why));
+        }
+        if self.edge_listen.ip().is_loopback() {
+            return Ok(Some(key));
+        }
+        Err(Error::Usage(format!(
+            "{} can be reached from other machines, so nobody uses the console there without a sign-in: leave --console-development-key-file out, or let --edge-listen be on 127.0.0.1",
+            self.edge_listen
+        )))
+    }
+
     /// Returns how people sign in, if they can.
     pub(crate) fn sign_in(&self) -> Result<Option<SignIn>, Error> {
         let args = &self.console;
@@ -84,5 +112,38 @@ impl Config {
         let own = self.state_dir.join("console.keys");
         let seal = args.console_seal_file.clone().unwrap_or(own);
         Ok(Some(SignIn::new(client, Seal::load_or_create(seal)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn pages_without_a_sign_in_have_a_development_key_on_the_loopback_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let lent = |key: &Key, listen: &str| {
+            let path = folder.path().join("lent.key");
+            fs::write(&path, key.expose()).unwrap();
+            let file = format!("--console-development-key-file={}", path.display());
+            let listen = format!("--edge-listen={listen}");
+            let line = ["gateway", "--operator=acme", &file, &listen];
+            Line::try_parse_from(line).unwrap().config.lent_key()
+        };
+        let development = Key::generate_for_development();
+        let key = lent(&development, "127.0.0.1:1").unwrap().unwrap();
+        assert_eq!(key.digest(), development.digest());
+        let error = lent(&development, "0.0.0.0:1").unwrap_err().to_string();
+        assert!(error.contains("--edge-listen"), "{error}");
+        let error = lent(&Key::generate(), "127.0.0.1:1").unwrap_err();
+        assert!(error.to_string().contains("no development key"), "{error}");
     }
 }

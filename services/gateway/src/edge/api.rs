@@ -62,6 +62,8 @@ pub(crate) struct ApiSettings<'a> {
     pub(crate) allowed: &'a [AllowedOrigin],
     /// Whether services take the word of callers on this machine.
     pub(crate) open: bool,
+    /// Whether the console's own pages call with a key that this edge lends them.
+    pub(crate) lent: bool,
     /// How much one caller, and all, may ask for.
     pub(crate) most: Most,
 }
@@ -108,6 +110,17 @@ impl Api {
     /// Tells whether a request was sent to a host of this edge.
     pub(super) fn is_own_host(&self, request: &Request) -> bool {
         guard::authority(request).is_some_and(|host| self.guard.is_own_host(host))
+    }
+
+    /// Tells whether a page of this edge itself makes a call, in a browser on this machine.
+    pub(super) fn is_own_page(&self, whence: Whence, request: &Request) -> bool {
+        let asked = Asked {
+            health: false,
+            authority: guard::authority(request),
+            headers: request.headers(),
+            here: whence.here,
+        };
+        self.guard.is_own_page(&asked)
     }
 
     /// Returns the way to the catalog, which tells who somebody is.

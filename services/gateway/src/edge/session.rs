@@ -17,11 +17,13 @@ use super::page::{self, Pages};
 
 mod cookies;
 mod kept;
+mod lent;
 mod return_to;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use lent::Lent;
 pub(crate) use sign_in::SignIn;
 
 use cookies::Cookie;
@@ -50,6 +52,8 @@ const CALL_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 pub(crate) enum Sessions {
     /// Services take the word of whoever is on this machine: nobody signs in.
     Development,
+    /// The console's own pages call with a development key, on this machine alone: nobody signs in.
+    Lent(Lent),
     /// People cannot sign in here; programs have keys.
     None,
     /// People sign in.
@@ -70,7 +74,15 @@ impl Sessions {
     fn sign_in(&self) -> Option<&SignIn> {
         match self {
             Self::SignIn(sign_in) => Some(sign_in),
-            Self::Development | Self::None => None,
+            Self::Development | Self::Lent(_) | Self::None => None,
+        }
+    }
+
+    /// Lets a call of the console's own page be made with the key that is lent to it, if one is and
+    /// the call shows none.
+    pub(super) fn lend(&self, headers: &mut HeaderMap) {
+        if let Self::Lent(lent) = self {
+            lent.lend(headers);
         }
     }
 
@@ -116,6 +128,9 @@ impl Sessions {
         catalog: Option<Channel>,
         clock: &Clock,
     ) -> Response<Body> {
+        if let Self::Lent(lent) = self {
+            return lent.show(catalog).await;
+        }
         let stranger = json!({
             "signed_in": false,
             "subject": "",
@@ -139,7 +154,7 @@ impl Sessions {
         let Looked::Good { kept, changed } = sign_in.look(kept, clock).await else {
             return gone();
         };
-        let mut response = match known(&kept, catalog).await {
+        let mut response = match known(kept.access(), catalog).await {
             Ok((role, subject)) => page::json(
                 StatusCode::OK,
                 &json!({
@@ -159,13 +174,7 @@ impl Sessions {
                 told["message"] = problem.message().into();
                 page::json(StatusCode::OK, &told)
             }
-            Err(_) => {
-                let told = json!({
-                    "error": "UNAVAILABLE",
-                    "message": "It cannot be told at the moment who is signed in. Try again soon.",
-                });
-                page::json(StatusCode::SERVICE_UNAVAILABLE, &told)
-            }
+            Err(_) => untold(),
         };
         if changed {
             keep(sign_in, &kept, response.headers_mut());
@@ -316,12 +325,21 @@ pub(super) fn forged() -> Response<Body> {
     page::json(StatusCode::FORBIDDEN, &told)
 }
 
-/// Asks a service who somebody is.
-async fn known(kept: &Kept, catalog: Option<Channel>) -> Result<(String, String), Problem> {
+/// Answers while no service tells who somebody is.
+fn untold() -> Response<Body> {
+    let told = json!({
+        "error": "UNAVAILABLE",
+        "message": "It cannot be told at the moment who is signed in. Try again soon.",
+    });
+    page::json(StatusCode::SERVICE_UNAVAILABLE, &told)
+}
+
+/// Asks a service who somebody is that shows this.
+async fn known(secret: &str, catalog: Option<Channel>) -> Result<(String, String), Problem> {
     let away = || Problem::unavailable(reason::PEER_UNAVAILABLE, "The catalog does not answer.");
     let mut service = AccessServiceClient::new(catalog.ok_or_else(away)?);
     let mut request = Request::new(GetCallerRequest {});
-    let bearer: Result<MetadataValue<_>, _> = format!("Bearer {}", kept.access()).parse();
+    let bearer: Result<MetadataValue<_>, _> = format!("Bearer {secret}").parse();
     let mut bearer = bearer.map_err(|_| away())?;
     bearer.set_sensitive(true);
     request.metadata_mut().insert("authorization", bearer);

@@ -19,7 +19,7 @@ use proto::{
     },
 };
 use runtime::{
-    Access, CancellationToken, Clock, Credentials, Endpoint, Server, ServiceArgs, Shell,
+    Access, CancellationToken, Clock, Credentials, Endpoint, Key, Server, ServiceArgs, Shell,
     TokensArgs, connect_lazy, retry,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) console: ConsoleArgs,
     /// The keys that callers of the gateway need, if they do.
     keys: Option<PathBuf>,
+    /// The key by which the gateway calls, where all need keys.
+    own_key: Option<PathBuf>,
     /// Whose tokens all believe.
     token_args: TokensArgs,
     versions: Vec<SocketAddr>,
@@ -135,6 +137,7 @@ impl World {
             },
             console: ConsoleArgs::default(),
             keys: None,
+            own_key: None,
             token_args: TokensArgs::default(),
             versions,
             others,
@@ -211,8 +214,40 @@ impl World {
         self.start_provisioning().await;
     }
 
+    /// Has all that starts from now on believe development keys, and nobody's word; the console's
+    /// pages are lent the key that is returned.
+    pub(crate) async fn lend(&mut self) -> Key {
+        let [own, lent] = [(); 2].map(|()| Key::generate_for_development());
+        let path = |name: &str| self.folder.path().join(name);
+        let entry = |key: &Key, role: &str, subject: &str| {
+            let digest = key.digest();
+            format!(
+                "[[key]]\nsha256 = \"{digest}\"\nrole = \"{role}\"\nsubject = \"{subject}\"\ndevelopment = true\n"
+            )
+        };
+        let accepted =
+            entry(&own, "gateway", "gateways/g-1") + &entry(&lent, "operator-admin", "people/demo");
+        for (name, text) in [
+            ("callers.toml", &*accepted),
+            ("own.key", own.expose()),
+            ("lent.key", lent.expose()),
+        ] {
+            std::fs::write(path(name), text).unwrap();
+        }
+        self.keys = Some(path("callers.toml"));
+        self.own_key = Some(path("own.key"));
+        self.console.console_development_key_file = Some(path("lent.key"));
+        self.stop_catalog().await;
+        self.stop_provisioning().await;
+        self.start_catalog().await;
+        self.start_provisioning().await;
+        lent
+    }
+
     fn believed(&self) -> Access {
         let service = ServiceArgs {
+            // Where only the gateway asks for keys, it has none itself.
+            keys: self.own_key.as_ref().and(self.keys.clone()),
             tokens: Box::new(self.token_args.clone()),
             ..ServiceArgs::default()
         };
@@ -224,6 +259,7 @@ impl World {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
+                key_file: self.own_key.clone(),
                 tokens: Box::new(self.token_args.clone()),
                 ..ServiceArgs::default()
             },

@@ -94,12 +94,14 @@ fn every_command_parses_as_people_type_it() {
         "catalog recovery",
         "catalog adopt --version shop/2.0 --version applications/crm/versions/1 --reason x",
         "keys create --role gateway --subject gateways/g-1",
+        "keys dev --catalog http://127.0.0.1:9 --json",
         "verify-history requests.txt --show 3 --json",
         "completions zsh",
         "serve catalog --provisioning http://127.0.0.1:7102",
         "serve provisioning --catalog http://127.0.0.1:7101 --key-file k --drain-seconds 5",
         "serve gateway --operator acme --gateway gateway-1 --catalog http://a:1,http://b:1",
         "dev --fresh --free-ports --data-dir d --ready-file r --smtp smtp://127.0.0.1:1025",
+        "dev --login-issuer https://id.example --login-client-id shop",
     ] {
         if let Err(error) = parsed(line) {
             panic!("{line}: {error}");

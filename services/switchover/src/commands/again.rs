@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract::Code;
 use runtime::{Backoff, CancellationToken};
 
 use crate::error::Error;
@@ -54,10 +55,41 @@ impl Again {
             Patience::Tries(most) => self.failures >= most,
             Patience::OnceLetIn => !self.let_in,
         };
-        let transient = matches!(&broken, Error::Service { problem, .. } if problem.transient());
-        if over || !transient || self.backoff.next(&self.stop).await.is_err() {
+        let hope = match &broken {
+            Error::Service { problem, .. } if problem.transient() => true,
+            // What was let in ends with its key or token; a new one may be in the file by now.
+            Error::Service { problem, .. } if problem.code() == Code::Unauthenticated => {
+                self.let_in && self.failures == 1
+            }
+            _ => false,
+        };
+        if over || !hope || self.backoff.next(&self.stop).await.is_err() {
             return Err(broken);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{Problem, reason};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_was_let_in_and_is_unknown_now_tries_once_with_what_is_in_the_file() {
+        let unknown = || Error::Service {
+            problem: Problem::unauthenticated(reason::UNAUTHENTICATED, "It has expired."),
+            request_id: "r".parse().unwrap(),
+        };
+        for patience in [Patience::Tries(20), Patience::OnceLetIn] {
+            let mut again = Again::new(patience, Duration::from_millis(1));
+            assert!(again.wait(unknown()).await.is_err(), "never let in");
+            again.brought();
+            again.wait(unknown()).await.unwrap();
+            assert!(again.wait(unknown()).await.is_err(), "and still unknown");
+            again.brought();
+            again.wait(unknown()).await.unwrap();
+        }
     }
 }

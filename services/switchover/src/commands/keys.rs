@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::Subcommand;
 use contract::{ApplicationName, Identity, MethodPattern, Role, Scope};
 use jiff::{Timestamp, Unit};
-use runtime::Key;
+use runtime::{Endpoint, Key};
 
 use crate::{
     args::Time,
+    dev_key,
     error::Error,
     show::{Form, Screen, key},
 };
@@ -42,14 +43,29 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes the demo operator's key of your running `switchover dev`, for other programs
+    Dev {
+        /// Where its catalog is
+        #[arg(
+            long,
+            env = "SWITCHOVER_CATALOG",
+            hide_env = true,
+            default_value = "http://127.0.0.1:7101",
+            value_name = "URL"
+        )]
+        catalog: Endpoint,
+        /// Writes JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Command {
     /// Returns for whom the output is.
     pub fn form(&self) -> Form {
         match self {
-            Self::Create { json: true, .. } => Form::Json,
-            Self::Create { json: false, .. } => Form::People,
+            Self::Create { json: true, .. } | Self::Dev { json: true, .. } => Form::Json,
+            Self::Create { json: false, .. } | Self::Dev { json: false, .. } => Form::People,
         }
     }
 
@@ -84,6 +100,20 @@ impl Command {
                 let text = match screen.form() {
                     Form::People => made.people(&screen.view()),
                     Form::Json => format!("{}\n", made.json()),
+                };
+                screen.text(&text)
+            }
+            Self::Dev { catalog, json: _ } => {
+                let key = dev_key::of(&catalog).ok_or_else(|| {
+                    let hint = "Start switchover dev, or say by --catalog where it is.";
+                    Error::usage(
+                        format!("no switchover dev of yours runs at {catalog}"),
+                        Some(hint.to_owned()),
+                    )
+                })?;
+                let text = match screen.form() {
+                    Form::People => format!("{}\n", key.expose()),
+                    Form::Json => format!("{}\n", serde_json::json!({ "key": key.expose() })),
                 };
                 screen.text(&text)
             }

@@ -58,6 +58,11 @@ impl Folder {
         Ok(())
     }
 
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns a path in it.
     pub(crate) fn file(&self, name: &str) -> String {
         self.path.join(name).display().to_string()

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Args, builder::Resettable};
 use runtime::{Error, Shell};
 
-use super::{Config, folder::Folder, places::Places};
+use super::{Config, folder::Folder, keys::Keys, places::Places};
 
 /// How long each half may take to end; together less than the process has.
 const FRONT: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ impl Halves {
 pub(crate) async fn start(
     config: &Config,
     folder: &Folder,
+    keys: &Keys,
     places: &Places,
     halves: &Halves,
 ) -> Result<(), Error> {
@@ -66,10 +67,14 @@ pub(crate) async fn start(
         .as_ref()
         .map_or_else(|| SMTP.to_owned(), ToString::to_string);
     let people = operator_for_people(&operator);
+    let accepted = keys.accepted().display().to_string();
+    let own_key = |name| keys.own(name).display().to_string();
 
     // Parsed before anything is opened.
     let notification: notification::Config = told(&[
         ("listen", places.notification.to_string()),
+        ("keys", accepted.clone()),
+        ("key-file", own_key("notification")),
         ("database", database("notification.db")),
         ("seal-key", folder.file("notification.key")),
         ("smtp", smtp),
@@ -86,6 +91,8 @@ pub(crate) async fn start(
     let own = own.map_or_else(|_| "own".to_owned(), |own| own.to_string());
     let provisioning: provisioning::Config = told(&[
         ("listen", places.provisioning.to_string()),
+        ("keys", accepted.clone()),
+        ("key-file", own_key("provisioning")),
         ("database", database("provisioning.db")),
         ("seal-key", folder.file("provisioning.key")),
         ("catalog", at(places.catalog)),
@@ -95,6 +102,8 @@ pub(crate) async fn start(
     ])?;
     let catalog: catalog::Config = told(&[
         ("listen", places.catalog.to_string()),
+        ("keys", accepted.clone()),
+        ("key-file", own_key("catalog")),
         ("database", database("catalog.db")),
         ("provisioning", at(places.provisioning)),
         ("notification", at(places.notification)),
@@ -105,8 +114,14 @@ pub(crate) async fn start(
         // Clients that know nothing but an address can look around.
         ("reflection", String::new()),
     ])?;
-    let gateway: gateway::Config = told(&[
+    let mut gateway: gateway::Config = told(&[
         ("listen", places.control.to_string()),
+        ("keys", accepted),
+        ("key-file", own_key("gateway")),
+        (
+            "console-development-key-file",
+            keys.operator().display().to_string(),
+        ),
         ("gateway", "local".to_owned()),
         ("apps-listen", places.apps.to_string()),
         ("edge-listen", places.edge.to_string()),
@@ -122,6 +137,7 @@ pub(crate) async fn start(
         // Somebody waits at the terminal.
         ("request-drain-seconds", "3".to_owned()),
     ])?;
+    gateway.login = config.login.clone();
 
     let Halves { front, behind } = halves;
     notification::start(notification, behind.child("notification")).await?;

@@ -1,6 +1,10 @@
 //! What to open and what to try, in order, as text for people and as addresses for programs.
 
-use std::{collections::BTreeMap, env, path::Path};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
 
 use demo::Release;
 use serde::Serialize;
@@ -8,6 +12,7 @@ use serde::Serialize;
 use super::{
     Config,
     demonstration::{self, APPLICATION},
+    keys::Keys,
     places::Places,
 };
 use crate::show::{
@@ -35,6 +40,8 @@ pub(crate) struct Installation {
     /// The versions themselves, oldest first.
     versions: Vec<RunningVersion>,
     mailbox: Option<String>,
+    /// The file of the demo operator's key.
+    key_file: PathBuf,
     #[serde(skip)]
     mails_wait: bool,
     #[serde(skip)]
@@ -53,6 +60,7 @@ impl Installation {
     /// Says where everything is.
     pub(crate) fn new(
         config: &Config,
+        keys: &Keys,
         places: &Places,
         releases: &[Release; 2],
         upstreams: &[String; 2],
@@ -83,6 +91,7 @@ impl Installation {
             edge: format!("http://localhost:{}", places.edge.port()),
             versions: versions.collect(),
             mailbox: config.mailbox_url.clone(),
+            key_file: keys.operator(),
             mails_wait: config.smtp.is_none(),
             usual: places.usual(),
             program: program(
@@ -134,6 +143,11 @@ impl Installation {
             ));
         }
         places.push(("gRPC".to_owned(), dim(grpc)));
+        let key = format!(
+            "the demo operator's: commands and the console find it, {} keys dev writes it",
+            self.program
+        );
+        places.push(("key".to_owned(), dim(key)));
         let mut paper = Paper::new(view)
             .line([strong("Switchover runs."), "Ctrl-C stops it; started again, it goes on where it was.".into()])
             .gap()
@@ -274,9 +288,17 @@ mod tests {
         let line = std::iter::once(&"x").chain(flags);
         let config = Line::try_parse_from(line).unwrap().config;
         let upstreams = [places.first, places.second].map(|address| format!("http://{address}"));
+        let data = tempfile::tempdir().unwrap();
+        let keys = Keys::open(data.path()).unwrap();
         Installation {
             program: "switchover".to_owned(),
-            ..Installation::new(&config, places, &demonstration::versions(), &upstreams)
+            ..Installation::new(
+                &config,
+                &keys,
+                places,
+                &demonstration::versions(),
+                &upstreams,
+            )
         }
     }
 
@@ -343,6 +365,8 @@ mod tests {
         assert_eq!(json["testAddress"], "http://shop-acme.test.localhost:8080");
         assert_eq!(json["versions"][1]["upstream"], "http://127.0.0.1:7112");
         assert_eq!(json["mailbox"], serde_json::Value::Null);
+        let key_file = json["keyFile"].as_str().unwrap();
+        assert!(key_file.ends_with("/keys/operator.key"), "{key_file}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn told(caller: &Caller, view: &View) -> String {
     }
     let mut facts = vec![
         ("role", Word::from(role(caller.role()))),
-        ("proved", proof(caller.proof()).into()),
+        ("proved", proof(caller).into()),
     ];
     if !caller.person.is_empty() {
         facts.push(("person", caller.person.as_str().into()));
@@ -57,8 +57,9 @@ fn role(role: Role) -> &'static str {
     }
 }
 
-fn proof(proof: Proof) -> &'static str {
-    match proof {
+fn proof(caller: &Caller) -> &'static str {
+    match caller.proof() {
+        Proof::Key if caller.development => "by the key of switchover dev",
         Proof::Unspecified => "not at all",
         Proof::Word => "by word: this service believes everybody on its machine",
         Proof::Key => "by an API key",
@@ -106,5 +107,10 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(told(&Caller::default(), &view).contains("--token-file"));
+        let demo = Caller {
+            development: true,
+            ..key
+        };
+        assert!(told(&demo, &view).contains("by the key of switchover dev"));
     }
 }

@@ -42,6 +42,9 @@ impl Made {
         };
         list("methods", texts(&self.scope.methods));
         list("applications", texts(&self.scope.applications));
+        if self.key.is_for_development() {
+            entry.push_str("development = true\n");
+        }
         entry
     }
 

@@ -115,7 +115,7 @@ impl Refused {
 impl Guard {
     pub(super) fn new(settings: &ApiSettings<'_>) -> Self {
         let mut own = vec![settings.origin.to_owned()];
-        if settings.open {
+        if settings.open || settings.lent {
             let here = ["localhost", "127.0.0.1", "[::1]"];
             own.extend(here.map(|host| {
                 let endpoint: Endpoint = format!("http://{host}:{}", settings.port)
@@ -151,6 +151,18 @@ impl Guard {
             };
             host == Some(authority.strip_suffix(usual).unwrap_or(&authority))
         })
+    }
+
+    /// Tells whether a page of this edge itself makes a call, in a browser on this machine: no page of
+    /// somebody else can say all of that.
+    pub(super) fn is_own_page(&self, asked: &Asked<'_>) -> bool {
+        let mut origins = asked.headers.get_all(header::ORIGIN).iter();
+        let own_origin = match (origins.next(), origins.next()) {
+            (Some(origin), None) => self.own.iter().any(|own| origin == own),
+            _ => false,
+        };
+        let own_host = asked.authority.is_some_and(|host| self.is_own_host(host));
+        asked.here && own_host && own_origin && asked.headers.contains_key(GRPC_WEB)
     }
 
     /// Decides whether a call goes on; returns whether services may take its word on who makes it.

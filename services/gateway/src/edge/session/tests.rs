@@ -16,6 +16,8 @@ use crate::tests::{
     world::{AUDIENCE, World},
 };
 
+mod lent;
+
 const ORIGIN: &str = "https://consent.example";
 const GET_INBOX: &str = "/switchover.notification.v1.InboxService/GetInbox";
 /// One empty message.
