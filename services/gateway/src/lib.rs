@@ -22,6 +22,7 @@ mod config;
 mod control;
 mod edge;
 mod error;
+mod sign_outs;
 #[cfg(test)]
 mod tests;
 
@@ -73,9 +74,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
 
     let remembered = Remembered::read(&config.state_dir).await?;
     let edge_origin = config.edge_url.origin();
-    let login = config
-        .login
-        .open(&config.state_dir, edge_origin, shell.clock())?;
+    let sign_outs = config.sign_outs(shell.clock().now())?;
+    let login = config.login.open(
+        &config.state_dir,
+        edge_origin,
+        sign_outs.clone(),
+        shell.clock(),
+    )?;
     let apps_listener = bind(config.apps_listen).await?;
     let edge_listener = bind(config.edge_listen).await?;
     let local = |listener: &Listener| listener.local_addr().map_err(runtime::Error::internal);
@@ -102,7 +107,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
             listeners: vec![apps, edge],
             plane: plane.clone(),
             peers: Peers {
-                catalogs,
+                catalogs: catalogs.clone(),
                 provisioning: provisioning.clone(),
             },
         },
@@ -110,6 +115,14 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         ended.clone(),
     );
 
+    if config.shares_sessions() {
+        // While users are served, some may sign out.
+        let (ended, done) = (|| ended.clone(), |()| Ok::<(), Infallible>(()));
+        let carrying = sign_outs::carry(sign_outs.clone(), catalogs.clone(), ended());
+        shell.spawn("sign-outs of this gateway", carrying.map(done));
+        let following = sign_outs::follow(sign_outs.clone(), catalogs, ended());
+        shell.spawn("sign-outs of all gateways", following.map(done));
+    }
     let serving = plane
         .clone()
         .serve(apps_listener, shell.stopping(), config.request_drain());
@@ -133,7 +146,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         open: matches!(access, Access::Open),
         most: config.api.most(),
     };
-    let sessions = match config.sign_in()? {
+    let sessions = match config.sign_in(sign_outs)? {
         Some(sign_in) => Sessions::SignIn(Box::new(sign_in)),
         None if api.open => Sessions::Development,
         None => Sessions::None,
