@@ -27,6 +27,7 @@ mod running;
 mod scanning;
 mod signing;
 mod signing_in;
+mod signing_out;
 mod stopping;
 mod switching;
 mod tidy;

@@ -26,23 +26,23 @@ const SECRET: &str = "a-client-secret-that-no-log-may-hold";
 
 /// A browser for which every host of applications is one gateway. It keeps cookies and follows nothing by
 /// itself.
-struct Browser {
+pub(super) struct Browser {
     gateway: String,
     /// By host.
-    jars: BTreeMap<String, Vec<Cookie>>,
+    pub(super) jars: BTreeMap<String, Vec<Cookie>>,
     /// Every value of a gateway's cookie that it ever had.
     seen: Vec<String>,
 }
 
 #[derive(Clone)]
-struct Cookie {
-    name: String,
-    value: String,
+pub(super) struct Cookie {
+    pub(super) name: String,
+    pub(super) value: String,
     path: String,
 }
 
 impl Browser {
-    fn new(world: &World, gateway: usize) -> Self {
+    pub(super) fn new(world: &World, gateway: usize) -> Self {
         Self {
             gateway: format!("http://{}", world.doors()[gateway].address),
             jars: BTreeMap::new(),
@@ -51,7 +51,7 @@ impl Browser {
     }
 
     /// Asks an application.
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         method: Method,
         host: &str,
@@ -113,7 +113,7 @@ impl Browser {
         self.ask(Method::GET, host, path, &html).await
     }
 
-    async fn fetch(&mut self, host: &str, path: &str) -> Result<Answer> {
+    pub(super) async fn fetch(&mut self, host: &str, path: &str) -> Result<Answer> {
         let json = [("accept", "application/json"), ("sec-fetch-mode", "cors")];
         self.ask(Method::GET, host, path, &json).await
     }
@@ -129,14 +129,14 @@ fn set_path(set: &str, lower: Option<&str>) -> String {
 }
 
 /// What is needed to sign in, in a folder of its own: an identity provider that knows everybody.
-struct Setting {
+pub(super) struct Setting {
     port: u16,
     folder: TempDir,
     provider: Option<Process>,
 }
 
 impl Setting {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         write_private(&folder.path().join("secret"), SECRET)?;
         Ok(Self {
@@ -146,11 +146,11 @@ impl Setting {
         })
     }
 
-    fn issuer(&self) -> String {
+    pub(super) fn issuer(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn variables(&self) -> Vec<(String, String)> {
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         [
             ("SWITCHOVER_LOGIN_ISSUER", self.issuer()),
@@ -163,7 +163,7 @@ impl Setting {
         .to_vec()
     }
 
-    async fn start_provider(&mut self, world: &World) -> Result<()> {
+    pub(super) async fn start_provider(&mut self, world: &World) -> Result<()> {
         let script = tools().join("sign-in-issuer.mjs");
         let arguments = vec![
             script.display().to_string(),
@@ -185,7 +185,12 @@ impl Setting {
     }
 
     /// Asks the provider, and does what its pages want, until it sends the browser elsewhere: there.
-    async fn go_through(&self, browser: &mut Browser, place: &str, who: &str) -> Result<String> {
+    pub(super) async fn go_through(
+        &self,
+        browser: &mut Browser,
+        place: &str,
+        who: &str,
+    ) -> Result<String> {
         let issuer = self.issuer();
         let host = issuer.trim_start_matches("http://").to_owned();
         let form = [("content-type", "application/x-www-form-urlencoded")];
@@ -231,7 +236,7 @@ impl Setting {
     }
 
     /// Takes a browser the whole way in; returns the last answer, and what no log may hold.
-    async fn sign_in(
+    pub(super) async fn sign_in(
         &self,
         browser: &mut Browser,
         host: &str,
@@ -277,7 +282,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Brings up `shop` for two tenants, with a login; its versions answer only what came through gateways.
-async fn open_shop(world: &mut World) -> Result<[String; 2]> {
+pub(super) async fn open_shop(world: &mut World) -> Result<[String; 2]> {
     let keys = format!("{}/.well-known/gateway-jwks.json", world.edge(0));
     let one = world.upstream_behind("1.0", &keys).await?;
     let two = world.upstream_behind("2.0", &keys).await?;

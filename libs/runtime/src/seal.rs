@@ -157,6 +157,17 @@ impl Seal {
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
+    /// Returns the keyed digests of data for a purpose, one by each key: whoever has one of them in common
+    /// has one of these in common.
+    pub fn macs(&self, purpose: &str, data: &[u8]) -> Vec<[u8; 32]> {
+        let tags = self
+            .keys
+            .iter()
+            .map(|key| hmac::sign(&key.mac_key(purpose), data));
+        tags.map(|tag| tag.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+            .collect()
+    }
+
     /// Tells, in constant time, whether a digest was made here for this purpose and data.
     pub fn verify(&self, purpose: &str, data: &[u8], mac: &[u8]) -> bool {
         self.keys
@@ -379,5 +390,19 @@ mod tests {
         assert!(!seal.verify("token", b"date", &mac));
         assert!(!seal.verify("token", b"data", &mac[..31]));
         assert!(!Seal::for_tests().verify("token", b"data", &mac));
+    }
+
+    #[test]
+    fn whoever_shares_a_key_makes_a_digest_in_common() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seal.keys");
+        let old = Seal::load_or_create(&path).unwrap();
+        let mut new = Seal::load_or_create(&path).unwrap();
+        new.rotate().unwrap();
+        let (before, after) = (old.macs("mark", b"data"), new.macs("mark", b"data"));
+        assert_eq!(before, after[..1]);
+        assert_eq!(after[1], new.mac("mark", b"data"));
+        assert_ne!(new.macs("mark", b"date"), after);
+        assert_ne!(new.macs("other", b"data"), after);
     }
 }

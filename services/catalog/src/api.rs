@@ -4,6 +4,7 @@ mod applications;
 mod fleet;
 mod parse;
 mod proposals;
+mod sign_outs;
 mod switches;
 
 /// Resources as answers have them.
@@ -20,7 +21,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use proto::catalog::v1::{
     application_service_server::ApplicationServiceServer, fleet_service_server::FleetServiceServer,
-    proposal_service_server::ProposalServiceServer, switch_service_server::SwitchServiceServer,
+    proposal_service_server::ProposalServiceServer, sign_out_service_server::SignOutServiceServer,
+    switch_service_server::SwitchServiceServer,
 };
 use runtime::{
     Server, Shell,
@@ -47,6 +49,7 @@ pub(crate) async fn serve(
         stop: shell.stopping(),
     };
     let proposals = proposals::Proposals(catalog.clone());
+    let sign_outs = sign_outs::SignOuts(catalog.clone());
     let audit_log = audit::log(audit::Service::Catalog, catalog.db.clone());
     let fleet = fleet::Fleet::start(catalog, shell);
     Server::builder(shell, access)
@@ -65,6 +68,9 @@ pub(crate) async fn serve(
         .add_service(FleetServiceServer::new(fleet).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             ProposalServiceServer::new(proposals).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            SignOutServiceServer::new(sign_outs).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(audit_log)
         .serve(listen)

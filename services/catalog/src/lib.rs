@@ -19,6 +19,7 @@ mod proposal;
 mod recovery;
 mod registration;
 mod routes;
+mod sign_outs;
 mod store;
 mod switch;
 mod test_slot;

@@ -9,6 +9,7 @@ pub(crate) mod notices;
 pub(crate) mod proposals;
 pub(crate) mod receipts;
 pub(crate) mod recovery;
+pub(crate) mod sign_outs;
 pub(crate) mod switches;
 pub(crate) mod traffic;
 pub(crate) mod versions;
@@ -33,6 +34,8 @@ pub(crate) const BAKES: &str = "bakes";
 pub(crate) const CREDENTIAL_ORDERS: &str = "credential_orders";
 /// Woken when somebody is to be told something.
 pub(crate) const NOTICES: &str = "notices";
+/// Woken when sessions have ended before their time.
+pub(crate) const SIGN_OUTS: &str = "sign_outs";
 
 fn parsed<T: FromStr<Err: fmt::Display>>(
     table: &'static str,

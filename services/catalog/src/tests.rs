@@ -19,6 +19,7 @@ mod receipts;
 mod recovering;
 mod refusing;
 mod registering;
+mod sign_outs;
 mod switching;
 mod testers;
 mod upstream;

@@ -51,8 +51,8 @@ pub use host::{Address, AppsUrl, AppsUrlError, Scheme};
 pub use lease::{BootClock, Moment};
 #[cfg(test)]
 pub(crate) use login::Ended;
-pub(crate) use login::Relay;
-pub use login::{Login, LoginPolicy, LoginRule, LoginSettings, Needs, Provider};
+pub use login::{Login, LoginPolicy, LoginRule, Needs, Provider};
+pub(crate) use login::{LoginSettings, Relay};
 pub use long_lived::LongLived;
 pub use snapshot::{AppRoute, GateOrder, GrantChange, GrantDecision, RefusalReason};
 pub use status::{ApplicationStatus, GateState, TenantTraffic, VersionTraffic};

@@ -6,11 +6,13 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
 use contract::{GatewayName, Line, OperatorName};
+use jiff::Timestamp;
 use runtime::{Endpoint, ServiceArgs};
 
 use crate::{
     apps::{AppsUrl, SUPPORT_CHARS_MAX},
     edge::TrustedProxy,
+    sign_outs::{Reach, SignOuts},
 };
 pub use login::LoginArgs;
 
@@ -184,6 +186,24 @@ impl Config {
             let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
             name_from(machine.trim())
         })
+    }
+
+    /// Tells whether gateways may share sessions, and with them their ends.
+    pub(crate) fn shares_sessions(&self) -> bool {
+        let login = &self.login;
+        login.login_issuer.is_some()
+            || login.login_seal_key.is_some()
+            || self.console.console_client_id.is_some()
+    }
+
+    /// Reads which sessions have ended. Blocks on a disk.
+    pub(crate) fn sign_outs(&self, now: Timestamp) -> Result<SignOuts, runtime::Error> {
+        let path = self.state_dir.join("sign-outs.jsonl");
+        let reach = match self.shares_sessions() {
+            true => Reach::Fleet,
+            false => Reach::Here,
+        };
+        SignOuts::open(&path, reach, now).map_err(|error| runtime::Error::file(&path, error))
     }
 
     /// Returns how long users' requests may go on after a stop.

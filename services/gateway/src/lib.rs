@@ -22,6 +22,7 @@ mod config;
 mod control;
 mod edge;
 mod error;
+mod sign_outs;
 #[cfg(test)]
 mod tests;
 
@@ -77,9 +78,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
 
     let remembered = Remembered::read(&config.state_dir).await?;
     let edge_origin = config.edge_url.origin();
-    let login = config
-        .login
-        .open(&config.state_dir, edge_origin, shell.clock())?;
+    let sign_outs = config.sign_outs(shell.clock().now())?;
+    let login = config.login.open(
+        &config.state_dir,
+        edge_origin,
+        sign_outs.clone(),
+        shell.clock(),
+    )?;
     let apps_listener = bind(config.apps_listen).await?;
     let edge_listener = bind(config.edge_listen).await?;
     let local = |listener: &Listener| listener.local_addr().map_err(runtime::Error::internal);
@@ -106,7 +111,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
             listeners: vec![apps, edge],
             plane: plane.clone(),
             peers: Peers {
-                catalogs,
+                catalogs: catalogs.clone(),
                 provisioning: provisioning.clone(),
             },
         },
@@ -114,6 +119,14 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         ended.clone(),
     );
 
+    if config.shares_sessions() {
+        // While users are served, some may sign out.
+        let (ended, done) = (|| ended.clone(), |()| Ok::<(), Infallible>(()));
+        let carrying = sign_outs::carry(sign_outs.clone(), catalogs.clone(), ended());
+        shell.spawn("sign-outs of this gateway", carrying.map(done));
+        let following = sign_outs::follow(sign_outs.clone(), catalogs, ended());
+        shell.spawn("sign-outs of all gateways", following.map(done));
+    }
     let serving = plane
         .clone()
         .serve(apps_listener, shell.stopping(), config.request_drain());
@@ -139,7 +152,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<Addresses, runtime::E
         lent: lent.is_some(),
         most: config.api.most(),
     };
-    let sessions = match (config.sign_in()?, lent) {
+    let sessions = match (config.sign_in(sign_outs)?, lent) {
         (Some(sign_in), _) => Sessions::SignIn(Box::new(sign_in)),
         (None, Some(key)) => Sessions::Lent(Lent::new(key)),
         (None, None) if api.open => Sessions::Development,

@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     lasting::Place,
-    login::{Endings, Session, Watch},
+    login::{Login, Session},
     snapshot::{Grant, Serving},
     stay::{Stay, overstayed},
     traffic::TenantTally,
 };
+use crate::sign_outs::Watch;
 
 /// Holds its epoch open for as long as it lives: what is admitted and what is counted in flight
 /// are the same. Dropped when the last byte of the answer is handed over, when the user goes away,
@@ -25,7 +26,7 @@ pub(super) struct Flight {
     /// The same.
     tenant: Option<Arc<TenantTally>>,
     /// Whose request it is, where a login is required.
-    session: Option<(Arc<Endings>, Session)>,
+    session: Option<(Login, Session)>,
     /// What lasts no longer than its session: made when it is asked for.
     signed_out: OnceLock<(CancellationToken, Watch)>,
     request_id: RequestId,
@@ -173,8 +174,8 @@ impl Flight {
     }
 
     /// Notes whose it is: what lasts of it ends with the session.
-    pub(super) fn signed_in(&mut self, endings: &Arc<Endings>, session: &Session) {
-        self.session = Some((Arc::clone(endings), session.clone()));
+    pub(super) fn signed_in(&mut self, login: &Login, session: &Session) {
+        self.session = Some((login.clone(), session.clone()));
     }
 
     /// Returns what tells that its tenant is no longer let in, or its user no longer signed in.
@@ -183,12 +184,12 @@ impl Flight {
             Some(stay) => stay.over().clone(),
             None => CancellationToken::new(),
         };
-        let Some((endings, session)) = &self.session else {
+        let Some((login, session)) = &self.session else {
             return stay;
         };
         let (end, _) = self.signed_out.get_or_init(|| {
             let end = stay.child_token();
-            (end.clone(), endings.watch(session, end))
+            (end.clone(), login.watch(session, end))
         });
         end.clone()
     }

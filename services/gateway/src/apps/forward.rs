@@ -80,7 +80,7 @@ pub(super) async fn forward(
             login.identity(&serving, &signed.place.tenant, session),
         );
         if let Some(session) = session {
-            flight.signed_in(login.endings(), session);
+            flight.signed_in(login, session);
         }
     }
     let (onward, progress) = onward(head.method, serving.client.uri(passable.path), sent, body);

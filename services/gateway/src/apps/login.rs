@@ -1,14 +1,14 @@
 //! Whether users must sign in, who has, and what versions are told of it.
 //!
 //! A session is a sealed cookie of one host: no gateway keeps any. What gateways share is two key files
-//! (one seals, one signs); what each has for itself is which sessions have ended before their time.
+//! (one seals, one signs), and which sessions have ended before their time.
 
 mod asking;
 pub(super) mod cookie;
 pub(in crate::apps) mod decide;
-mod ended;
 mod flow;
 mod identity;
+mod known;
 pub(super) mod own;
 mod policy;
 mod session;
@@ -18,6 +18,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, header};
@@ -30,15 +31,18 @@ pub use policy::{LoginPolicy, LoginRule, Needs};
 
 pub(super) use asking::{Asking, CSRF, Site};
 pub(super) use decide::{Ask, Asked, Client, Passed, Stop, decide};
-pub(crate) use ended::Ended;
-pub(super) use ended::{Endings, Watch};
 pub(crate) use flow::Relay;
 pub(super) use identity::IDENTITY;
+pub(crate) use known::Ended;
 pub(super) use own::{Own, Visit};
 pub(super) use session::Session;
 
 use super::snapshot::Serving;
+use crate::sign_outs::{Known, SignOuts, Watch};
 use identity::Signer;
+
+/// How often it is looked whether what lasts has outlived its session.
+const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
 /// What signs users in, and knows them. Clones are the same one.
 #[derive(Clone)]
@@ -47,7 +51,7 @@ pub struct Login(Arc<Inner>);
 struct Inner {
     seal: Seal,
     signer: Signer,
-    endings: Arc<Endings>,
+    sign_outs: SignOuts,
     clock: Clock,
     /// Where users sign in; none if nobody said.
     provider: Option<Provider>,
@@ -55,60 +59,64 @@ struct Inner {
 
 /// What [`Login::open`] needs.
 #[derive(Debug)]
-pub struct LoginSettings {
+pub(crate) struct LoginSettings {
     /// The file of the keys that seal sessions; the same for all gateways.
-    pub seal_key: PathBuf,
+    pub(crate) seal_key: PathBuf,
     /// The file of the keys that sign what versions are told; the same for all gateways.
-    pub signing_key: PathBuf,
-    /// The file of sessions that have ended; this gateway's alone.
-    pub ended: PathBuf,
+    pub(crate) signing_key: PathBuf,
     /// Where browsers reach the edge: scheme and authority.
-    pub edge: String,
+    pub(crate) edge: String,
     /// Where users sign in; none if nobody said.
-    pub provider: Option<Provider>,
+    pub(crate) provider: Option<Provider>,
 }
 
 impl Login {
-    /// Reads keys and what has ended; makes what is not there. Blocks on a disk.
+    /// Reads keys; makes those that are not there. Blocks on a disk.
     ///
     /// # Errors
     /// A file cannot be read or made, or others can read a key.
-    pub fn open(settings: LoginSettings, clock: Clock) -> Result<Self, runtime::Error> {
+    pub(crate) fn open(
+        settings: LoginSettings,
+        sign_outs: SignOuts,
+        clock: Clock,
+    ) -> Result<Self, runtime::Error> {
         let at = |path: &Path, error| runtime::Error::file(path, error);
         let signer = Signer::load_or_create(&settings.signing_key, &settings.edge)
             .map_err(|error| at(&settings.signing_key, error))?;
-        let endings = Endings::open(&settings.ended, clock.now())
-            .map_err(|error| at(&settings.ended, error))?;
-        Ok(Self(Arc::new(Inner {
-            seal: Seal::load_or_create(&settings.seal_key)?,
+        let seal = Seal::load_or_create(&settings.seal_key)?;
+        Ok(Self::new(seal, signer, sign_outs, settings.provider, clock))
+    }
+
+    fn new(
+        seal: Seal,
+        signer: Signer,
+        sign_outs: SignOuts,
+        provider: Option<Provider>,
+        clock: Clock,
+    ) -> Self {
+        sign_outs.cover(known::all(&seal));
+        Self(Arc::new(Inner {
+            seal,
             signer,
-            endings: Arc::new(endings),
+            sign_outs,
             clock,
-            provider: settings.provider,
-        })))
+            provider,
+        }))
     }
 
     /// One whose keys and endings live as long as the process, with nowhere to sign in.
     pub(super) fn for_process(clock: Clock) -> Self {
-        Self(Arc::new(Inner {
-            seal: Seal::for_tests(),
-            signer: Signer::for_process("http://localhost:8081"),
-            endings: Arc::default(),
-            clock,
-            provider: None,
-        }))
+        let signer = Signer::for_process("http://localhost:8081");
+        let sign_outs = SignOuts::for_process();
+        Self::new(Seal::for_tests(), signer, sign_outs, None, clock)
     }
 
     /// The same with somewhere to sign in.
     #[cfg(test)]
     pub(super) fn for_tests(provider: Option<Provider>, clock: Clock) -> Self {
-        Self(Arc::new(Inner {
-            seal: Seal::for_tests(),
-            signer: Signer::for_process("http://edge.example"),
-            endings: Arc::default(),
-            clock,
-            provider,
-        }))
+        let signer = Signer::for_process("http://edge.example");
+        let sign_outs = SignOuts::for_process();
+        Self::new(Seal::for_tests(), signer, sign_outs, provider, clock)
     }
 
     /// Tells whether there is somewhere to sign in.
@@ -133,14 +141,24 @@ impl Login {
             let session = Session::open(&self.0.seal, &place.host, sealed)?;
             let good = session.tenant == place.tenant
                 && session.lasts(now)
-                && !self.0.endings.has(&session);
+                && !self.0.sign_outs.has(&self.known(&session));
             good.then_some(session)
         })
     }
 
-    /// Returns what tells when a session ends.
-    pub(super) fn endings(&self) -> &Arc<Endings> {
-        &self.0.endings
+    /// Has `end` told when a session ends, for as long as what is returned is there.
+    pub(super) fn watch(&self, session: &Session, end: CancellationToken) -> Watch {
+        self.0.sign_outs.watch(self.known(session), end)
+    }
+
+    fn known(&self, session: &Session) -> Known {
+        known::of(&self.0.seal, self.issuer(), session)
+    }
+
+    /// Returns who names users and their sign-ins.
+    fn issuer(&self) -> &str {
+        let provider = self.0.provider.as_ref();
+        provider.map_or("", |provider| provider.client.issuer().url().as_str())
     }
 
     /// Says to a version who asks.
@@ -168,23 +186,21 @@ impl Login {
         true
     }
 
-    /// Ends sessions, and what lasts of them here, now and across restarts.
+    /// Ends sessions, and what lasts of them, here at once and across restarts, and at all gateways that
+    /// reach the catalog.
     pub(crate) async fn end(&self, ended: Ended, now: Timestamp) {
-        let endings = Arc::clone(&self.0.endings);
-        let written = runtime::disk::blocking(move || endings.end(ended, now)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(%error, "that a session has ended could not be written down: it holds until this gateway stops");
-        }
+        let marks = known::marks(&self.0.seal, self.issuer(), &ended);
+        self.0.sign_outs.end(marks, now).await;
     }
 
     /// Ends what lasts of sessions whose time is over, until `stop`.
     pub(crate) async fn look_after(self, stop: CancellationToken) -> Result<(), Infallible> {
-        let mut ticks = interval(ended::LOOKS_EVERY);
+        let mut ticks = interval(LOOKS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let looking = async {
             loop {
                 ticks.tick().await;
-                self.0.endings.look(self.now());
+                self.0.sign_outs.look(self.now());
             }
         };
         stop.run_until_cancelled(looking).await.unwrap_or(Ok(()))

@@ -8,7 +8,7 @@ use runtime::{Error, Key, Seal};
 use secrecy::SecretString;
 
 use super::Config;
-use crate::edge::SignIn;
+use crate::{edge::SignIn, sign_outs::SignOuts};
 
 /// Where the issuer sends browsers back to.
 pub(crate) const CALLBACK: &str = "/session/callback";
@@ -80,7 +80,7 @@ impl Config {
     }
 
     /// Returns how people sign in, if they can.
-    pub(crate) fn sign_in(&self) -> Result<Option<SignIn>, Error> {
+    pub(crate) fn sign_in(&self, sign_outs: SignOuts) -> Result<Option<SignIn>, Error> {
         let args = &self.console;
         let (id, issuer) = match (&args.console_client_id, &self.service.tokens.oidc_issuer) {
             (None, _) => return Ok(None),
@@ -111,7 +111,8 @@ impl Config {
         }
         let own = self.state_dir.join("console.keys");
         let seal = args.console_seal_file.clone().unwrap_or(own);
-        Ok(Some(SignIn::new(client, Seal::load_or_create(seal)?)))
+        let seal = Seal::load_or_create(seal)?;
+        Ok(Some(SignIn::new(client, seal, sign_outs)))
     }
 }
 

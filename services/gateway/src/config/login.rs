@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::{
     apps::{Login, LoginSettings, Provider},
     edge::CALLBACK,
+    sign_outs::SignOuts,
 };
 
 /// How users of applications that require a login sign in.
@@ -85,6 +86,7 @@ impl LoginArgs {
         &self,
         state_dir: &Path,
         edge: &str,
+        sign_outs: SignOuts,
         clock: Clock,
     ) -> Result<Login, runtime::Error> {
         let or_here = |file: &Option<PathBuf>, name| match file {
@@ -94,11 +96,10 @@ impl LoginArgs {
         let settings = LoginSettings {
             seal_key: or_here(&self.login_seal_key, "login-seal.keys"),
             signing_key: or_here(&self.login_signing_key, "login-signing.pem"),
-            ended: state_dir.join("login-ended.jsonl"),
             edge: edge.to_owned(),
             provider: self.provider(edge)?,
         };
-        Login::open(settings, clock)
+        Login::open(settings, sign_outs, clock)
     }
 
     fn provider(&self, edge: &str) -> Result<Option<Provider>, runtime::Error> {

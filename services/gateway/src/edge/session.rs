@@ -271,8 +271,8 @@ impl Sessions {
         Ok((kept, begun.return_to))
     }
 
-    /// Answers `POST /session/logout`: the session ends here, and `location` is where it ends at the
-    /// issuer, too.
+    /// Answers `POST /session/logout`: the session ends at all gateways, and `location` is where it ends at
+    /// the issuer, too.
     pub(super) async fn logout(
         &self,
         headers: &HeaderMap,
@@ -303,7 +303,7 @@ impl Sessions {
         if !kept.is_said(said(headers)) {
             return forged();
         }
-        sign_in.end(&kept, clock);
+        sign_in.end(&kept, clock).await;
         // Without a hint: no token stands in an address. The issuer asks whom it must.
         let back = format!("{origin}/");
         let location = sign_in.client.end_session(None, &back, at(clock)).await;

@@ -1,5 +1,7 @@
 //! A catalog that says what a test tells it to say, and keeps what it hears.
 
+mod sign_outs;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
@@ -11,6 +13,8 @@ use proto::catalog::v1::fleet_service_server::{FleetService, FleetServiceServer}
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
+
+use sign_outs::SignOuts;
 
 type Stream = mpsc::UnboundedSender<Result<wire::FollowResponse, Status>>;
 
@@ -26,7 +30,10 @@ fn drain_order(drain: bool) -> wire::follow_response::Message {
 
 /// Clones are the same catalog.
 #[derive(Clone, Default)]
-pub(crate) struct Catalog(Arc<Mutex<State>>);
+pub(crate) struct Catalog {
+    fleet: Arc<Mutex<State>>,
+    pub(crate) sign_outs: SignOuts,
+}
 
 #[derive(Default)]
 struct State {
@@ -77,6 +84,7 @@ impl Catalog {
     /// Breaks all streams.
     pub(crate) fn break_streams(&self) {
         self.state().streams.clear();
+        self.sign_outs.break_streams();
     }
 
     /// Returns what was answered to a turn, in order.
@@ -139,7 +147,7 @@ impl Catalog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.fleet.lock().unwrap()
     }
 
     fn hear(&self, request: wire::FollowRequest, stream: &Stream) {

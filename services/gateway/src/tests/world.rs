@@ -58,10 +58,10 @@ pub(crate) struct World {
     pub(crate) console: ConsoleArgs,
     /// The keys that callers of the gateway need, if they do.
     keys: Option<PathBuf>,
-    /// The key by which the gateway calls, where all need keys.
-    own_key: Option<PathBuf>,
     /// Whose tokens all believe.
     token_args: TokensArgs,
+    /// The gateway's own key, and the file in which those who believe nobody's word find it.
+    own_key: Option<(PathBuf, PathBuf)>,
     versions: Vec<SocketAddr>,
     others: Shell,
     catalog_shell: Option<Shell>,
@@ -137,8 +137,8 @@ impl World {
             },
             console: ConsoleArgs::default(),
             keys: None,
-            own_key: None,
             token_args: TokensArgs::default(),
+            own_key: None,
             versions,
             others,
             catalog_shell: None,
@@ -154,7 +154,9 @@ impl World {
 
     pub(crate) async fn start_catalog(&mut self) {
         let shell = Shell::for_tests();
-        let server = Server::builder(&shell, self.believed()).add_service(self.catalog.service());
+        let server = Server::builder(&shell, self.believed())
+            .add_service(self.catalog.service())
+            .add_service(self.catalog.sign_outs.service());
         self.catalog_at = server.serve(self.catalog_at).await.unwrap();
         self.catalog_shell = Some(shell);
     }
@@ -200,7 +202,8 @@ impl World {
         self.keys = Some(path);
     }
 
-    /// Has all that starts from now on believe the tokens of an issuer, and nobody's word.
+    /// Has all that starts from now on believe the tokens of an issuer and the gateway's key, and nobody's
+    /// word.
     pub(crate) async fn believe(&mut self, issuer: &oidc::testing::TestIssuer) {
         self.token_args = TokensArgs {
             oidc_issuer: Some(issuer.url()),
@@ -208,6 +211,15 @@ impl World {
             ..TokensArgs::default()
         };
         self.console.console_client_id = Some("console".to_owned());
+        let key = Key::generate();
+        let files = ["gateway.key", "gateway.toml"].map(|name| self.folder.path().join(name));
+        let entry = format!(
+            "[[key]]\nsha256 = \"{}\"\nrole = \"gateway\"\nsubject = \"gateways/g-1\"\n",
+            key.digest()
+        );
+        std::fs::write(&files[0], key.expose()).unwrap();
+        std::fs::write(&files[1], entry).unwrap();
+        self.own_key = Some(files.into());
         self.stop_catalog().await;
         self.stop_provisioning().await;
         self.start_catalog().await;
@@ -235,7 +247,7 @@ impl World {
             std::fs::write(path(name), text).unwrap();
         }
         self.keys = Some(path("callers.toml"));
-        self.own_key = Some(path("own.key"));
+        self.own_key = Some((path("own.key"), path("callers.toml")));
         self.console.console_development_key_file = Some(path("lent.key"));
         self.stop_catalog().await;
         self.stop_provisioning().await;
@@ -246,8 +258,7 @@ impl World {
 
     fn believed(&self) -> Access {
         let service = ServiceArgs {
-            // Where only the gateway asks for keys, it has none itself.
-            keys: self.own_key.as_ref().and(self.keys.clone()),
+            keys: self.own_key.as_ref().map(|(_, known)| known.clone()),
             tokens: Box::new(self.token_args.clone()),
             ..ServiceArgs::default()
         };
@@ -259,7 +270,7 @@ impl World {
             service: ServiceArgs {
                 listen: Some(ANYWHERE),
                 keys: self.keys.clone(),
-                key_file: self.own_key.clone(),
+                key_file: self.own_key.as_ref().map(|(own, _)| own.clone()),
                 tokens: Box::new(self.token_args.clone()),
                 ..ServiceArgs::default()
             },

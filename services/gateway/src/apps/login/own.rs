@@ -10,8 +10,8 @@ use super::{
     asking::Asking,
     cookie,
     decide::{Client, Origin},
-    ended::Ended,
     flow,
+    known::Ended,
     session::{self, Session},
 };
 use crate::apps::{body::ResponseBody, refuse::Why};
@@ -108,7 +108,7 @@ impl Login {
         Ok(response)
     }
 
-    /// Ends the session here, and at the identity provider if it has a place for that. A page of another
+    /// Ends the session at all gateways, and at the identity provider if it has a place for that. A page of another
     /// site cannot have a browser do it.
     ///
     /// # Errors

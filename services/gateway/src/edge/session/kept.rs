@@ -101,6 +101,11 @@ impl Kept {
         now < self.access_ends
     }
 
+    /// Returns when it began.
+    pub(super) fn began(&self) -> Timestamp {
+        self.began
+    }
+
     /// Returns when it is over whatever happens.
     pub(super) fn ends(&self) -> Timestamp {
         after(self.began, LIFE_MAX)

@@ -17,17 +17,20 @@ use super::{
     kept::{Kept, Standing},
     return_to::ReturnTo,
 };
+use crate::sign_outs::{Known, Mark, SignOuts};
 
 /// For how long tokens that replaced others are remembered: a browser may still send the old ones, and
 /// an issuer that sees them twice takes them for stolen.
 const REPLACED: Duration = Duration::from_secs(15 * 60);
-/// How many are, and how many sessions that were ended.
+/// How many are.
 const REMEMBERED_MAX: usize = 10_000;
 /// How long somebody may take to sign in.
 pub(super) const SIGN_IN_MAX: Duration = Duration::from_secs(600);
 
 const SESSION: &str = "console session";
 const BEGUN: &str = "console sign-in";
+/// Marks of the console's sessions are no others'.
+const SIGN_OUTS: &str = "sign-outs of the console";
 
 type Digest = [u8; 32];
 
@@ -39,8 +42,7 @@ pub(crate) struct SignIn {
     pub(super) client: Client,
     seal: Seal,
     replaced: Mutex<HashMap<Digest, Replacing>>,
-    /// Sessions that were ended here before their time, and until when that matters.
-    ended: Mutex<HashMap<String, Duration>>,
+    sign_outs: SignOuts,
 }
 
 /// A sign-in that was begun, kept by the browser that began it.
@@ -66,12 +68,13 @@ pub(super) enum Looked {
 
 impl SignIn {
     /// Makes one by which people sign in as users of a client, in sessions that these keys seal.
-    pub(crate) fn new(client: Client, seal: Seal) -> Self {
+    pub(crate) fn new(client: Client, seal: Seal, sign_outs: SignOuts) -> Self {
+        sign_outs.cover(Mark::all(&seal, SIGN_OUTS, &["all"]));
         Self {
             client,
             seal,
             replaced: Mutex::default(),
-            ended: Mutex::default(),
+            sign_outs,
         }
     }
 
@@ -105,7 +108,7 @@ impl SignIn {
     /// Looks at a session that is to be used, and renews it when that is due.
     pub(super) async fn look(&self, mut kept: Kept, clock: &Clock) -> Looked {
         let now = clock.now();
-        if self.is_ended(&kept.id) {
+        if self.sign_outs.has(&self.known(&kept)) {
             return Looked::Over;
         }
         match kept.standing(now) {
@@ -171,19 +174,22 @@ impl SignIn {
         cell.get_or_try_init(fetch).await.cloned()
     }
 
-    /// Ends a session here, also for whoever has a copy of its cookies.
-    pub(super) fn end(&self, kept: &Kept, clock: &Clock) {
-        let now = clock.instant();
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.retain(|_, until| *until > now);
-        if ended.len() < REMEMBERED_MAX {
-            ended.insert(kept.id.clone(), now + super::kept::LIFE_MAX);
-        }
+    /// Ends a session at all gateways, also for whoever has a copy of its cookies.
+    pub(super) async fn end(&self, kept: &Kept, clock: &Clock) {
+        self.sign_outs.end(self.marks(kept), clock.now()).await;
     }
 
-    fn is_ended(&self, id: &str) -> bool {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.contains_key(id)
+    fn marks(&self, kept: &Kept) -> Vec<Mark> {
+        Mark::all(&self.seal, SIGN_OUTS, &["session", &kept.id])
+    }
+
+    fn known(&self, kept: &Kept) -> Known {
+        Known {
+            own: self.marks(kept),
+            shared: Mark::all(&self.seal, SIGN_OUTS, &["all"]),
+            began: kept.began(),
+            ends: kept.ends(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sign-in, session and sign-out, as a browser goes through them, and what else comes.
 
+mod signing_out;
+
 use std::time::Duration;
 
 use contract::{Code, Problem};
