@@ -5,6 +5,7 @@ mod fleet;
 mod parse;
 mod proposals;
 mod switches;
+mod traffic;
 
 /// Resources as answers have them.
 pub(crate) mod shown {
@@ -21,6 +22,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use proto::catalog::v1::{
     application_service_server::ApplicationServiceServer, fleet_service_server::FleetServiceServer,
     proposal_service_server::ProposalServiceServer, switch_service_server::SwitchServiceServer,
+    traffic_service_server::TrafficServiceServer,
 };
 use runtime::{
     Server, Shell,
@@ -48,6 +50,7 @@ pub(crate) async fn serve(
     };
     let proposals = proposals::Proposals(catalog.clone());
     let audit_log = audit::log(audit::Service::Catalog, catalog.db.clone());
+    let traffic = traffic::Traffic(catalog.clone());
     let fleet = fleet::Fleet::start(catalog, shell);
     Server::builder(shell, access)
         .reflection(reflection)
@@ -65,6 +68,9 @@ pub(crate) async fn serve(
         .add_service(FleetServiceServer::new(fleet).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(
             ProposalServiceServer::new(proposals).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            TrafficServiceServer::new(traffic).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(audit_log)
         .serve(listen)

@@ -11,6 +11,7 @@ pub(crate) mod receipts;
 pub(crate) mod recovery;
 pub(crate) mod switches;
 pub(crate) mod traffic;
+pub(crate) mod traffic_seconds;
 pub(crate) mod versions;
 
 use std::{fmt, str::FromStr, time::Duration};

@@ -21,6 +21,7 @@ mod refusing;
 mod registering;
 mod switching;
 mod testers;
+mod traffic;
 mod upstream;
 mod world;
 
