@@ -6,6 +6,7 @@ mod benching;
 mod breaking;
 mod browsing;
 mod callers;
+mod counting;
 mod cutting;
 mod demonstrating;
 mod denying;

@@ -10,6 +10,7 @@ use proto::{
         Role, Switch, SwitchPolicy, SwitchState, UpdateApplicationRequest, Version,
         WaitSwitchRequest, application_service_client::ApplicationServiceClient,
         fleet_service_client::FleetServiceClient, switch_service_client::SwitchServiceClient,
+        traffic_service_client::TrafficServiceClient,
     },
     gateway::v1::gateway_service_client::GatewayServiceClient,
     notification::v1::{
@@ -40,6 +41,8 @@ pub struct Api {
     pub applications: ApplicationServiceClient<Client>,
     /// Switches.
     pub switches: SwitchServiceClient<Client>,
+    /// What users were answered.
+    pub traffic: TrafficServiceClient<Client>,
     /// Gateways, as the catalog knows them.
     pub fleet: FleetServiceClient<Client>,
     /// Tenants.
@@ -88,6 +91,7 @@ impl Api {
         Ok(Self {
             applications: ApplicationServiceClient::new(catalog.clone()),
             switches: SwitchServiceClient::new(catalog.clone()),
+            traffic: TrafficServiceClient::new(catalog.clone()),
             fleet: FleetServiceClient::new(catalog),
             tenants: TenantServiceClient::new(provisioning.clone()),
             provisionings: ProvisioningServiceClient::new(provisioning.clone()),

@@ -6,6 +6,7 @@ mod parse;
 mod proposals;
 mod sign_outs;
 mod switches;
+mod traffic;
 
 /// Resources as answers have them.
 pub(crate) mod shown {
@@ -22,7 +23,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use proto::catalog::v1::{
     application_service_server::ApplicationServiceServer, fleet_service_server::FleetServiceServer,
     proposal_service_server::ProposalServiceServer, sign_out_service_server::SignOutServiceServer,
-    switch_service_server::SwitchServiceServer,
+    switch_service_server::SwitchServiceServer, traffic_service_server::TrafficServiceServer,
 };
 use runtime::{
     Server, Shell,
@@ -51,6 +52,7 @@ pub(crate) async fn serve(
     let proposals = proposals::Proposals(catalog.clone());
     let sign_outs = sign_outs::SignOuts(catalog.clone());
     let audit_log = audit::log(audit::Service::Catalog, catalog.db.clone());
+    let traffic = traffic::Traffic(catalog.clone());
     let fleet = fleet::Fleet::start(catalog, shell);
     Server::builder(shell, access)
         .reflection(reflection)
@@ -71,6 +73,9 @@ pub(crate) async fn serve(
         )
         .add_service(
             SignOutServiceServer::new(sign_outs).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(
+            TrafficServiceServer::new(traffic).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(audit_log)
         .serve(listen)

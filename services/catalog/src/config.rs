@@ -15,6 +15,9 @@ use crate::place::Place;
 /// Where the catalog listens unless told otherwise.
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7101);
 
+/// For how long it is kept what users were answered unless told otherwise, in hours.
+pub const KEEP_TRAFFIC_HOURS: u16 = 48;
+
 /// Flags and variables of the catalog.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -77,6 +80,9 @@ pub struct Config {
     /// Let versions run on the gateways' own machines: for one machine alone.
     #[arg(long, env = "SWITCHOVER_ALLOW_LOOPBACK_UPSTREAMS")]
     pub allow_loopback_upstreams: bool,
+    /// Hours that it is kept what users were answered, by second; 0 keeps none.
+    #[arg(long, env = "SWITCHOVER_KEEP_TRAFFIC_HOURS", default_value_t = KEEP_TRAFFIC_HOURS, value_parser = clap::value_parser!(u16).range(0..=8760), value_name = "HOURS")]
+    pub keep_traffic_hours: u16,
 }
 
 impl Config {

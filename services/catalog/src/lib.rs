@@ -26,6 +26,7 @@ mod test_slot;
 mod tester_token;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod trail;
 mod upstream;
 
@@ -65,6 +66,8 @@ struct Catalog {
     /// Signs receipts.
     key: Arc<SigningKey>,
     hearing: Hearing,
+    /// For how long it is kept what users were answered; 0 if it is not.
+    keep_traffic_hours: u16,
 }
 
 impl Catalog {
@@ -145,6 +148,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, runtime::
         peers: peers.clone(),
         key: key.clone(),
         hearing: Hearing::default(),
+        keep_traffic_hours: config.keep_traffic_hours,
     });
     let driver = Driver {
         db: db.clone(),

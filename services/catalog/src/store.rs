@@ -12,6 +12,7 @@ pub(crate) mod recovery;
 pub(crate) mod sign_outs;
 pub(crate) mod switches;
 pub(crate) mod traffic;
+pub(crate) mod traffic_seconds;
 pub(crate) mod versions;
 
 use std::{fmt, str::FromStr, time::Duration};

@@ -22,6 +22,7 @@ mod registering;
 mod sign_outs;
 mod switching;
 mod testers;
+mod traffic;
 mod upstream;
 mod world;
 

@@ -23,6 +23,7 @@ mod out_of_use;
 mod refuse;
 mod request;
 mod resolve;
+mod seconds;
 mod serve;
 mod snapshot;
 mod status;
@@ -54,6 +55,7 @@ pub(crate) use login::Ended;
 pub use login::{Login, LoginPolicy, LoginRule, Needs, Provider};
 pub(crate) use login::{LoginSettings, Relay};
 pub use long_lived::LongLived;
+pub use seconds::{Second, SecondCount};
 pub use snapshot::{AppRoute, GateOrder, GrantChange, GrantDecision, RefusalReason};
 pub use status::{ApplicationStatus, GateState, TenantTraffic, VersionTraffic};
 pub use target::{HealthProbe, HealthProbeError, Target, TestTarget, Upstream, UpstreamError};
@@ -65,6 +67,7 @@ use lasting::Pace;
 use lease::Lease;
 use out_of_use::OutOfUse;
 use refuse::Pages;
+use seconds::Seconds;
 use snapshot::{Fence, Gate, Route, Serving, Snapshot, TestGate};
 use tester::Tries;
 use tokio::sync::watch;
@@ -140,6 +143,7 @@ struct Inner {
     /// What this gateway was granted last: an application that comes anew begins with it.
     granted: Lease,
     out_of_use: OutOfUse,
+    seconds: Seconds,
     tunnels: TaskTracker,
     /// Ends connections and tunnels, whatever they do.
     end: CancellationToken,
@@ -169,6 +173,7 @@ impl DataPlane {
             prepared: Mutex::default(),
             tries: Tries::default(),
             connections: Counter::default(),
+            seconds: Seconds::new(clock.now()),
             clock,
             granted: Lease::default(),
             out_of_use: OutOfUse::default(),
@@ -331,8 +336,13 @@ impl DataPlane {
                 client: self.client(&route.application, &target.upstream, before),
                 epoch: same.map_or_else(|| Arc::new(Epoch::new()), |it| Arc::clone(&it.epoch)),
                 tally: traffic.of(&target.version, Audience::Users),
-                generation_tally: same
-                    .map_or_else(Arc::default, |it| Arc::clone(&it.generation_tally)),
+                generation_tally: match (same, route.generation) {
+                    (Some(same), _) => Arc::clone(&same.generation_tally),
+                    (None, Some(generation)) => {
+                        self.0.seconds.begin(&route.application, generation)
+                    }
+                    (None, None) => Arc::default(),
+                },
                 target,
             })
         };

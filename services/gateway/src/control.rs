@@ -210,8 +210,12 @@ impl Control {
                     self.catalog.drain_told = true;
                     self.take_out_of_use(order.drain);
                 }
-                // The link tells leases by what it knows of its beats.
-                Some(wire::follow_response::Message::Lease(_)) | None => {
+                // The link tells leases by what it knows of its beats, and keeps reports itself.
+                Some(
+                    wire::follow_response::Message::Lease(_)
+                    | wire::follow_response::Message::TrafficTaken(_),
+                )
+                | None => {
                     tracing::debug!("the catalog said something that this release does not know")
                 }
             },

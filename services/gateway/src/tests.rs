@@ -11,5 +11,6 @@ pub(crate) mod world;
 mod draining;
 mod fleet;
 mod leaving;
+mod reporting;
 mod restarting;
 mod switching;

@@ -10,7 +10,7 @@ use proto::{
     catalog::v1::{
         application_service_client::ApplicationServiceClient,
         fleet_service_client::FleetServiceClient, proposal_service_client::ProposalServiceClient,
-        switch_service_client::SwitchServiceClient,
+        switch_service_client::SwitchServiceClient, traffic_service_client::TrafficServiceClient,
     },
     gateway::v1::gateway_service_client::GatewayServiceClient,
     notification::v1::{
@@ -318,6 +318,8 @@ impl Session {
         switches: SwitchServiceClient at catalog;
         /// What waits for a second person.
         proposals: ProposalServiceClient at catalog;
+        /// What users were answered.
+        traffic: TrafficServiceClient at catalog;
         /// The gateways of the installation.
         fleet: FleetServiceClient at catalog;
         /// Tenants.

@@ -23,6 +23,7 @@ pub mod recovery;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod tokens;
+pub mod traffic;
 pub mod words;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -101,7 +101,9 @@ impl Gateway {
                 Ok(())
             }
             follow_response::Message::Synced(_) => Ok(self.sights.send(Sight::Synced)?),
-            follow_response::Message::Lease(_) | follow_response::Message::DrainOrder(_) => Ok(()),
+            follow_response::Message::Lease(_)
+            | follow_response::Message::DrainOrder(_)
+            | follow_response::Message::TrafficTaken(_) => Ok(()),
         }
     }
 

@@ -15,7 +15,10 @@ use runtime::{
     Shell,
     fault::{Plant, planted},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -32,6 +35,7 @@ use crate::{
     },
     recovery,
     store::gateways,
+    traffic::{self, Report},
 };
 use session::Session;
 
@@ -52,6 +56,8 @@ pub(super) struct Fleet {
     sessions: mpsc::Sender<Session>,
     answers: mpsc::Sender<Answered>,
     beats: mpsc::Sender<Heard>,
+    /// Takes what gateways count; none if it is not kept.
+    traffic: Option<mpsc::Sender<Report>>,
     board: Board,
 }
 
@@ -69,6 +75,19 @@ impl Fleet {
             "beats",
             beats::write_down(db.clone(), heard, shell.stopping()),
         );
+        let traffic = (catalog.keep_traffic_hours > 0).then(|| {
+            let (reports, waiting) = traffic::channel();
+            let hours = catalog.keep_traffic_hours;
+            shell.spawn(
+                "traffic",
+                traffic::keep(db.clone(), clock.clone(), waiting, shell.stopping()),
+            );
+            shell.spawn(
+                "old traffic",
+                traffic::forget(db.clone(), clock.clone(), hours, shell.stopping()),
+            );
+            reports
+        });
         let (board, painter) = board::board(db.clone());
         shell.spawn("routes", painter.run(shell.stopping()));
         shell.spawn(
@@ -81,6 +100,7 @@ impl Fleet {
             sessions,
             answers,
             beats,
+            traffic,
             board,
         }
     }
@@ -115,14 +135,17 @@ impl wire::fleet_service_server::FleetService for Fleet {
         let session = Session {
             catalog: self.catalog.clone(),
             gateway: hello.gateway,
+            boot: hello.boot,
             stream,
             inbound,
             outbound,
             answers: self.answers.clone(),
             beats: self.beats.clone(),
+            traffic: self.traffic.clone(),
             board: self.board.clone(),
             forget,
             ledger: Ledger::new(&hello.positions),
+            taken: watch::Sender::default(),
             early,
             drained: false,
         };

@@ -30,6 +30,10 @@ pub(crate) struct Gateway {
     pub(super) leases: Vec<u64>,
     /// What the operator last said of taking it out of use.
     pub(super) drain: Option<bool>,
+    /// Whether the catalog asks for reports of traffic.
+    pub(super) wants_traffic: bool,
+    /// The last of its reports of traffic that is kept.
+    pub(super) taken: u64,
     /// How many messages have come.
     pub(super) messages: usize,
 }
@@ -84,6 +88,8 @@ impl Gateway {
             synced: None,
             leases: Vec::new(),
             drain: None,
+            wants_traffic: false,
+            taken: 0,
             messages: 0,
         };
         while gateway.synced.is_none() {
@@ -149,9 +155,13 @@ impl Gateway {
             follow_response::Message::Removed(removed) => {
                 self.routes.remove(&removed.application);
             }
-            follow_response::Message::Synced(synced) => self.synced = Some(synced.applications),
+            follow_response::Message::Synced(synced) => {
+                self.wants_traffic = synced.wants_traffic;
+                self.synced = Some(synced.applications);
+            }
             follow_response::Message::Lease(lease) => self.leases.push(lease.sequence),
             follow_response::Message::DrainOrder(order) => self.drain = Some(order.drain),
+            follow_response::Message::TrafficTaken(taken) => self.taken = taken.number,
         }
         Ok(())
     }

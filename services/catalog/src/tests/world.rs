@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(super) address: SocketAddr,
     pub(super) peers: Peers,
     pub(super) upstream: Upstream,
+    /// For how long traffic is kept by catalogs that are started from now on.
+    pub(super) keep_traffic_hours: u16,
     keys: tempfile::TempDir,
     _database: TestDb,
 }
@@ -47,7 +49,8 @@ impl World {
         let shell = Shell::for_tests_with(clock.clone());
         let url = database.url().clone();
         let keys = tempfile::tempdir().unwrap();
-        let address = serve(&url, &peers, &keys, &shell).await;
+        let keep_traffic_hours = crate::config::KEEP_TRAFFIC_HOURS;
+        let address = serve(&url, &peers, &keys, keep_traffic_hours, &shell).await;
         Self {
             around,
             shell,
@@ -56,6 +59,7 @@ impl World {
             address,
             peers,
             upstream,
+            keep_traffic_hours,
             keys,
             _database: database.clone(),
         }
@@ -64,7 +68,7 @@ impl World {
     /// Starts one more replica on the same database; it ends with the shell that is returned.
     pub(super) async fn replica(&self) -> (Shell, SocketAddr) {
         let shell = Shell::for_tests_with(self.clock.clone());
-        let address = serve(&self.url, &self.peers, &self.keys, &shell).await;
+        let address = self.serve(&shell).await;
         (shell, address)
     }
 
@@ -72,7 +76,12 @@ impl World {
     pub(super) async fn crash(&mut self) {
         self.kill().await;
         self.shell = Shell::for_tests_with(self.clock.clone());
-        self.address = serve(&self.url, &self.peers, &self.keys, &self.shell).await;
+        self.address = self.serve(&self.shell).await;
+    }
+
+    async fn serve(&self, shell: &Shell) -> SocketAddr {
+        let (url, peers, keys) = (&self.url, &self.peers, &self.keys);
+        serve(url, peers, keys, self.keep_traffic_hours, shell).await
     }
 
     /// Kills the catalog in the middle of whatever it does.
@@ -364,6 +373,7 @@ async fn serve(
     url: &DatabaseUrl,
     peers: &Peers,
     keys: &tempfile::TempDir,
+    keep_traffic_hours: u16,
     shell: &Shell,
 ) -> SocketAddr {
     let config = Config {
@@ -379,6 +389,7 @@ async fn serve(
         apps_url: "http://example.com:8080".parse().unwrap(),
         edge_url: "http://localhost:8081".parse().unwrap(),
         allow_loopback_upstreams: true,
+        keep_traffic_hours,
     };
     crate::start(config, shell.clone()).await.unwrap()
 }

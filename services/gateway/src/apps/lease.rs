@@ -43,6 +43,18 @@ impl Moment {
             nanoseconds: nanoseconds(elapsed),
         }
     }
+
+    /// Returns the time from an earlier moment to this one; none from a later one.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.saturating_sub(earlier.nanoseconds))
+    }
+
+    /// Returns the moment that is so much later.
+    pub fn after(self, time: Duration) -> Self {
+        Self {
+            nanoseconds: self.nanoseconds.saturating_add(nanoseconds(time)),
+        }
+    }
 }
 
 /// Tells the time since the machine's start. Clones tell the same.

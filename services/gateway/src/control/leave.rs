@@ -2,15 +2,17 @@
 //! hears it. In this order, because a gateway that left and does not know it would serve from disk
 //! what may have been replaced meanwhile (R3).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contract::GatewayRef;
 use proto::catalog::v1::{LeaveFleetRequest, fleet_service_client::FleetServiceClient};
 use runtime::{CancellationToken, Client};
 use tokio::sync::mpsc;
 
-use super::{Control, Message, turn::Standing};
+use super::{Control, Message, link::reports::Reports, turn::Standing};
 
+/// How long the catalog may take to keep what users were answered last: it writes every second.
+const HAND_OVER_MAX: Duration = Duration::from_secs(2);
 /// How long the disk may take.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 /// How long one catalog may take.
@@ -20,6 +22,8 @@ const CALL_MAX: Duration = Duration::from_secs(3);
 pub(super) struct Leave {
     /// Ends the links.
     pub(super) links: CancellationToken,
+    /// What users were answered.
+    pub(super) reports: Arc<Reports>,
     /// The catalog's addresses.
     pub(super) catalogs: Vec<Client>,
 }
@@ -31,6 +35,8 @@ impl Leave {
         let heard = control.catalog.says.is_some();
         control.leaving = true;
         control.publish();
+        // Nobody is answered any more.
+        self.reports.hand_over(HAND_OVER_MAX).await;
         self.links.cancel();
         if !heard {
             tracing::warn!(

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) mod beat;
 pub(super) mod catalog;
 pub(super) mod provisioning;
+pub(super) mod reports;
 
 /// The pauses between tries: short, because a switch may wait for this gateway.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);

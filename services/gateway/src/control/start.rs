@@ -27,7 +27,7 @@ use super::{
     drains::Drains,
     grants::{Extent, GrantSet},
     leave::Leave,
-    link,
+    link::{self, reports::Reports},
     status::Status,
     turn::{Grants, GrantsLink, Standing, Turn},
 };
@@ -151,8 +151,10 @@ pub(crate) fn start(
     };
 
     let links = CancellationToken::new();
+    let reports = Arc::new(Reports::new(control.plane.clone(), shell.clock()));
     let leave = Leave {
         links: links.clone(),
+        reports: Arc::clone(&reports),
         catalogs: peers.catalogs.clone(),
     };
     let done = |()| Ok::<(), Infallible>(());
@@ -174,7 +176,14 @@ pub(crate) fn start(
     );
     shell.spawn(
         "link to the catalog",
-        link::catalog::follow(peers.catalogs, beats, messages.clone(), links.clone()).map(done),
+        link::catalog::follow(
+            peers.catalogs,
+            beats,
+            reports,
+            messages.clone(),
+            links.clone(),
+        )
+        .map(done),
     );
     shell.spawn(
         "link to provisioning",

@@ -45,6 +45,9 @@ struct State {
     beats: Vec<wire::Beat>,
     applied: Vec<wire::Applied>,
     refused: Vec<wire::Refused>,
+    traffic: Vec<wire::Traffic>,
+    wants_traffic: bool,
+    takes_traffic: bool,
     /// Whether beats get no leases.
     no_leases: bool,
     drain: bool,
@@ -124,6 +127,21 @@ impl Catalog {
         self.state().refused.clone()
     }
 
+    /// Asks those who come from now on for what users were answered.
+    pub(crate) fn want_traffic(&self) {
+        self.state().wants_traffic = true;
+    }
+
+    /// Says from now on that what was reported is kept.
+    pub(crate) fn take_traffic(&self) {
+        self.state().takes_traffic = true;
+    }
+
+    /// Returns what users were answered, as it was reported, in order.
+    pub(crate) fn traffic(&self) -> Vec<wire::Traffic> {
+        self.state().traffic.clone()
+    }
+
     /// Gives leases for beats from now on, or none.
     pub(crate) fn give_leases(&self, give: bool) {
         self.state().no_leases = !give;
@@ -166,6 +184,15 @@ impl Catalog {
             }
             Some(wire::follow_request::Message::Applied(applied)) => state.applied.push(applied),
             Some(wire::follow_request::Message::Refused(refused)) => state.refused.push(refused),
+            Some(wire::follow_request::Message::Traffic(traffic)) => {
+                let number = traffic.number;
+                state.traffic.push(traffic);
+                if state.takes_traffic {
+                    let taken = wire::TrafficTaken { number };
+                    let taken = wire::follow_response::Message::TrafficTaken(taken);
+                    drop(stream.send(Ok(response(taken))));
+                }
+            }
             None => {}
         }
     }
@@ -198,6 +225,7 @@ impl FleetService for Catalog {
         let routes: Vec<wire::Route> = state.routes.values().cloned().collect();
         let synced = wire::follow_response::Message::Synced(wire::Synced {
             applications: state.routes.keys().cloned().collect(),
+            wants_traffic: state.wants_traffic,
         });
         let first = state
             .drain

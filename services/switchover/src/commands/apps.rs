@@ -3,6 +3,7 @@
 mod life;
 mod login;
 mod notice;
+mod traffic;
 
 use clap::{Args, Subcommand, ValueEnum};
 use contract::ApplicationName;
@@ -57,6 +58,8 @@ pub enum Command {
         #[command(flatten)]
         paging: Paging,
     },
+    /// Shows what users were answered over time, by version
+    Traffic(traffic::Traffic),
 }
 
 /// A new application.
@@ -273,6 +276,7 @@ impl Verb for Command {
                     catalog::history
                 )
             }
+            Self::Traffic(traffic) => traffic.run(session, screen).await,
         }
     }
 }

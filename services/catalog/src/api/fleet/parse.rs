@@ -1,11 +1,12 @@
 //! What a gateway says, checked before anything believes it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use contract::{
     ApplicationName, ApplicationRef, Fault, GatewayName, GatewayRef, Generation, Line, Nonce,
     Problem, Revision, TenantRef, Timeline, VersionName, Violations, duration,
 };
+use jiff::Timestamp;
 use proto::catalog::v1 as wire;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
         traffic::Traffic,
     },
     switch::Answer,
+    traffic::{self, AGE_MAX, Slot, Tally},
 };
 
 /// More applications than an installation has.
@@ -24,13 +26,22 @@ const LISTENERS_MAX: usize = 20;
 /// Tenants of one application that a gateway names.
 const TENANTS_MAX: usize = 20;
 const MESSAGE_CHARS_MAX: usize = 500;
+/// Counts of one report, and requests of one count.
+const COUNTS_MAX: usize = 200;
+const COUNT_MAX: i64 = 1_000_000_000;
 
 /// Reads the first message of a stream, which must be a hello.
 pub(super) fn hello(first: Option<wire::FollowRequest>) -> Result<Hello, Problem> {
     use wire::follow_request::Message;
     let hello = match first.and_then(|first| first.message) {
         Some(Message::Hello(hello)) => Some(hello),
-        Some(Message::Answer(_) | Message::Beat(_) | Message::Applied(_) | Message::Refused(_))
+        Some(
+            Message::Answer(_)
+            | Message::Beat(_)
+            | Message::Applied(_)
+            | Message::Refused(_)
+            | Message::Traffic(_),
+        )
         | None => None,
     };
     let mut v = Violations::new();
@@ -178,6 +189,34 @@ pub(super) fn traffic(reports: &[wire::TrafficReport]) -> Vec<Traffic> {
         .collect()
 }
 
+/// Reads what a gateway counted, and puts it in the catalog's own time, which is `now`. Returns how
+/// many counts cannot be read, too: they are left out.
+pub(super) fn counts(traffic: &wire::Traffic, now: Timestamp) -> (Vec<(Slot, Tally)>, usize) {
+    let amount = |amount: i64| Some(amount).filter(|it| (0..=COUNT_MAX).contains(it));
+    let read = |count: &wire::TrafficCount| {
+        let age = count.age.map_or(Some(Duration::ZERO), duration::read)?;
+        let middle = now.saturating_sub(age).ok()?;
+        let slot = Slot {
+            application: count
+                .application
+                .parse::<ApplicationRef>()
+                .ok()?
+                .application,
+            second: traffic::floor(middle, 1),
+            generation: Generation::try_from(count.generation).ok()?,
+        };
+        let tally = Tally {
+            requests: amount(count.requests)?,
+            failed: amount(count.failed)?,
+        };
+        (age <= AGE_MAX).then_some((slot, tally))
+    };
+    let counts = traffic.counts.iter().take(COUNTS_MAX);
+    let counts: Vec<_> = counts.filter_map(read).collect();
+    let dropped = traffic.counts.len() - counts.len();
+    (counts, dropped)
+}
+
 /// Reads whose long-lived connections are open. What cannot be is left out.
 pub(super) fn long_lived(reports: &[wire::LongLivedConnections]) -> Vec<LongLived> {
     let tenant = |report: &wire::TenantConnections| {
@@ -224,8 +263,6 @@ fn line(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn first(hello: wire::Hello) -> Option<wire::FollowRequest> {
@@ -336,5 +373,77 @@ mod tests {
         assert_eq!(shown("a\nb\u{1b}[31m"), "a b[31m");
         assert_eq!(shown("a\u{202e}b"), "it does not say why");
         assert_eq!(shown(&"x".repeat(600)).len(), 500);
+    }
+    #[test]
+    fn counts_are_put_in_our_own_time_and_what_cannot_be_read_is_left_out() {
+        let now = Timestamp::from_millisecond(1_800_000_000_400).unwrap();
+        let age = |millis| Some(contract::duration::write(Duration::from_millis(millis)));
+        let good = wire::TrafficCount {
+            application: "applications/crm".to_owned(),
+            age: age(500),
+            generation: 3,
+            requests: 7,
+            failed: 8,
+        };
+        let far = Some(prost_types::Duration {
+            seconds: i64::MAX,
+            nanos: 0,
+        });
+        let wrong = [
+            wire::TrafficCount {
+                application: "crm".to_owned(),
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                age: age(15 * 60 * 1000 + 1),
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                age: far,
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                generation: 0,
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                requests: -1,
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                failed: i64::MAX,
+                ..good.clone()
+            },
+        ];
+        let right = [
+            good.clone(),
+            wire::TrafficCount {
+                age: age(15 * 60 * 1000),
+                ..good.clone()
+            },
+            wire::TrafficCount {
+                age: None,
+                ..good.clone()
+            },
+        ];
+        let counts = right.into_iter().chain(wrong).collect();
+        let (read, dropped) = super::counts(&wire::Traffic { number: 1, counts }, now);
+        let tally = Tally {
+            requests: 7,
+            failed: 8,
+        };
+        let seconds: Vec<_> = read
+            .iter()
+            .map(|(slot, _)| slot.second.as_second())
+            .collect();
+        assert_eq!(seconds, [1_799_999_999, 1_799_999_100, 1_800_000_000]);
+        assert!(read.iter().all(|(_, read)| *read == tally));
+        assert_eq!(dropped, 6);
+        let crowded = wire::Traffic {
+            number: 1,
+            counts: vec![good; COUNTS_MAX + 3],
+        };
+        let (read, dropped) = super::counts(&crowded, now);
+        assert_eq!((read.len(), dropped), (COUNTS_MAX, 3));
     }
 }

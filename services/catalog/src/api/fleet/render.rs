@@ -82,12 +82,18 @@ pub(super) fn removed(application: &ApplicationName) -> wire::FollowResponse {
 
 pub(super) fn synced<'a>(
     applications: impl Iterator<Item = &'a ApplicationName>,
+    wants_traffic: bool,
 ) -> wire::FollowResponse {
     response(Message::Synced(wire::Synced {
         applications: applications
             .map(|application| ApplicationRef::from(application.clone()).to_string())
             .collect(),
+        wants_traffic,
     }))
+}
+
+pub(super) fn traffic_taken(number: u64) -> wire::FollowResponse {
+    response(Message::TrafficTaken(wire::TrafficTaken { number }))
 }
 
 pub(super) fn route(route: Route) -> wire::Route {

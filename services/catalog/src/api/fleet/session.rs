@@ -8,7 +8,11 @@ use contract::{ApplicationName, Fault, GatewayName, Problem, Violations};
 use prost::Message as _;
 use proto::catalog::v1::{self as wire, follow_request::Message, follow_response};
 use runtime::CancellationToken;
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
 use tonic::{Status, Streaming};
 
 use super::{parse, render};
@@ -16,7 +20,7 @@ use crate::{
     Catalog,
     error::Error,
     fleet::{
-        Said, StreamId,
+        Boot, Said, StreamId,
         answers::Answered,
         applied::{Ledger, Sent, Verdict, sha256},
         beats::Heard,
@@ -26,6 +30,7 @@ use crate::{
     },
     routes::{self, Route},
     store::{applications, gateways},
+    traffic::Report,
 };
 
 /// A gateway that does not read for this long is gone.
@@ -37,16 +42,21 @@ const HEARD_EVERY: Duration = Duration::from_secs(4);
 pub(super) struct Session {
     pub(super) catalog: Arc<Catalog>,
     pub(super) gateway: GatewayName,
+    pub(super) boot: Boot,
     pub(super) stream: StreamId,
     pub(super) inbound: Streaming<wire::FollowRequest>,
     pub(super) outbound: mpsc::Sender<Result<wire::FollowResponse, Status>>,
     pub(super) answers: mpsc::Sender<Answered>,
     pub(super) beats: mpsc::Sender<Heard>,
+    /// Takes what it counts; none if it is not kept.
+    pub(super) traffic: Option<mpsc::Sender<Report>>,
     pub(super) board: Board,
     /// Applications whose earlier lives the gateway must forget.
     pub(super) forget: BTreeSet<ApplicationName>,
     /// What it has applied, and what it has last said.
     pub(super) ledger: Ledger,
+    /// The last of its reports of traffic that is kept.
+    pub(super) taken: watch::Sender<u64>,
     /// Routes that were read before it was a member: only ever there with a planted bug.
     pub(super) early: Option<Vec<Route>>,
     /// Whether it was told that it is being drained.
@@ -125,8 +135,10 @@ impl Session {
         let forget = std::mem::take(&mut self.forget);
         let picture = board.fresh().await;
         self.send_changes(picture, &forget).await?;
-        self.send(render::synced(self.ledger.applications()))
+        let wants_traffic = self.traffic.is_some();
+        self.send(render::synced(self.ledger.applications(), wants_traffic))
             .await?;
+        let mut taken = self.taken.subscribe();
         let clock = self.catalog.clock.clone();
         let (mut heard, mut said) = (clock.instant(), Said::default());
         loop {
@@ -145,6 +157,10 @@ impl Session {
                         self.hear(&said);
                     }
                 }
+                Ok(()) = taken.changed() => {
+                    let number = *taken.borrow_and_update();
+                    self.send(render::traffic_taken(number)).await?;
+                }
                 picture = board.changed() => self.send_changes(picture, &BTreeSet::new()).await?,
             }
         }
@@ -157,6 +173,10 @@ impl Session {
                 self.answers.send(answered).await.map_err(|_| End::Gone)
             }
             Some(Message::Beat(beat)) => self.beat(beat, said).await,
+            Some(Message::Traffic(traffic)) => {
+                self.traffic(traffic);
+                Ok(())
+            }
             Some(Message::Applied(applied)) => {
                 let (application, timeline, revision, hash) =
                     parse::applied(applied).map_err(End::Told)?;
@@ -203,6 +223,35 @@ impl Session {
         }
         let verdict = self.ledger.beat(&beat.state_hash);
         self.judged(verdict).await
+    }
+
+    /// Takes in what the gateway counted. Nothing of it may end the stream: what cannot be read, or is
+    /// too much, is dropped.
+    fn traffic(&self, traffic: wire::Traffic) {
+        let Some(reports) = &self.traffic else {
+            tracing::debug!(gateway.name = %self.gateway, "a gateway reports traffic that is not kept");
+            return;
+        };
+        let number = i64::try_from(traffic.number).unwrap_or_default();
+        if number <= 0 {
+            tracing::warn!(gateway.name = %self.gateway, traffic.number, "a report of traffic without a number is dropped");
+            return;
+        }
+        let now = self.catalog.clock.now();
+        let (counts, dropped) = parse::counts(&traffic, now);
+        if dropped > 0 {
+            tracing::warn!(gateway.name = %self.gateway, traffic.number, dropped, "counts of a gateway that cannot be read are dropped");
+        }
+        let report = Report {
+            gateway: self.gateway.clone(),
+            boot: self.boot.clone(),
+            number: traffic.number,
+            counts,
+            taken: self.taken.clone(),
+        };
+        if reports.try_send(report).is_err() {
+            tracing::warn!(gateway.name = %self.gateway, traffic.number, "a report of traffic is lost: too many wait to be written down");
+        }
     }
 
     async fn judged(&mut self, verdict: Verdict) -> Result<(), End> {

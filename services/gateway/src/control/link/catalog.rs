@@ -1,5 +1,7 @@
 //! Routes in, answers and beats out.
 
+use std::sync::Arc;
+
 use proto::catalog::v1::{
     FollowRequest, FollowResponse, Hello, fleet_service_client::FleetServiceClient, follow_request,
     follow_response,
@@ -9,8 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
-    End, OPEN_MAX, PAUSE_FIRST, PAUSE_MAX, Says,
+    End, OPEN_MAX, PAUSE_FIRST, PAUSE_MAX, SAYS_MAX, Says,
     beat::{Beats, Source},
+    reports::Reports,
     why,
 };
 use crate::{apps::Moment, control::Message};
@@ -29,19 +32,36 @@ pub(in crate::control) enum CatalogNews {
     Lease(Moment),
 }
 
-/// Follows the catalog, by each of its addresses in turn, until `stop`.
+/// Follows the catalog, by each of its addresses in turn, until `stop`, and reports what users were
+/// answered where it wants to know.
 pub(in crate::control) async fn follow(
     catalogs: Vec<Client>,
     source: Source,
+    reports: Arc<Reports>,
     news: mpsc::Sender<Message>,
     stop: CancellationToken,
+) {
+    // Seconds are closed while there is no stream, too.
+    tokio::select! {
+        biased;
+        () = follow_each(&catalogs, &source, &reports, &news, &stop) => {}
+        () = reports.count(&stop) => {}
+    }
+}
+
+async fn follow_each(
+    catalogs: &[Client],
+    source: &Source,
+    reports: &Reports,
+    news: &mpsc::Sender<Message>,
+    stop: &CancellationToken,
 ) {
     let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
     for catalog in catalogs.iter().cycle() {
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            ended = follow_one(catalog.clone(), &source, &news, &mut backoff) => ended,
+            ended = follow_one(catalog.clone(), source, reports, news, &mut backoff) => ended,
         };
         let why = match ended {
             End::Broken(why) => why,
@@ -52,7 +72,7 @@ pub(in crate::control) async fn follow(
             .send(Message::Catalog(CatalogNews::Down(why)))
             .await
             .is_err()
-            || backoff.next(&stop).await.is_err()
+            || backoff.next(stop).await.is_err()
         {
             return;
         }
@@ -62,10 +82,13 @@ pub(in crate::control) async fn follow(
 async fn follow_one(
     catalog: Client,
     source: &Source,
+    reports: &Reports,
     news: &mpsc::Sender<Message>,
     backoff: &mut Backoff,
 ) -> End {
-    match try_follow(catalog, source, news, backoff).await {
+    let followed = try_follow(catalog, source, reports, news, backoff).await;
+    reports.end_stream();
+    match followed {
         Ok(()) => End::Broken("the catalog ended the stream".to_owned()),
         Err(end) => end,
     }
@@ -74,6 +97,7 @@ async fn follow_one(
 async fn try_follow(
     catalog: Client,
     source: &Source,
+    reports: &Reports,
     news: &mpsc::Sender<Message>,
     backoff: &mut Backoff,
 ) -> Result<(), End> {
@@ -97,6 +121,7 @@ async fn try_follow(
     tell(CatalogNews::Up(says.clone())).await?;
 
     let mut beats = Beats::new(source.clone());
+    reports.begin_stream();
     // What was heard and the control loop has not taken yet: beats go on meanwhile.
     let mut heard = None;
     loop {
@@ -120,11 +145,18 @@ async fn try_follow(
             response = stream.message(), if heard.is_none() => match response {
                 Ok(Some(response)) => {
                     backoff.reset();
+                    reports.hear(&response);
                     heard = understood(response, &mut beats);
                 }
                 Ok(None) => return Ok(()),
                 Err(status) => return Err(End::Broken(why(&status))),
             },
+            // Last, and only while there is room: what a switch waits for goes first.
+            report = reports.next(), if says.messages.capacity() > SAYS_MAX / 2 => {
+                if says.messages.try_send(report).is_err() {
+                    return Err(End::Broken("the catalog takes nothing more".to_owned()));
+                }
+            }
             () = says.broken.cancelled() => {
                 return Err(End::Broken("the catalog takes nothing more".to_owned()));
             }
@@ -139,6 +171,7 @@ fn understood(response: FollowResponse, beats: &mut Beats) -> Option<CatalogNews
         Some(follow_response::Message::Lease(lease)) => {
             beats.granted(lease.sequence).map(CatalogNews::Lease)
         }
+        Some(follow_response::Message::TrafficTaken(_)) => None,
         Some(
             follow_response::Message::Route(_)
             | follow_response::Message::Removed(_)
