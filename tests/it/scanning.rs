@@ -47,7 +47,7 @@ async fn scanned(world: &mut World) -> Result<()> {
         undecided(link, who).await?;
     }
     accessible(link).await?;
-    let everything = format!("{link}?all");
+    let everything = format!("{link}&all");
     for who in ["look", "look-without-scripts", "submit"] {
         browser(who, &everything).await?;
         undecided(link, who).await?;
@@ -73,21 +73,25 @@ async fn fetched(link: &str) -> Result<()> {
     for attribute in ["href=\"", "action=\"", "src=\""] {
         let places = page.split(attribute).skip(1);
         for (place, _) in places.filter_map(|rest| rest.split_once('"')) {
-            // The page's own address is the empty one; the only other is that of the overview.
+            // The page's own address is the empty one; the others are that of the overview, and its own
+            // in the other language.
             ensure!(
-                place.is_empty() || place == "?all",
+                matches!(place, "" | "?all&lang=en" | "?lang=de"),
                 "the page leads to {place:?}"
             );
         }
     }
+    let (bare, _) = link.split_once('?').context("a link with a language")?;
     for tail in [
         "?decision=deny",
         "?decision=deny&typed=shop",
         "?all",
+        "?lang=de",
+        "?all&lang=de",
         "/deny",
         "/",
     ] {
-        get(&format!("{link}{tail}"), &html).await?;
+        get(&format!("{bare}{tail}"), &html).await?;
     }
     Ok(())
 }

@@ -61,5 +61,7 @@ pub fn unsubscribe_link(mail: &Mail) -> Option<String> {
 }
 
 fn token(link: &str) -> Option<String> {
+    // Behind it stands the language of the mail.
+    let (link, _) = link.split_once('?')?;
     link.rsplit('/').next().map(str::to_owned)
 }

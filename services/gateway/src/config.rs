@@ -24,6 +24,8 @@ pub use console::ConsoleArgs;
 
 /// The most characters of the operator's name for people.
 pub const OPERATOR_NAME_CHARS_MAX: usize = 100;
+/// Whom people are to ask where nobody says it; each language has its own word for that.
+pub(crate) const SUPPORT: &str = "your administrator";
 
 /// What a gateway can be told.
 #[derive(Debug, Clone, Args)]
@@ -89,7 +91,7 @@ pub struct Config {
         long,
         env = "SWITCHOVER_SUPPORT",
         value_name = "TEXT",
-        default_value = "your administrator"
+        default_value = SUPPORT
     )]
     pub support: Line<SUPPORT_CHARS_MAX>,
     /// Under which scheme, domain and port users reach applications.

@@ -38,6 +38,7 @@ mod page;
 mod serve;
 mod session;
 mod source;
+mod texts;
 mod unsubscribe_page;
 
 use api::Whence;
@@ -47,11 +48,12 @@ use deny_page::Visit;
 use limit::{Limiter, WRONG_MAX};
 pub(crate) use login::{CALLBACK, SIGNED_OUT};
 use oauth::{KeySet, TOKEN_CALLS_MAX};
-use page::{Pages, json, wants_json};
+use page::{Pages, Reading, json, wants_json};
 pub(crate) use serve::serve;
 use session::Joined;
 pub(crate) use session::{Lent, Sessions, SignIn};
 pub use source::{NoProxy, TrustedProxy};
+use texts::{Message, Who};
 
 /// How long a browser may take to send a form.
 const BODY_MAX: Duration = Duration::from_secs(10);
@@ -156,7 +158,13 @@ impl Edge {
             notification,
             status,
             login,
-            pages: Pages::new(settings.operator, settings.support, settings.origin),
+            pages: Pages::new(
+                Who {
+                    operator: settings.operator.to_owned(),
+                    support: settings.support.to_owned(),
+                },
+                settings.origin,
+            ),
             strangers: Limiter::new(clock.clone(), WRONG_MAX),
             guessers: Limiter::new(clock.clone(), WRONG_MAX),
             clients: Limiter::new(clock.clone(), TOKEN_CALLS_MAX),
@@ -243,12 +251,9 @@ async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response<Bod
         return nothing_here(&edge, &headers);
     }
     console::page(&headers).unwrap_or_else(|| {
-        edge.pages.message(
-            StatusCode::NOT_FOUND,
-            "The console is not here",
-            "It was not built into this program. Run cargo xtask console, then build the program again; a debug build has it at once.",
-            None,
-        )
+        let (status, reading) = (StatusCode::NOT_FOUND, Reading::by_fields(&headers));
+        edge.pages
+            .message(status, reading, &Message::ConsoleMissing, None)
     })
 }
 
@@ -292,7 +297,7 @@ async fn show(
     request: Request,
 ) -> Response<Body> {
     let visit = visit(edge, peer, &request);
-    if asks_for_all(&request) {
+    if deny_page::asks_for_all(request.uri().query()) {
         visit.overview().await
     } else {
         visit.show().await
@@ -305,7 +310,7 @@ async fn decide(
     request: Request,
 ) -> Response<Body> {
     let visit = visit(edge, peer, &request);
-    let all = asks_for_all(&request);
+    let all = deny_page::asks_for_all(request.uri().query());
     let body = axum::body::to_bytes(request.into_body(), deny_page::BODY_BYTES_MAX);
     match tokio::time::timeout(BODY_MAX, body).await {
         Ok(Ok(body)) if all => visit.withdraw(body).await,
@@ -347,17 +352,8 @@ async fn metadata(State(edge): State<Arc<Edge>>) -> Response<Body> {
     oauth::metadata(&edge.origin)
 }
 
-/// Tells whether a link is asked for everything that its tenant has agreed to.
-fn asks_for_all(request: &Request) -> bool {
-    request.uri().query() == Some(deny_page::QUERY)
-}
-
 fn visit(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> Visit {
-    let path = request.uri().path();
-    let token = path.strip_prefix("/consent/").unwrap_or_default();
-    let address: IpAddr = peer.ip().to_canonical();
-    let asked = (request.method(), request.headers().clone());
-    Visit::new(edge, token, address, asked)
+    Visit::new(edge, peer.ip().to_canonical(), request)
 }
 
 async fn show_unsubscribe(
@@ -382,10 +378,7 @@ async fn unsubscribe(
 }
 
 fn wish(edge: Arc<Edge>, Peer(peer): Peer, request: &Request) -> unsubscribe_page::Visit {
-    let path = request.uri().path();
-    let token = path.strip_prefix("/unsubscribe/").unwrap_or_default();
-    let address: IpAddr = peer.ip().to_canonical();
-    unsubscribe_page::Visit::new(edge, token, address, request.headers().clone())
+    unsubscribe_page::Visit::new(edge, peer.ip().to_canonical(), request)
 }
 
 async fn elsewhere(
@@ -441,7 +434,11 @@ async fn login(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body
         return misdirected();
     }
     let query = request.uri().query().unwrap_or_default();
-    edge.sessions.login(query, &edge.pages, &edge.clock).await
+    let headers = request.headers();
+    let led = edge
+        .sessions
+        .login(headers, query, &edge.pages, &edge.clock);
+    led.await
 }
 
 async fn callback(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
@@ -472,24 +469,24 @@ fn nothing_here(edge: &Edge, headers: &HeaderMap) -> Response<Body> {
             &serde_json::json!({ "error": "NOT_FOUND", "message": "There is nothing here." }),
         );
     }
-    edge.pages.message(
-        StatusCode::NOT_FOUND,
-        "There is nothing here",
-        "Use the whole link from the mail.",
-        None,
-    )
+    let (status, reading) = (StatusCode::NOT_FOUND, Reading::by_fields(headers));
+    edge.pages
+        .message(status, reading, &Message::NothingHere, None)
 }
 
-async fn not_this_way(State(edge): State<Arc<Edge>>, method: Method, uri: Uri) -> Response<Body> {
+async fn not_this_way(
+    State(edge): State<Arc<Edge>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
     if uri.path().starts_with("/oauth/") {
         return oauth::wrong_method();
     }
-    let mut response = edge.pages.message(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "That cannot be done here",
-        "Open the link from the mail in a browser.",
-        None,
-    );
+    let (status, reading) = (StatusCode::METHOD_NOT_ALLOWED, Reading::by_fields(&headers));
+    let mut response = edge
+        .pages
+        .message(status, reading, &Message::NotThisWay, None);
     if method == Method::OPTIONS {
         response.headers_mut().remove(header::CONTENT_TYPE);
         *response.body_mut() = Body::empty();

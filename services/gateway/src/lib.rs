@@ -22,6 +22,7 @@ mod config;
 mod control;
 mod edge;
 mod error;
+mod reader;
 mod sign_outs;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,6 @@ use crate::{
     error::Error,
     publish::tell_of_mail,
     store::deliveries::{self, Stored},
-    texts::Texts,
     trail::{self, Change},
 };
 
@@ -64,7 +63,6 @@ impl fmt::Display for MessageId {
 pub(crate) async fn report(
     db: &Db,
     clock: &Clock,
-    texts: &Texts,
     message_id: &MessageId,
     words: Words,
 ) -> Result<Stored, Error> {
@@ -99,7 +97,6 @@ pub(crate) async fn report(
                     tell_of_mail(
                         tx,
                         clock,
-                        texts,
                         id,
                         number,
                         kind,

@@ -3,7 +3,7 @@
 use std::{fmt, fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Args;
-use contract::{EmailAddress, Line};
+use contract::{EmailAddress, Language, Line};
 use runtime::{Error, ServiceArgs};
 use secrecy::SecretString;
 use store::DatabaseUrl;
@@ -259,14 +259,15 @@ impl EdgeUrl {
         self.0 = format!("{}/{}", self.0, "x".repeat(bytes)).into();
     }
 
-    /// Returns the address at which the reader of a mail wants no more like it.
-    pub(crate) fn unsubscribe(&self, token: &str) -> String {
-        format!("{}/unsubscribe/{token}", self.0)
+    /// Returns the address at which the reader of a mail wants no more like it. The page goes on in the
+    /// mail's language.
+    pub(crate) fn unsubscribe(&self, token: &str, language: Language) -> String {
+        format!("{}/unsubscribe/{token}?lang={language}", self.0)
     }
 
-    /// Returns the address of the consent page for a token.
-    pub(crate) fn consent(&self, token: &Token) -> String {
-        format!("{}/consent/{}", self.0, token.expose())
+    /// Returns the address of the consent page for a token. The page goes on in the mail's language.
+    pub(crate) fn consent(&self, token: &Token, language: Language) -> String {
+        format!("{}/consent/{}?lang={language}", self.0, token.expose())
     }
 }
 
@@ -416,13 +417,13 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_one_web_address_without_query() {
+    fn links_lead_to_one_web_address_and_say_the_language_of_their_mail() {
         let token: Token = "a".repeat(43).parse().unwrap();
         let edge: EdgeUrl = "https://edge.example.com:8081/so/".parse().unwrap();
         assert_eq!(
-            edge.consent(&token),
+            edge.consent(&token, Language::German),
             format!(
-                "https://edge.example.com:8081/so/consent/{}",
+                "https://edge.example.com:8081/so/consent/{}?lang=de",
                 "a".repeat(43)
             )
         );

@@ -1,13 +1,17 @@
 //! Kinds of events: for whom each is, in which tab it shows, what is mailed, and how it reads.
 
-use contract::{ApplicationName, SwitchName, TenantId, VersionName};
+use contract::{ApplicationName, Language, SwitchName, TenantId, VersionName};
 
 use crate::{
     category::Category,
-    notice::Body,
+    notice::{Body, Notice},
     render::Letter,
-    texts::{Texts, Values},
+    texts::Values,
 };
+
+pub(crate) mod wording;
+
+use wording::Wording;
 
 /// What kind of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,16 +208,42 @@ pub(crate) struct About {
 /// How an event reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// One line.
+    /// One line, in English.
     pub(crate) title: String,
-    /// A few sentences.
+    /// A few sentences, in English.
     pub(crate) text: String,
+    /// What both are made from, for other languages.
+    pub(crate) wording: Wording,
     /// What it is about.
     pub(crate) about: About,
 }
 
+impl Told {
+    /// Words an event. What cannot be worded shows all the same, by its kind and the reason.
+    fn new(name: &str, values: Values, about: About) -> Self {
+        let wording = Wording::new(name, values);
+        let (title, text) = wording
+            .read(Language::English)
+            .unwrap_or_else(|why| (wording.name().to_owned(), why.to_string()));
+        Self {
+            title,
+            text,
+            wording,
+            about,
+        }
+    }
+}
+
+impl Notice {
+    /// Words it for its recipient's inbox. Mails say the same at more length.
+    pub(crate) fn told(&self) -> Told {
+        let name = self.body.kind().words(self.audience());
+        Told::new(name, wording::values(&self.body), about(&self.body))
+    }
+}
+
 /// Returns what a notice is about.
-pub(crate) fn about(body: &Body) -> About {
+fn about(body: &Body) -> About {
     let (version, switch) = match body {
         Body::DenyOffered { target, .. } | Body::AcceptOffered { target, .. } => {
             (Some(target), None)
@@ -236,32 +266,18 @@ pub(crate) fn about(body: &Body) -> About {
     }
 }
 
-/// Words an event. What cannot be worded shows all the same, by its kind and the reason.
-pub(crate) fn worded(texts: &Texts, name: &str, values: &Values, about: About) -> Told {
-    let (title, text) = texts
-        .event(name, values)
-        .unwrap_or_else(|why| (name.to_owned(), why.to_string()));
-    Told { title, text, about }
-}
-
 /// Words what became of a mail, for the operator. Says where to look it up, not to whom it went.
-pub(crate) fn tell_of_mail(
-    texts: &Texts,
-    kind: Kind,
-    delivery: &str,
-    subject: &str,
-    reason: &str,
-) -> Told {
+pub(crate) fn tell_of_mail(kind: Kind, delivery: &str, subject: &str, reason: &str) -> Told {
     let mut values = Values::default();
     values.plain("delivery", delivery);
     values.name("subject", subject);
     // Servers end their words with a full stop or without.
     values.name("reason", format!("{}.", reason.trim_end_matches('.')));
-    worded(texts, kind.as_str(), &values, About::default())
+    Told::new(kind.as_str(), values, About::default())
 }
 
 /// Words that a tenant's mails of a day have reached their limit.
-pub(crate) fn tell_of_limit(texts: &Texts, tenant: &TenantId, limit: i64) -> Told {
+pub(crate) fn tell_of_limit(tenant: &TenantId, limit: i64) -> Told {
     let mut values = Values::default();
     values.plain("tenant", tenant.as_str());
     values.plain("limit", limit.to_string());
@@ -269,13 +285,13 @@ pub(crate) fn tell_of_limit(texts: &Texts, tenant: &TenantId, limit: i64) -> Tol
         tenant: Some(tenant.clone()),
         ..About::default()
     };
-    worded(texts, "mail_limit", &values, about)
+    Told::new("mail_limit", values, about)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{look::Language, samples};
+    use crate::samples;
 
     #[test]
     fn every_kind_is_for_somebody_and_listed_once() {
@@ -310,32 +326,29 @@ mod tests {
     }
 
     fn all_events(language: Language) -> String {
-        let texts = Texts::of(language);
-        let renderer = samples::renderer(language);
         let mut all = String::new();
         for notice in samples::notices() {
-            let told = renderer.tell(&notice);
+            let (title, text) = notice.told().wording.read(language).unwrap();
             all += &format!(
-                "{} → {} [{}]\n  {}\n  {}\n\n",
+                "{} → {} [{}]\n  {title}\n  {text}\n\n",
                 notice.body.kind().as_str(),
                 notice.inbox(),
                 notice.placing().tab.as_str(),
-                told.title,
-                told.text
             );
         }
         for kind in [Kind::MailFailed, Kind::MailDead, Kind::MailBounced] {
             let told = tell_of_mail(
-                texts,
                 kind,
                 "deliveries/1",
                 "“CRM” moves to version 3",
                 "550 no such user.",
             );
-            all += &format!("{}\n  {}\n  {}\n\n", kind.as_str(), told.title, told.text);
+            let (title, text) = told.wording.read(language).unwrap();
+            all += &format!("{}\n  {title}\n  {text}\n\n", kind.as_str());
         }
-        let told = tell_of_limit(texts, &"acme".parse().unwrap(), 500);
-        all + &format!("limit\n  {}\n  {}\n", told.title, told.text)
+        let told = tell_of_limit(&"acme".parse().unwrap(), 500);
+        let (title, text) = told.wording.read(language).unwrap();
+        all + &format!("limit\n  {title}\n  {text}\n")
     }
 
     #[test]
@@ -351,7 +364,7 @@ mod tests {
     #[test]
     fn no_event_shows_a_token() {
         for notice in samples::notices() {
-            let told = samples::renderer(Language::English).tell(&notice);
+            let told = notice.told();
             assert!(!format!("{told:?}").contains(samples::TOKEN), "{told:?}");
         }
     }

@@ -41,7 +41,7 @@ pub use dkim::{
     Key as DkimKey, KeyFile as DkimKeyFile, KeyFileError as DkimKeyFileError, Record as DkimRecord,
     Selector as DkimSelector,
 };
-pub use look::{Colour, Language, LogoArg, LookArgs};
+pub use look::{Colour, LogoArg, LookArgs};
 pub use notice::DisplayName;
 pub use preview::{Preview, previews};
 pub use retention::RetentionArgs;
@@ -60,7 +60,6 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let seal_path = config.seal_path()?;
     let signer = config.signer()?;
     let look = config.look.look()?;
-    let texts = texts::Texts::of(look.language);
     if config.operator_mail.is_empty() {
         tracing::warn!("no --operator-mail: the operator is told of denials in its inbox alone");
     }
@@ -112,7 +111,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         from: config.mail_from.address,
         gate: Arc::new(Semaphore::new(config.sends_in_flight.into())),
         domains: sender::Domains::new(config.sends_to_domain.into()),
-        ledger: sender::Ledger::new(db.clone(), shell.clock(), texts),
+        ledger: sender::Ledger::new(db.clone(), shell.clock()),
     };
     shell.spawn("mails", sender.run(shell.stopping()));
 
@@ -125,7 +124,6 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let deliveries = DeliveryServiceServer::new(api::deliveries::Deliveries {
         db,
         clock: shell.clock(),
-        texts,
     });
     Server::builder(&shell, access)
         .reflection(config.service.reflection)

@@ -1,14 +1,15 @@
-//! How an operator's mails look, and the language of mails and inboxes.
+//! How an operator's mails look, and their language.
 
 use std::{fmt, fs, path::PathBuf, str::FromStr};
 
 use clap::Args;
+use contract::Language;
 use runtime::Error;
 
 /// How an operator's mails look, as it is told.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LookArgs {
-    /// Language of mails and inboxes: en or de
+    /// Language of mails: en or de. Inboxes are read in the language that their readers ask for
     #[arg(
         long = "mail-language",
         visible_alias = "language",
@@ -33,43 +34,6 @@ pub struct LookArgs {
         value_name = "URL|FILE"
     )]
     pub logo: Option<LogoArg>,
-}
-
-/// A language that mails are written in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// German.
-    German,
-}
-
-impl Language {
-    /// Returns its tag (RFC 5646).
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-        }
-    }
-}
-
-impl FromStr for Language {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        [Self::English, Self::German]
-            .into_iter()
-            .find(|language| language.tag() == text)
-            .ok_or("mails are written in en or de")
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.tag())
-    }
 }
 
 /// A colour: `#` and six hexadecimal digits.

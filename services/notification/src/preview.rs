@@ -32,7 +32,7 @@ pub fn previews(operator: DisplayName, look: &LookArgs) -> Result<Vec<Preview>, 
     let edge: EdgeUrl = "https://edge.example.com"
         .parse()
         .expect("an address that is taken");
-    let unsubscribe = edge.unsubscribe("s1.0a1b2c3d.example");
+    let unsubscribe = edge.unsubscribe("s1.0a1b2c3d.example", look.language);
     let renderer = Renderer::new(operator, edge, look.look()?);
     let notices = samples::notices();
     let mut previews = Vec::new();
@@ -87,7 +87,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::look::{Language, LogoArg};
+    use contract::Language;
+
+    use crate::look::LogoArg;
 
     #[test]
     fn every_letter_is_previewed_under_a_name_of_its_own() {

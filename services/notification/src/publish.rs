@@ -17,7 +17,6 @@ use crate::{
     notice::{Mailbox, Notice, Recipient},
     render::{Letter, Reader, Renderer},
     store::{deliveries, events, subscriptions},
-    texts::Texts,
     unsubscribe::Wish,
 };
 
@@ -94,7 +93,7 @@ impl Publisher {
 
     fn prepare<'n>(&self, notice: &'n Notice) -> Prepared<'n> {
         let now = self.clock.now();
-        let told = self.renderer.tell(notice);
+        let told = notice.told();
         let drafts = match notice.placing().mail {
             Some(letter) => self
                 .addressees(notice)
@@ -201,7 +200,7 @@ impl Publisher {
             (Ok(_), false, InboxName::Tenant(tenant)) => {
                 // One a day and tenant, however many mails there are.
                 let cause = format!("mail limit, tenants/{tenant}, {}", now.strftime("%Y-%m-%d"));
-                let told = event::tell_of_limit(self.renderer.texts(), tenant, MAILS_A_DAY_MAX);
+                let told = event::tell_of_limit(tenant, MAILS_A_DAY_MAX);
                 tell_operator(
                     tx,
                     &self.clock,
@@ -217,7 +216,6 @@ impl Publisher {
                     tell_of_mail(
                         tx,
                         &self.clock,
-                        self.renderer.texts(),
                         draft.id,
                         0,
                         kind,
@@ -300,7 +298,6 @@ impl Publisher {
 pub(crate) async fn tell_of_mail(
     tx: &mut Tx,
     clock: &Clock,
-    texts: &Texts,
     delivery: DeliveryId,
     number: i64,
     kind: Kind,
@@ -309,7 +306,7 @@ pub(crate) async fn tell_of_mail(
     request_id: Option<&RequestId>,
 ) -> Result<(), Error> {
     let name = DeliveryName { delivery }.to_string();
-    let told = event::tell_of_mail(texts, kind, &name, subject, why.as_str());
+    let told = event::tell_of_mail(kind, &name, subject, why.as_str());
     tell_operator(
         tx,
         clock,

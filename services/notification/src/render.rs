@@ -3,12 +3,14 @@
 //! Links lead to the configured address and nowhere else; names are shown such that no mail program
 //! makes a link of them. A value that is missing is an error, never a gap.
 
+use contract::Language;
+
 use crate::{
     config::EdgeUrl,
-    event::{self, Told},
-    look::{Language, Logo, Look, Picture},
-    notice::{Body, Counts, DisplayName, Notice},
-    texts::{Missing, Style, Texts, Values},
+    event::wording,
+    look::{Logo, Look, Picture},
+    notice::{Body, DisplayName, Notice},
+    texts::{Missing, Style, Texts},
 };
 
 mod html;
@@ -128,20 +130,7 @@ impl Renderer {
 
     /// Returns the address at which a reader wants no more such mails.
     pub(crate) fn unsubscribe(&self, token: &str) -> String {
-        self.edge.unsubscribe(token)
-    }
-
-    /// Returns what mails and events say.
-    pub(crate) fn texts(&self) -> &'static Texts {
-        Texts::of(self.look.language)
-    }
-
-    /// Words a notice for its recipient's inbox. Mails say the same at more length.
-    pub(crate) fn tell(&self, notice: &Notice) -> Told {
-        let texts = self.texts();
-        let values = self.values(texts, &notice.body).unwrap_or_default();
-        let name = notice.body.kind().words(notice.audience());
-        event::worded(texts, name, &values, event::about(&notice.body))
+        self.edge.unsubscribe(token, self.look.language)
     }
 
     /// Renders the letter for a notice.
@@ -164,8 +153,12 @@ impl Renderer {
         notice: &Notice,
         reader: Reader<'_>,
     ) -> Result<Mail, Missing> {
-        let texts = self.texts();
-        let mut values = self.values(texts, &notice.body)?;
+        let language = self.look.language;
+        let texts = Texts::of(language);
+        let mut values = wording::values(&notice.body).written(texts)?;
+        if let Body::DenyOffered { token, .. } | Body::AcceptOffered { token, .. } = &notice.body {
+            values.plain("link", self.edge.consent(token, language));
+        }
         values.name("operator", self.operator.as_str());
         values.name("reader", reader.name.map_or("", DisplayName::as_str));
         values.plain("time", texts.time(notice.time)?);
@@ -176,114 +169,13 @@ impl Renderer {
             subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
             text: plain::mail(texts, said, &values)?,
             html: html::mail(texts, said, &values, &self.look)?,
-            language: self.look.language,
+            language,
             picture: match &self.look.logo {
                 Some(Logo::Embedded(picture)) => Some(picture.clone()),
                 Some(Logo::Url(_)) | None => None,
             },
             unsubscribe: reader.unsubscribe.map(str::to_owned),
         })
-    }
-
-    fn values(&self, texts: &Texts, body: &Body) -> Result<Values, Missing> {
-        let mut values = Values::default();
-        if let Some(application) = body.application() {
-            values.name("application", application.display_name.as_str());
-        }
-        if let Some(tenant) = body.tenant() {
-            values.name("tenant", tenant.display_name.as_str());
-        }
-        match body {
-            Body::DenyOffered {
-                source,
-                target,
-                token,
-                expires,
-                ..
-            } => {
-                values.name("source", source.as_str());
-                values.name("target", target.as_str());
-                values.plain("link", self.edge.consent(token));
-                values.plain("expires", texts.time(*expires)?);
-            }
-            Body::AcceptOffered {
-                target,
-                token,
-                expires,
-                ..
-            } => {
-                values.name("target", target.as_str());
-                values.plain("link", self.edge.consent(token));
-                values.plain("expires", texts.time(*expires)?);
-            }
-            Body::VersionDenied {
-                version,
-                actor,
-                counts,
-                ..
-            } => {
-                values.name("version", version.as_str());
-                values.name("actor", actor.as_ref().map_or("", contract::Line::as_str));
-                values.flag("in_force", *counts == Counts::Now);
-            }
-            Body::VersionAccepted { version, actor, .. } => {
-                values.name("version", version.as_str());
-                values.name("actor", actor.as_ref().map_or("", contract::Line::as_str));
-            }
-            Body::SwitchSucceeded {
-                switch,
-                source,
-                target,
-                denied_tenants,
-                ..
-            } => {
-                values.plain("switch", switch.to_string());
-                let source = source.as_ref().map(contract::VersionName::as_str);
-                values.name("source", source.unwrap_or_default());
-                values.name("target", target.as_str());
-                values.plain("denied", denied_tenants.to_string());
-                values.flag("no_denials", *denied_tenants == 0);
-                values.flag("one_denial", *denied_tenants == 1);
-                values.flag("several_denials", *denied_tenants > 1);
-            }
-            Body::SwitchGivenUp {
-                switch,
-                target,
-                message,
-                ..
-            } => {
-                values.plain("switch", switch.to_string());
-                values.name("target", target.as_str());
-                values.name("message", message.as_str().trim());
-            }
-            Body::VersionInTest {
-                version,
-                test_address,
-                ..
-            } => {
-                values.name("version", version.as_str());
-                values.name("test_address", test_address.as_str());
-            }
-            Body::ProposalWaiting {
-                proposal,
-                version,
-                proposer,
-                message,
-                expires,
-                ..
-            } => {
-                values.plain("proposal", proposal.to_string());
-                let version = version.as_ref().map(contract::VersionName::as_str);
-                values.name("version", version.unwrap_or_default());
-                values.name("proposer", proposer.as_str());
-                values.name("message", message.as_str().trim());
-                values.plain("expires", texts.time(*expires)?);
-            }
-            Body::CatalogInRecovery { message } | Body::AccessRemoved { message, .. } => {
-                values.name("message", message.as_str().trim());
-            }
-        }
-        Ok(values)
     }
 }
 

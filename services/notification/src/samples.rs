@@ -187,7 +187,7 @@ pub(crate) fn notices() -> Vec<Notice> {
 
 /// Renders as the operator of the samples does.
 #[cfg(test)]
-pub(crate) fn renderer(language: crate::look::Language) -> crate::render::Renderer {
+pub(crate) fn renderer(language: contract::Language) -> crate::render::Renderer {
     let edge = "https://edge.example.com:8081".parse().expect(RIGHT);
     let look = crate::look::Look {
         language,

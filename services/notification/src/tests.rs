@@ -13,6 +13,7 @@ use tonic::{Status, Streaming};
 use crate::{Config, LookArgs, RetentionArgs, SmtpArgs, samples, smtp::stub::Stub, start};
 
 mod auditing;
+mod languages;
 mod wishes;
 
 struct Service {
@@ -233,6 +234,7 @@ async fn a_tenant_has_its_own_inbox_and_no_other_is_there() {
             acme.watch_inbox(wire::WatchInboxRequest {
                 name: other.to_owned(),
                 after: String::new(),
+                ..wire::WatchInboxRequest::default()
             })
             .await
             .unwrap_err(),
@@ -240,6 +242,7 @@ async fn a_tenant_has_its_own_inbox_and_no_other_is_there() {
                 parent: other.to_owned(),
                 names: vec![],
                 read: true,
+                ..wire::MarkEventsRequest::default()
             })
             .await
             .unwrap_err(),
@@ -247,6 +250,7 @@ async fn a_tenant_has_its_own_inbox_and_no_other_is_there() {
                 parent: other.to_owned(),
                 names: vec![],
                 archived: true,
+                ..wire::ArchiveEventsRequest::default()
             })
             .await
             .unwrap_err(),
@@ -259,6 +263,7 @@ async fn a_tenant_has_its_own_inbox_and_no_other_is_there() {
         parent: "tenants/acme/inbox".to_owned(),
         names: vec![theirs],
         read: true,
+        ..wire::MarkEventsRequest::default()
     };
     assert!(
         acme.mark_events(request)
@@ -338,6 +343,7 @@ async fn watch(
     let request = wire::WatchInboxRequest {
         name: "tenants/acme/inbox".to_owned(),
         after: after.to_owned(),
+        ..wire::WatchInboxRequest::default()
     };
     client.watch_inbox(request).await.unwrap().into_inner()
 }
@@ -377,6 +383,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
         parent: "tenants/acme/inbox".to_owned(),
         names,
         read: true,
+        ..wire::MarkEventsRequest::default()
     };
     acme.mark_events(mark).await.unwrap();
     let mut stream = watch(&mut acme, &second.position).await;
@@ -397,6 +404,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     let foreign = wire::WatchInboxRequest {
         name: "tenants/acme/inbox".to_owned(),
         after: "r99999".to_owned(),
+        ..wire::WatchInboxRequest::default()
     };
     let refused = acme
         .watch_inbox(foreign)
@@ -435,6 +443,7 @@ async fn archived_events_move_to_their_tab_and_back() {
             parent: "tenants/acme/inbox".to_owned(),
             names: vec![name.clone()],
             archived,
+            ..wire::ArchiveEventsRequest::default()
         };
         let events = acme
             .archive_events(request)
@@ -459,6 +468,7 @@ async fn archived_events_move_to_their_tab_and_back() {
         parent: "tenants/acme/inbox".to_owned(),
         names: vec!["x".to_owned()],
         archived: true,
+        ..wire::ArchiveEventsRequest::default()
     };
     let refused = problem(acme.archive_events(malformed).await.unwrap_err());
     assert_eq!(refused.fields()[0].field, "names[0]");

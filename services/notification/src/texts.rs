@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use jiff::Timestamp;
 
-use crate::look::Language;
+use contract::Language;
 
 mod piece;
 
@@ -130,6 +130,13 @@ impl Texts {
         values.plain("year", time.strftime("%Y").to_string());
         values.plain("clock", time.strftime("%H:%M").to_string());
         self.common("date")?.render(&values, Style::Line)
+    }
+}
+
+impl Values {
+    /// Writes its times in the language of these texts.
+    pub(crate) fn written(self, texts: &Texts) -> Result<Self, Missing> {
+        self.times_written(|time| texts.time(time))
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) async fn measure(database: Database, inboxes: u32, watchers: u32) -> 
         let request = WatchInboxRequest {
             name: format!("tenants/{watched}/inbox"),
             after: String::new(),
+            ..WatchInboxRequest::default()
         };
         let mut stream = office
             .inboxes

@@ -1,16 +1,18 @@
 //! What the gateway says itself: one refusal, as a page for people, JSON for programs, or a line.
 
+mod texts;
 mod words;
 
 use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use contract::{Line, RequestId};
+use contract::{Language, Line, RequestId};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use minijinja::{AutoEscape, Environment, context};
 use sha2::{Digest as _, Sha256};
 
 use super::{SUPPORT_CHARS_MAX, body::ResponseBody, snapshot::RefusalReason};
+use crate::reader::Reader;
 use words::{Ask, Words};
 
 /// Why a request gets no answer from a version.
@@ -184,6 +186,8 @@ pub(super) struct Refusal<'a> {
     pub(super) role: Option<&'a str>,
     /// Where to sign in, if that helps.
     pub(super) sign_in: Option<&'a str>,
+    /// Who reads it, if it is a page; programs are told everything in English.
+    pub(super) reader: Reader,
 }
 
 /// How the one who asks wants to be answered.
@@ -254,7 +258,7 @@ impl Pages {
         let (kind, text) = match form {
             Form::Page => ("text/html; charset=utf-8", self.page(refusal, &words)),
             Form::Json => ("application/problem+json", self.json(refusal, &words)),
-            Form::Line => ("text/plain; charset=utf-8", self.line(&words)),
+            Form::Line => ("text/plain; charset=utf-8", self.line(refusal.why, &words)),
         };
         let mut response = Response::new(ResponseBody::own(text));
         *response.status_mut() = words.status;
@@ -268,6 +272,9 @@ impl Pages {
         ];
         for (name, value) in fixed {
             fields.insert(name, HeaderValue::from_static(value));
+        }
+        if form == Form::Page {
+            refusal.reader.mark(fields);
         }
         fields.insert("x-robots-tag", HeaderValue::from_static("noindex"));
         fields.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
@@ -292,8 +299,11 @@ impl Pages {
     }
 
     fn page(&self, refusal: &Refusal<'_>, words: &Words) -> String {
-        let support = match words.ask {
-            Ask::Support => Some(self.support.as_str()),
+        let language = refusal.reader.language;
+        let said = texts::said(refusal.why, language);
+        let labels = texts::labels(language);
+        let questions = match words.ask {
+            Ask::Support => Some(texts::questions(self.support.as_str(), language)),
             Ask::Again => None,
         };
         self.templates
@@ -301,12 +311,18 @@ impl Pages {
             .and_then(|page| {
                 page.render(context! {
                     style => STYLE,
+                    language => language.tag(),
                     application => refusal.application,
-                    title => words.title,
-                    detail => words.detail,
-                    support => support,
-                    again => refusal.why.retry_after().is_some(),
+                    title => said.title,
+                    detail => said.detail,
+                    questions,
+                    again => refusal.why.retry_after().map(|_| labels.again),
                     token => matches!(refusal.why, Why::TokenNeeded | Why::TokenWrong),
+                    token_label => labels.token,
+                    token_send => labels.open,
+                    role_label => labels.role,
+                    sign_in_label => labels.sign_in,
+                    request_label => labels.request,
                     wrong => refusal.why == Why::TokenWrong,
                     status => words.status.as_u16(),
                     reason => words.reason,
@@ -319,10 +335,11 @@ impl Pages {
     }
 
     fn json(&self, refusal: &Refusal<'_>, words: &Words) -> String {
+        let said = texts::said(refusal.why, Language::English);
         let mut problem = serde_json::json!({
-            "title": words.title,
+            "title": said.title,
             "status": words.status.as_u16(),
-            "detail": words.detail,
+            "detail": said.detail,
             "reason": words.reason,
             "application": refusal.application,
             "support": match words.ask {
@@ -340,10 +357,14 @@ impl Pages {
         problem.to_string()
     }
 
-    fn line(&self, words: &Words) -> String {
-        let said = format!("{}. {}", words.title, words.detail);
+    fn line(&self, why: Why, words: &Words) -> String {
+        let said = texts::said(why, Language::English);
+        let said = format!("{}. {}", said.title, said.detail);
         match words.ask {
-            Ask::Support => format!("{said} Questions? Ask {}.\n", self.support),
+            Ask::Support => {
+                let questions = texts::questions(self.support.as_str(), Language::English);
+                format!("{said} {questions}\n")
+            }
             Ask::Again => format!("{said}\n"),
         }
     }

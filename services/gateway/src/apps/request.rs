@@ -27,6 +27,7 @@ use super::{
     refuse::{Form, Refusal, Why},
     tester,
 };
+use crate::reader::Reader;
 
 use signed::own_path;
 
@@ -42,6 +43,7 @@ pub(super) async fn answer(
     let since = Instant::now();
     let request_id = fields::request_id(request.headers());
     let wanted = Form::wanted(request.headers());
+    let reader = Reader::by_fields(request.headers());
     let old = request.version() < Version::HTTP_11;
     let mut response = match route(plane, peer, line, request, &request_id).await {
         Ok(response) => response,
@@ -56,6 +58,7 @@ pub(super) async fn answer(
                 request_id: &request_id,
                 role,
                 sign_in,
+                reader,
             };
             match &refused.about {
                 About::Redirect(place) => own::found(place),

@@ -11,17 +11,19 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
-use contract::{Problem, reason};
-use minijinja::context;
+use contract::{Language, Problem, reason};
+use minijinja::{Value, context, value::Serde};
 use proto::provisioning::v1 as wire;
 use runtime::request;
 
 use super::{
     Edge,
     limit::network,
-    page::{Pages, json, wants_json},
+    page::{Pages, Reading, json, wants_json},
+    texts::{self, ConsentMessage, Message, Texts},
 };
 
 mod form;
@@ -33,9 +35,9 @@ mod tests;
 
 pub(super) use form::BODY_BYTES_MAX;
 use form::{Form, FormError, from_another_site};
-use lack::Lack;
-use offer::OfferView;
-pub(super) use overview::QUERY;
+pub(super) use lack::Lack;
+pub(super) use offer::{Kind, OfferView, Status};
+pub(super) use overview::{Actor, Basis, EntryView, OverviewView, QUERY, Standing};
 
 /// The longest token that is looked up; real ones have 43 characters.
 const TOKEN_MAX: usize = 100;
@@ -52,6 +54,7 @@ pub(super) struct Visit {
     token: String,
     address: IpAddr,
     headers: HeaderMap,
+    reading: Reading,
     /// Whether only the page's head is asked for.
     head: bool,
     reference: contract::RequestId,
@@ -67,20 +70,21 @@ enum Failure {
 
 impl Visit {
     /// Begins a visit by the page's address.
-    pub(super) fn new(
-        edge: Arc<Edge>,
-        token: &str,
-        address: IpAddr,
-        (method, headers): (&Method, HeaderMap),
-    ) -> Self {
+    pub(super) fn new(edge: Arc<Edge>, address: IpAddr, request: &Request) -> Self {
+        let path = request.uri().path();
+        let token = path.strip_prefix("/consent/").unwrap_or_default();
+        let headers = request.headers().clone();
+        let query = request.uri().query();
+        let asks = if asks_for_all(query) { QUERY } else { "" };
         let token = if token.len() <= TOKEN_MAX { token } else { "" };
         Self {
             reference: request::new_id(&edge.clock),
             edge,
             token: token.to_owned(),
             address,
+            reading: Reading::of_link(query, asks, &headers),
             headers,
-            head: method == Method::HEAD,
+            head: request.method() == Method::HEAD,
         }
     }
 
@@ -230,10 +234,9 @@ impl Visit {
             return Ok(self.render(None, &offer, &form_token, None));
         }
         if wants_json(&self.headers) {
-            let refusal = serde_json::json!({ "error": lack.reason(), "message": lack.note() });
-            return Ok(json(lack.status(), &refusal));
+            return Ok(lacking(lack));
         }
-        Ok(self.render(Some(lack.status()), &offer, &form_token, Some(lack.note())))
+        Ok(self.render(Some(lack.status()), &offer, &form_token, Some(lack)))
     }
 
     fn render(
@@ -241,7 +244,7 @@ impl Visit {
         status: Option<StatusCode>,
         offer: &OfferView,
         form_token: &str,
-        note: Option<&str>,
+        lack: Option<Lack>,
     ) -> Response<Body> {
         let status = status.unwrap_or_else(|| offer.http_status());
         if wants_json(&self.headers) {
@@ -253,9 +256,17 @@ impl Visit {
         } else {
             ""
         };
-        let note = note.unwrap_or_default();
-        let values = context! { offer => offer.value(), form_token, note };
-        self.pages().page(status, "offer.html", values)
+        let said = self.texts().offer(offer, self.pages().who());
+        let values = context! {
+            said => Value::from(Serde(&said)),
+            offer => Value::from(Serde(offer)),
+            typed_word => offer.typed_word.as_str(),
+            form_token,
+            note => lack.map(|lack| self.texts().lack(lack)),
+            everything => self.reading.query(QUERY),
+        };
+        self.pages()
+            .page(status, self.reading, "offer.html", values)
     }
 
     /// After a decision the browser asks for the page anew, so that a reload sends nothing.
@@ -263,8 +274,9 @@ impl Visit {
         self.see("")
     }
 
-    /// Sends the browser to the same link, with this behind it.
-    fn see(&self, behind: &str) -> Response<Body> {
+    /// Sends the browser to what the same link asks for so, in the language that it was asked for.
+    fn see(&self, asks: &str) -> Response<Body> {
+        let behind = self.reading.query(asks);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
         let location = format!("/consent/{}{behind}", self.token);
@@ -276,12 +288,14 @@ impl Visit {
 
     fn refuse(&self, failure: &Failure) -> Response<Body> {
         let refusal = self.refusal(failure);
+        let message = Message::Consent(refusal.message);
         let mut response = if wants_json(&self.headers) {
+            let said = texts::of(Language::English).message(&message);
             json(
                 refusal.status,
                 &serde_json::json!({
                     "error": refusal.reason,
-                    "message": refusal.text,
+                    "message": said.text,
                     "reference": self.reference,
                 }),
             )
@@ -291,7 +305,7 @@ impl Visit {
                 .is_server_error()
                 .then(|| self.reference.as_str());
             self.pages()
-                .message(refusal.status, refusal.title, refusal.text, reference)
+                .message(refusal.status, self.reading, &message, reference)
         };
         if let Some(wait) = refusal.retry_after {
             let seconds = wait.as_secs().max(1);
@@ -303,61 +317,53 @@ impl Visit {
     }
 
     fn refusal(&self, failure: &Failure) -> Refusal {
-        let refusal = |status, reason, title, text, retry_after| Refusal {
+        let refusal = |status, reason, message, retry_after| Refusal {
             status,
             reason,
-            title,
-            text,
+            message,
             retry_after,
         };
         match failure {
             Failure::TooMany(wait) => refusal(
                 StatusCode::TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                "Please wait a minute",
-                "Too many links that do not exist were opened from your network. Nothing was decided; open your link again in a minute.",
+                ConsentMessage::TooMany,
                 Some(*wait),
             ),
             Failure::CrossSite => refusal(
                 StatusCode::FORBIDDEN,
                 "CROSS_SITE",
-                "This form came from another page",
-                "Nothing was decided. Open the link from the mail, and decide on the page that it leads to.",
+                ConsentMessage::CrossSite,
                 None,
             ),
             Failure::Form(FormError::TooLarge) => refusal(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "TOO_LARGE",
-                "That was too much",
-                "Nothing was decided. Open the link from the mail again.",
+                ConsentMessage::TooLarge,
                 None,
             ),
             Failure::Form(FormError::NoChoice | FormError::Unreadable) => refusal(
                 StatusCode::BAD_REQUEST,
                 "INVALID_FIELDS",
-                "This form cannot be read",
-                "Nothing was decided. Open the link from the mail again, and decide on the page that it leads to.",
+                ConsentMessage::Unreadable,
                 None,
             ),
             Failure::Peer(problem) if problem.is(&reason::TOKEN_INVALID) => refusal(
                 StatusCode::NOT_FOUND,
                 "TOKEN_INVALID",
-                "This link leads nowhere",
-                "It may be incomplete: some mail programs break long links. Copy the whole link from the mail. If a newer mail came since, use the link in that one.",
+                ConsentMessage::Unknown,
                 None,
             ),
             Failure::Peer(problem) if problem.is(&reason::TOKEN_EXPIRED) => refusal(
                 StatusCode::GONE,
                 "TOKEN_EXPIRED",
-                "This link has expired",
-                "What was decided before holds. To see it, use the link of a newer mail, or ask for one.",
+                ConsentMessage::Expired,
                 None,
             ),
             Failure::Peer(problem) if problem.is(&reason::NOT_PROVISIONED) => refusal(
                 StatusCode::CONFLICT,
                 "NOT_PROVISIONED",
-                "It was taken away meanwhile",
-                "Nothing was decided: there is nothing left to withdraw from. Open the page again.",
+                ConsentMessage::TakenAway,
                 None,
             ),
             Failure::Peer(problem) => {
@@ -365,8 +371,7 @@ impl Visit {
                 refusal(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "PEER_UNAVAILABLE",
-                    "Not available right now",
-                    "We cannot look up your link at this moment, and if you sent a decision, it may not have arrived. Open the link again in a minute: the page says what holds.",
+                    ConsentMessage::Away,
                     Some(RETRY),
                 )
             }
@@ -381,12 +386,27 @@ impl Visit {
     fn pages(&self) -> &Pages {
         &self.edge.pages
     }
+
+    fn texts(&self) -> &'static dyn Texts {
+        self.reading.texts()
+    }
+}
+
+/// Tells whether a link is asked for everything that its tenant has agreed to.
+pub(super) fn asks_for_all(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|asked| asked == QUERY))
+}
+
+/// Tells a program what a form lacked.
+fn lacking(lack: Lack) -> Response<Body> {
+    let said = texts::of(Language::English).lack(lack);
+    let refusal = serde_json::json!({ "error": lack.reason(), "message": said });
+    json(lack.status(), &refusal)
 }
 
 struct Refusal {
     status: StatusCode,
     reason: &'static str,
-    title: &'static str,
-    text: &'static str,
+    message: ConsentMessage,
     retry_after: Option<Duration>,
 }

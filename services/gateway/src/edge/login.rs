@@ -6,11 +6,15 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Query, Request, State},
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use serde::Deserialize;
 
-use super::{BODY_MAX, Edge, page::json};
+use super::{
+    BODY_MAX, Edge,
+    page::{Reading, json},
+    texts::Message,
+};
 use crate::apps::Relay;
 
 /// Where the identity provider sends browsers back to.
@@ -36,23 +40,25 @@ pub(super) async fn callback(State(edge): State<Arc<Edge>>, request: Request) ->
             fields.insert(header::LOCATION, place);
             response
         }
-        None => say(
-            &edge,
-            StatusCode::BAD_REQUEST,
-            "This sign-in is over",
-            "It took too long, or was not begun here. Open the application again to begin anew.",
-        ),
+        None => {
+            let (status, reading) = (
+                StatusCode::BAD_REQUEST,
+                Reading::by_fields(request.headers()),
+            );
+            edge.pages
+                .message(status, reading, &Message::SignInOver, None)
+        }
     }
 }
 
 /// Says that somebody has signed out.
-pub(super) async fn signed_out(State(edge): State<Arc<Edge>>) -> Response<Body> {
-    say(
-        &edge,
-        StatusCode::OK,
-        "You are signed out",
-        "Open the application again to sign in.",
-    )
+pub(super) async fn signed_out(
+    State(edge): State<Arc<Edge>>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let reading = Reading::by_fields(&headers);
+    let pages = &edge.pages;
+    pages.message(StatusCode::OK, reading, &Message::SignedOut, None)
 }
 
 /// Ends what a logout token is about.
@@ -93,8 +99,4 @@ fn refused(error: &str) -> Response<Body> {
         StatusCode::BAD_REQUEST,
         &serde_json::json!({ "error": error }),
     )
-}
-
-fn say(edge: &Edge, status: StatusCode, title: &str, text: &str) -> Response<Body> {
-    edge.pages.message(status, title, text, None)
 }

@@ -6,13 +6,18 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use minijinja::{Environment, Value, context};
+use contract::Language;
+use minijinja::{Environment, Value, context, value::Serde};
 use sha2::{Digest as _, Sha256};
+
+use super::texts::{self, Message, Texts, Who};
+use crate::reader::{PARAMETER, Reader};
 
 /// Renders pages.
 #[derive(Debug)]
 pub(super) struct Pages {
     environment: Environment<'static>,
+    who: Who,
     policy: HeaderValue,
     /// Whether browsers reach this edge by TLS alone.
     encrypted: bool,
@@ -34,16 +39,15 @@ const TEMPLATES: [(&str, &str); 5] = [
 ];
 
 impl Pages {
-    /// Reads the templates; `operator` and `support` are on every page, and browsers come to `origin`.
-    pub(super) fn new(operator: &str, support: &str, origin: &str) -> Self {
+    /// Reads the templates; `who` speaks on every page, and browsers come to `origin`.
+    pub(super) fn new(who: Who, origin: &str) -> Self {
         let mut environment = Environment::new();
         for (name, source) in TEMPLATES {
             environment
                 .add_template(name, source)
                 .expect("the templates are compiled in, and tested");
         }
-        environment.add_global("operator", operator);
-        environment.add_global("support", support);
+        environment.add_global("operator", who.operator.as_str());
         environment.add_global("style", STYLE);
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; object-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -51,19 +55,43 @@ impl Pages {
         );
         Self {
             environment,
+            who,
             policy: HeaderValue::from_str(&policy).expect("base64 and ASCII"),
             encrypted: origin.starts_with("https://"),
         }
     }
 
-    /// Renders one page.
-    pub(super) fn page(&self, status: StatusCode, template: &str, values: Value) -> Response<Body> {
+    /// Returns who speaks on pages.
+    pub(super) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// Renders one page in its reader's language.
+    pub(super) fn page(
+        &self,
+        status: StatusCode,
+        reading: Reading,
+        template: &str,
+        values: Value,
+    ) -> Response<Body> {
+        let frame = reading.texts().frame(&self.who);
+        let other = reading.other(frame.other_tag);
+        let values = context! {
+            language => reading.reader.language.tag(),
+            frame => Value::from(Serde(&frame)),
+            other,
+            ..values
+        };
         let page = self
             .environment
             .get_template(template)
             .and_then(|template| template.render(values));
         match page {
-            Ok(page) => answer(status, "text/html; charset=utf-8", page),
+            Ok(page) => {
+                let mut response = answer(status, "text/html; charset=utf-8", page);
+                reading.reader.mark(response.headers_mut());
+                response
+            }
             Err(error) => {
                 tracing::error!(template, %error, "a page cannot be rendered");
                 answer(
@@ -79,15 +107,13 @@ impl Pages {
     pub(super) fn message(
         &self,
         status: StatusCode,
-        title: &str,
-        text: &str,
+        reading: Reading,
+        message: &Message,
         reference: Option<&str>,
     ) -> Response<Body> {
-        self.page(
-            status,
-            "message.html",
-            context! { title, text, reference => reference.unwrap_or_default() },
-        )
+        let said = Value::from(Serde(reading.texts().message(message)));
+        let values = context! { said, reference => reference.unwrap_or_default() };
+        self.page(status, reading, "message.html", values)
     }
 
     /// Adds to any answer of the edge what keeps it to itself (S44).
@@ -109,6 +135,57 @@ impl Pages {
         headers
             .entry(header::CONTENT_SECURITY_POLICY)
             .or_insert_with(|| self.policy.clone());
+    }
+}
+
+/// Who reads a page, and how it is asked for in another language.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// Who reads it.
+    pub(super) reader: Reader,
+    /// What its address asks for beside a language; none if the address can name no language.
+    query: Option<&'static str>,
+}
+
+impl Reading {
+    /// A page that a browser asks for in its language.
+    pub(super) fn by_fields(fields: &HeaderMap) -> Self {
+        Self {
+            reader: Reader::by_fields(fields),
+            query: None,
+        }
+    }
+
+    /// A page behind a link, which may name a language; `asks` is what else its query asks for, or empty.
+    pub(super) fn of_link(query: Option<&str>, asks: &'static str, fields: &HeaderMap) -> Self {
+        Self {
+            reader: Reader::of(query, fields),
+            query: Some(asks),
+        }
+    }
+
+    /// Returns what is said in the reader's language.
+    pub(super) fn texts(self) -> &'static dyn Texts {
+        texts::of(self.reader.language)
+    }
+
+    /// Returns the query that leads to what `asks` asks for, in the language that the address names.
+    pub(super) fn query(self, asks: &str) -> String {
+        query(asks, self.reader.asked.map(Language::tag))
+    }
+
+    /// Returns the query that leads to the same page in another language, if one does.
+    fn other(self, tag: &str) -> Option<String> {
+        self.query.map(|asks| query(asks, Some(tag)))
+    }
+}
+
+fn query(asks: &str, language: Option<&str>) -> String {
+    match (asks, language) {
+        ("", None) => String::new(),
+        (asks, None) => format!("?{asks}"),
+        ("", Some(tag)) => format!("?{PARAMETER}={tag}"),
+        (asks, Some(tag)) => format!("?{asks}&{PARAMETER}={tag}"),
     }
 }
 

@@ -13,7 +13,10 @@ use runtime::Clock;
 use serde_json::json;
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
 
-use super::page::{self, Pages};
+use super::{
+    page::{self, Pages, Reading},
+    texts::Message,
+};
 
 mod cookies;
 mod kept;
@@ -183,9 +186,15 @@ impl Sessions {
     }
 
     /// Answers `GET /session/login`: leads to the issuer.
-    pub(super) async fn login(&self, query: &str, pages: &Pages, clock: &Clock) -> Response<Body> {
+    pub(super) async fn login(
+        &self,
+        headers: &HeaderMap,
+        query: &str,
+        pages: &Pages,
+        clock: &Clock,
+    ) -> Response<Body> {
         let Some(sign_in) = self.sign_in() else {
-            return no_sign_in(pages);
+            return no_sign_in(pages, headers);
         };
         match sign_in.client.begin(at(clock)).await {
             Ok((place, attempt)) => {
@@ -199,10 +208,10 @@ impl Sessions {
                 let kept = BEGUN.keep(&sealed, SIGN_IN_MAX.as_secs(), response.headers_mut());
                 match kept {
                     Ok(()) => response,
-                    Err(error) => failed(pages, &error),
+                    Err(error) => failed(pages, headers, &error),
                 }
             }
-            Err(error) => failed(pages, &error),
+            Err(error) => failed(pages, headers, &error),
         }
     }
 
@@ -215,7 +224,7 @@ impl Sessions {
         clock: &Clock,
     ) -> Response<Body> {
         let Some(sign_in) = self.sign_in() else {
-            return no_sign_in(pages);
+            return no_sign_in(pages, headers);
         };
         let mut response = match self.finish(sign_in, headers, query, clock).await {
             Ok((kept, return_to)) => {
@@ -227,7 +236,7 @@ impl Sessions {
                 );
                 response
             }
-            Err(error) => failed(pages, &error),
+            Err(error) => failed(pages, headers, &error),
         };
         // It is good for one answer.
         BEGUN.forget(response.headers_mut());
@@ -382,24 +391,16 @@ fn lead(place: &str) -> Response<Body> {
     response
 }
 
-fn no_sign_in(pages: &Pages) -> Response<Body> {
-    pages.message(
-        StatusCode::NOT_FOUND,
-        "Nobody signs in here",
-        "This console has no sign-in. Whoever runs it sets one up by --console-client-id.",
-        None,
-    )
+fn no_sign_in(pages: &Pages, headers: &HeaderMap) -> Response<Body> {
+    let reading = Reading::by_fields(headers);
+    pages.message(StatusCode::NOT_FOUND, reading, &Message::NoSignIn, None)
 }
 
-fn failed(pages: &Pages, error: &dyn std::error::Error) -> Response<Body> {
+fn failed(pages: &Pages, headers: &HeaderMap, error: &dyn std::error::Error) -> Response<Body> {
     tracing::warn!(%error, "a sign-in to the console came to nothing");
-    let text = format!("Go back to the console and sign in again. What happened: {error}.");
-    pages.message(
-        StatusCode::BAD_REQUEST,
-        "You are not signed in",
-        &text,
-        None,
-    )
+    let reading = Reading::by_fields(headers);
+    let message = Message::NotSignedIn(error.to_string());
+    pages.message(StatusCode::BAD_REQUEST, reading, &message, None)
 }
 
 /// Returns a name for a session that says nothing of it.

@@ -6,19 +6,19 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
-use contract::{Problem, reason};
-use minijinja::context;
-use proto::notification::v1::{
-    Category, GetUnsubscriptionRequest, UnsubscribeRequest, Unsubscription,
-};
+use contract::{Language, Problem, reason};
+use minijinja::{Value, context, value::Serde};
+use proto::notification::v1::{GetUnsubscriptionRequest, UnsubscribeRequest, Unsubscription};
 use runtime::request;
 
 use super::{
     Edge,
     limit::network,
-    page::{json, wants_json},
+    page::{Reading, json, wants_json},
+    texts::{self, Message, UnsubscribeMessage, Wish},
 };
 
 /// The longest token that is looked up.
@@ -36,6 +36,7 @@ pub(super) struct Visit {
     token: String,
     address: IpAddr,
     headers: HeaderMap,
+    reading: Reading,
     reference: contract::RequestId,
 }
 
@@ -49,13 +50,17 @@ enum Failure {
 
 impl Visit {
     /// Begins a visit by the page's address.
-    pub(super) fn new(edge: Arc<Edge>, token: &str, address: IpAddr, headers: HeaderMap) -> Self {
+    pub(super) fn new(edge: Arc<Edge>, address: IpAddr, request: &Request) -> Self {
+        let path = request.uri().path();
+        let token = path.strip_prefix("/unsubscribe/").unwrap_or_default();
+        let headers = request.headers().clone();
         let token = if token.len() <= TOKEN_MAX { token } else { "" };
         Self {
             reference: request::new_id(&edge.clock),
             edge,
             token: token.to_owned(),
             address,
+            reading: Reading::of_link(request.uri().query(), "", &headers),
             headers,
         }
     }
@@ -131,41 +136,41 @@ impl Visit {
             let state = serde_json::json!({ "unsubscribed": found.unsubscribed });
             return json(StatusCode::OK, &state);
         }
-        let about = about(found.category());
-        let values = context! { done => found.unsubscribed, address => found.address, about };
-        self.edge
-            .pages
-            .page(StatusCode::OK, "unsubscribe.html", values)
+        let wish = Wish {
+            address: &found.address,
+            category: found.category(),
+            done: found.unsubscribed,
+        };
+        let pages = &self.edge.pages;
+        let said = self.reading.texts().unsubscribe(&wish, pages.who());
+        let values = context! { done => wish.done, said => Value::from(Serde(&said)) };
+        pages.page(StatusCode::OK, self.reading, "unsubscribe.html", values)
     }
 
     fn refuse(&self, failure: &Failure) -> Response<Body> {
-        let (status, code, title, text, wait) = match failure {
+        let (status, code, message, wait) = match failure {
             Failure::TooMany(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                "Please wait a minute",
-                "Too many links that do not exist were opened from your network. Open your link again in a minute.",
+                UnsubscribeMessage::TooMany,
                 Some(*wait),
             ),
             Failure::NotAsked => (
                 StatusCode::BAD_REQUEST,
                 "INVALID_FIELDS",
-                "Nothing has changed",
-                "Open the link from the mail, and press the button on the page.",
+                UnsubscribeMessage::NotAsked,
                 None,
             ),
             Failure::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "TOO_LARGE",
-                "That was too much",
-                "Nothing has changed. Open the link from the mail again.",
+                UnsubscribeMessage::TooLarge,
                 None,
             ),
             Failure::Peer(problem) if problem.is(&reason::TOKEN_INVALID) => (
                 StatusCode::NOT_FOUND,
                 "TOKEN_INVALID",
-                "This link leads nowhere",
-                "It may be incomplete: some mail programs break long links. Copy the whole link from the mail.",
+                UnsubscribeMessage::Unknown,
                 None,
             ),
             Failure::Peer(problem) => {
@@ -173,19 +178,21 @@ impl Visit {
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
                     "PEER_UNAVAILABLE",
-                    "Not available right now",
-                    "Nothing may have changed. Open the link again in a minute: the page says what holds.",
+                    UnsubscribeMessage::Away,
                     Some(RETRY),
                 )
             }
         };
+        let message = Message::Unsubscribe(message);
         let mut response = if wants_json(&self.headers) {
+            let text = texts::of(Language::English).message(&message).text;
             let refusal =
                 serde_json::json!({ "error": code, "message": text, "reference": self.reference });
             json(status, &refusal)
         } else {
             let reference = status.is_server_error().then(|| self.reference.as_str());
-            self.edge.pages.message(status, title, text, reference)
+            let pages = &self.edge.pages;
+            pages.message(status, self.reading, &message, reference)
         };
         if let Some(wait) = wait {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
@@ -210,20 +217,6 @@ fn is_one_click(body: &[u8]) -> bool {
     let in_parts =
         named && lines.find(|line| line.is_empty()).is_some() && lines.next() == Some("One-Click");
     encoded || in_parts
-}
-
-fn about(category: Category) -> &'static str {
-    match category {
-        Category::Unspecified => "what happens here",
-        Category::Consent => "decisions",
-        Category::Access => "applications that are taken away",
-        Category::Denials => "tenants that deny a version",
-        Category::Acceptances => "tenants that accept a version",
-        Category::Switches => "switches of applications",
-        Category::Tests => "versions in test",
-        Category::Mails => "mails that do not arrive",
-        Category::Recovery => "restored backups",
-    }
 }
 
 #[cfg(test)]

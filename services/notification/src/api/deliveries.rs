@@ -16,7 +16,6 @@ use crate::{
         deliveries::{self, Stored, Word},
         tries::{self, Try},
     },
-    texts::Texts,
 };
 
 /// Serves `DeliveryService`.
@@ -25,8 +24,6 @@ pub(crate) struct Deliveries {
     pub(crate) db: Db,
     /// What time it is.
     pub(crate) clock: Clock,
-    /// In which words the operator is told of mails.
-    pub(crate) texts: &'static Texts,
 }
 
 #[tonic::async_trait]
@@ -100,8 +97,7 @@ impl wire::delivery_service_server::DeliveryService for Deliveries {
         v.check(!said, "diagnostic", Fault::Missing, "is needed");
         let (message_id, diagnostic) = v.all((message_id, diagnostic)).map_err(refuse)?;
         let words = Words::new(diagnostic.as_str());
-        let delivery =
-            bounce::report(&self.db, &self.clock, self.texts, &message_id, words).await?;
+        let delivery = bounce::report(&self.db, &self.clock, &message_id, words).await?;
         let tries = store::read!(self.db, |tx| tries::list(tx, delivery.id)
             .await
             .map_err(Error::from))?;

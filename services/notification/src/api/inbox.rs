@@ -3,8 +3,8 @@
 use std::{pin::Pin, time::Duration};
 
 use contract::{
-    Caller, EventId, EventName, Fault, InboxName, Page, PageSize, Problem, Revision, Violations,
-    time,
+    Caller, EventId, EventName, Fault, InboxName, Language, Page, PageSize, Problem, Revision,
+    Violations, time,
 };
 use futures::{Stream, stream};
 use proto::notification::v1 as wire;
@@ -89,7 +89,11 @@ impl wire::inbox_service_server::InboxService for Inboxes {
                 .map_err(Error::from)
         })?;
         let next_page_token = page.finish(&mut rows, Stored::key);
-        let events = rows.iter().map(|row| render_event(&inbox, row)).collect();
+        let language = Language::asked(&request.language);
+        let events = rows
+            .iter()
+            .map(|row| render_event(&inbox, row, language))
+            .collect();
         Ok(Response::new(wire::ListEventsResponse {
             events,
             next_page_token,
@@ -107,6 +111,7 @@ impl wire::inbox_service_server::InboxService for Inboxes {
                 &request.parent,
                 &request.names,
                 Mark::Read(request.read),
+                Language::asked(&request.language),
                 &caller,
             )
             .await?;
@@ -124,6 +129,7 @@ impl wire::inbox_service_server::InboxService for Inboxes {
                 &request.parent,
                 &request.names,
                 Mark::Archived(request.archived),
+                Language::asked(&request.language),
                 &caller,
             )
             .await?;
@@ -147,6 +153,7 @@ impl wire::inbox_service_server::InboxService for Inboxes {
             db: self.db.clone(),
             wakes: self.db.listen(INBOXES),
             inbox,
+            language: Language::asked(&request.language),
             position: after,
             begun: false,
         };
@@ -165,6 +172,7 @@ impl Inboxes {
         parent: &str,
         names: &[String],
         mark: Mark,
+        language: Language,
         caller: &Caller,
     ) -> Result<Vec<wire::Event>, Status> {
         let inbox = parse_inbox("parent", parent, caller).map_err(refuse)?;
@@ -191,7 +199,7 @@ impl Inboxes {
         })?;
         Ok(marked
             .iter()
-            .map(|event| render_event(&inbox, event))
+            .map(|event| render_event(&inbox, event, language))
             .collect())
     }
 }
@@ -206,11 +214,14 @@ fn asked(inbox: &InboxName, names: &[String], mark: Mark) -> Change {
             parent,
             names,
             read,
+            // How the answer reads is no part of the change.
+            language: String::new(),
         }),
         Mark::Archived(archived) => change.asked(&wire::ArchiveEventsRequest {
             parent,
             names,
             archived,
+            language: String::new(),
         }),
     }
 }
@@ -247,6 +258,7 @@ struct Watch {
     db: Db,
     wakes: Listener,
     inbox: InboxName,
+    language: Language,
     position: Option<Position>,
     begun: bool,
 }
@@ -287,7 +299,7 @@ impl Watch {
             inbox: Some(render_inbox(inbox, unread)),
             events: events
                 .iter()
-                .map(|event| render_event(inbox, event))
+                .map(|event| render_event(inbox, event, self.language))
                 .collect(),
             position: Position(position).to_string(),
         };
@@ -335,7 +347,8 @@ fn render_inbox(name: &InboxName, unread: Vec<(Tab, i64)>) -> wire::Inbox {
     }
 }
 
-fn render_event(inbox: &InboxName, event: &Stored) -> wire::Event {
+fn render_event(inbox: &InboxName, event: &Stored, language: Language) -> wire::Event {
+    let (title, said) = event.told(language);
     let about = &event.about;
     let text = |name: Option<String>| name.unwrap_or_default();
     wire::Event {
@@ -346,8 +359,8 @@ fn render_event(inbox: &InboxName, event: &Stored) -> wire::Event {
         .to_string(),
         tab: to_tab(event.tab).into(),
         kind: event.kind.clone(),
-        title: event.title.clone(),
-        text: event.text.clone(),
+        title,
+        text: said,
         time: Some(time::write(event.time)),
         read: event.read,
         archived: event.archived,

@@ -6,15 +6,10 @@ use store::Db;
 use super::*;
 use crate::{
     delivery::State,
-    look::Language,
     publish::tests::publisher,
     samples::{self, deny_offered, to_tenant},
     store::{MIGRATIONS, deliveries::Word, events},
 };
-
-fn texts() -> &'static Texts {
-    Texts::of(Language::English)
-}
 
 fn words() -> Words {
     Words::new("550 5.1.1 no such user")
@@ -45,7 +40,7 @@ store::on_both!(
         publisher.publish(&[notice]).await.unwrap();
         let mail = only(&db).await;
         let id: MessageId = mail.message_id.parse().unwrap();
-        let early = report(&db, &clock, texts(), &id, words()).await;
+        let early = report(&db, &clock, &id, words()).await;
         assert!(matches!(early, Err(Error::NotSent(_))), "{early:?}");
 
         let sent = Stored {
@@ -57,7 +52,7 @@ store::on_both!(
         };
         store::write!(db, |tx| deliveries::save(tx, &sent, &mail.progress).await).unwrap();
         for _ in 0..3 {
-            let bounced = report(&db, &clock, texts(), &id, words()).await.unwrap();
+            let bounced = report(&db, &clock, &id, words()).await.unwrap();
             assert_eq!(Word::of(&bounced.progress.state), Word::Bounced);
         }
         assert_eq!(told(&db).await, ["mail_bounced"]);
@@ -81,9 +76,7 @@ store::on_both!(
     async fn a_mail_that_is_not_ours_is_not_there(db: Db) {
         let clock = Clock::simulated(samples::now(), 5);
         let id: MessageId = "<x@y>".parse().unwrap();
-        let error = report(&db, &clock, texts(), &id, words())
-            .await
-            .unwrap_err();
+        let error = report(&db, &clock, &id, words()).await.unwrap_err();
         assert!(matches!(error, Error::NoMessage(_)), "{error:?}");
     }
 );

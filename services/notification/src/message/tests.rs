@@ -1,8 +1,8 @@
-use contract::TimedId as _;
+use contract::{Language, TimedId as _};
 
 use super::*;
 use crate::{
-    look::{Language, Logo, Look},
+    look::{Logo, Look},
     notice::Body,
     render::{Letter, Reader, Renderer},
     samples,

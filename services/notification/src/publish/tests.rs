@@ -1,3 +1,5 @@
+use contract::Language;
+
 use super::*;
 use crate::{
     delivery::State,
@@ -247,3 +249,29 @@ async fn the_operators_addresses_are_its_own_setting() {
         ["boss@example.com"]
     );
 }
+
+store::on_both!(
+    MIGRATIONS,
+    async fn mails_are_in_the_language_of_the_installation_and_events_in_every(db: Db) {
+        let (mut publisher, _) = setup(&db);
+        let look = Look {
+            language: Language::German,
+            ..Look::default()
+        };
+        let edge = "https://edge.example.com".parse().unwrap();
+        publisher.renderer = Arc::new(Renderer::new(line("Example Ops"), edge, look));
+        publisher
+            .publish(&[deny_offered("1", "CRM", to_tenant())])
+            .await
+            .unwrap();
+        let subject = &mails(&db).await[0].subject;
+        assert!(
+            subject.starts_with("„CRM“ wechselt auf Version 3"),
+            "{subject}"
+        );
+        let event = told(&db, "tenants/acme/inbox").await.remove(0);
+        let [english, german] = Language::ALL.map(|language| event.told(language).0);
+        assert_eq!(english, "“CRM” moves to version 3");
+        assert_eq!(german, "„CRM“ wechselt auf Version 3");
+    }
+);

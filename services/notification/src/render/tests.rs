@@ -1,5 +1,7 @@
 use super::*;
-use crate::look::{Language, Logo, Look, Picture};
+use contract::Language;
+
+use crate::look::{Logo, Look, Picture};
 use crate::notice::Recipient;
 use crate::samples::{
     self, TOKEN, application, contact, deny_offered, line, notice, tenant, to_tenant,
@@ -144,7 +146,7 @@ fn who_may_unsubscribe_finds_the_link_in_both_parts() {
 #[test]
 fn the_deny_mail_has_its_link_in_both_parts_and_no_other() {
     let mail = rendered(&deny_offered("1", "CRM", to_tenant())).unwrap();
-    let link = format!("https://edge.example.com:8081/consent/{TOKEN}");
+    let link = format!("https://edge.example.com:8081/consent/{TOKEN}?lang=en");
     assert_eq!(mail.text.matches("http").count(), 1);
     assert!(
         mail.text.lines().any(|text| text == link),

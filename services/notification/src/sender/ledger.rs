@@ -12,7 +12,6 @@ use crate::{
     delivery::{Answer, Claim, Happening, Jitter, Step},
     publish::tell_of_mail,
     store::{deliveries, tries},
-    texts::Texts,
 };
 
 /// What came of one attempt.
@@ -38,18 +37,15 @@ struct Entry {
 pub(crate) struct Ledger {
     db: Db,
     clock: Clock,
-    /// In which words the operator is told of mails.
-    texts: &'static Texts,
     waiting: Arc<Mutex<Vec<Entry>>>,
     pen: Arc<Pen<()>>,
 }
 
 impl Ledger {
-    pub(crate) fn new(db: Db, clock: Clock, texts: &'static Texts) -> Self {
+    pub(crate) fn new(db: Db, clock: Clock) -> Self {
         Self {
             db,
             clock,
-            texts,
             waiting: Arc::default(),
             pen: Arc::default(),
         }
@@ -137,7 +133,6 @@ impl Ledger {
         tell_of_mail(
             tx,
             &self.clock,
-            self.texts,
             *id,
             delivery.try_count,
             kind,

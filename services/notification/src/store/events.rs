@@ -1,11 +1,11 @@
 //! Events: each shows once (I9), and knows the inbox's revision at which it last changed.
 
-use contract::{EventId, InboxName, RequestId, Revision};
+use contract::{EventId, InboxName, Language, RequestId, Revision};
 use jiff::Timestamp;
 use store::{Error, Tx, on};
 
 use super::{inboxes, parsed, time};
-use crate::event::{About, Kind, Tab, Told};
+use crate::event::{About, Kind, Tab, Told, wording::Wording};
 
 /// An event that is to be shown.
 #[derive(Debug)]
@@ -39,10 +39,12 @@ pub(crate) struct Stored {
     pub(crate) kind: String,
     /// Its tab when it is not archived.
     pub(crate) tab: Tab,
-    /// One line.
+    /// One line, in English.
     pub(crate) title: String,
-    /// A few sentences.
+    /// A few sentences, in English.
     pub(crate) text: String,
+    /// What both are made from; none if it was published by a release that did not keep that.
+    pub(crate) wording: Option<Wording>,
     /// When it happened.
     pub(crate) time: Timestamp,
     /// Whether somebody has read it.
@@ -83,7 +85,7 @@ pub(crate) type Key = (i64, EventId);
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "select id, kind, tab, title, body, happened_at, is_read, is_archived, \
+            "select id, kind, tab, title, body, wording, happened_at, is_read, is_archived, \
              application, tenant, version, switch, request_id, revision from events ",
             $rest
         )
@@ -97,6 +99,7 @@ struct Row {
     tab: String,
     title: String,
     body: String,
+    wording: String,
     happened_at: i64,
     is_read: i64,
     is_archived: i64,
@@ -119,6 +122,7 @@ impl TryFrom<Row> for Stored {
                 .ok_or_else(|| Error::damaged("events", "tab", &row.tab))?,
             title: row.title,
             text: row.body,
+            wording: Wording::from_json(&row.wording),
             time: time("events", "happened_at", row.happened_at)?,
             read: row.is_read != 0,
             archived: row.is_archived != 0,
@@ -147,6 +151,15 @@ fn if_any<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 impl Stored {
+    /// Returns title and text in a language; in English where they cannot be told in it.
+    pub(crate) fn told(&self, language: Language) -> (String, String) {
+        let english = || (self.title.clone(), self.text.clone());
+        match (language, &self.wording) {
+            (Language::English, _) | (_, None) => english(),
+            (language, Some(wording)) => wording.read(language).unwrap_or_else(|_| english()),
+        }
+    }
+
     /// Returns what lists are sorted by.
     pub(crate) fn key(&self) -> Key {
         (self.time.as_microsecond(), self.id)
@@ -157,8 +170,8 @@ impl Stored {
 pub(crate) async fn publish(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
     const KNOWN: &str = "select id from events where inbox = $1 and cause = $2 and kind = $3";
     const INSERT: &str = "insert into events (id, inbox, cause, kind, tab, title, body, happened_at, is_read, is_archived, \
-        application, tenant, version, switch, request_id, revision) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $15, $15, $9, $10, $11, $12, $13, $14) \
+        application, tenant, version, switch, request_id, revision, wording) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $15, $15, $9, $10, $11, $12, $13, $14, $16) \
         on conflict (inbox, cause, kind) do nothing";
     let inbox = new.inbox.to_string();
     let known: Option<(String,)> = on!(tx, |conn| sqlx::query_as(KNOWN)
@@ -193,6 +206,7 @@ pub(crate) async fn publish(tx: &mut Tx, new: &New<'_>) -> Result<bool, Error> {
         .bind(new.request_id.map_or("", RequestId::as_str))
         .bind(revision.as_i64())
         .bind(i64::from(new.put_away))
+        .bind(new.told.wording.to_json())
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

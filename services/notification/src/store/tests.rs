@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use contract::{DeliveryId, EventId, InboxName, Revision};
+use contract::{DeliveryId, EventId, InboxName, Language, Revision};
 use jiff::SignedDuration;
 use runtime::Clock;
 use store::{Db, on};
@@ -16,7 +16,6 @@ use super::{
 use crate::{
     delivery::{Claim, Progress, State, Wait, Words},
     event::{Kind, Tab},
-    look::Language,
     samples,
     sender::Domains,
 };
@@ -43,11 +42,7 @@ async fn publish(
     cause: &str,
     tab: Tab,
 ) -> (EventId, bool) {
-    let told = samples::renderer(Language::English).tell(&samples::deny_offered(
-        "1",
-        "CRM",
-        samples::to_tenant(),
-    ));
+    let told = samples::deny_offered("1", "CRM", samples::to_tenant()).told();
     let id = clock.new_id();
     let time = clock.now();
     let new = events::New {
@@ -140,7 +135,7 @@ store::on_both!(
             .into_iter()
             .find(|notice| notice.body.kind() == Kind::SwitchSucceeded)
             .unwrap();
-        let told = samples::renderer(Language::English).tell(&notice);
+        let told = notice.told();
         let new = events::New {
             id: clock.new_id(),
             inbox: &acme(),
@@ -162,6 +157,7 @@ store::on_both!(
                 tab: Tab::Applications,
                 title: told.title,
                 text: told.text,
+                wording: Some(told.wording),
                 time: clock.now(),
                 read: false,
                 archived: false,

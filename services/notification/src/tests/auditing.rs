@@ -26,6 +26,7 @@ async fn inbox(service: &Service, log: &mut Auditor) {
         parent: ACME.to_owned(),
         names: names.clone(),
         read: true,
+        ..wire::MarkEventsRequest::default()
     };
     acme.mark_events(mark.clone()).await.unwrap();
     let marked = log.one("MarkEvents").await;
@@ -40,6 +41,7 @@ async fn inbox(service: &Service, log: &mut Auditor) {
         parent: ACME.to_owned(),
         names,
         archived: true,
+        ..wire::ArchiveEventsRequest::default()
     };
     acme.archive_events(archive).await.unwrap();
     log.one("ArchiveEvents").await;

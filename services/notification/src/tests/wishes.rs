@@ -86,6 +86,7 @@ pub(super) fn token_of(service: &Service, delivery: &wire::Delivery) -> Option<S
     let link = field.strip_suffix('>').unwrap();
     Some(
         link.strip_prefix("https://edge.example.com/unsubscribe/")
+            .and_then(|link| link.strip_suffix("?lang=en"))
             .unwrap()
             .to_owned(),
     )

@@ -1,7 +1,10 @@
 //! Sentences with places for values, and the values. A value is text, whatever is in it: in HTML it is
 //! escaped, and mail programs make no links of it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A sentence or more, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +38,13 @@ pub(crate) enum Style {
 pub(crate) struct Missing(pub(crate) Box<str>);
 
 /// What goes into texts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Values(BTreeMap<&'static str, Value>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Values(BTreeMap<Cow<'static, str>, Value>);
 
-/// What goes into a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What goes into a text. Events are kept with these: what a word means here never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Value {
     /// What somebody chose: shown such that no link is made of it. Empty is as good as none.
     Name(String),
@@ -47,29 +52,49 @@ enum Value {
     Plain(String),
     /// Whether something is so; cannot be shown.
     Flag(bool),
+    /// A time; to be shown, it must be written in some language.
+    Time(Timestamp),
 }
 
 impl Values {
     /// Adds what somebody chose.
     pub(crate) fn name(&mut self, name: &'static str, text: impl Into<String>) {
-        self.0.insert(name, Value::Name(text.into()));
+        self.0.insert(name.into(), Value::Name(text.into()));
     }
 
     /// Adds what is made of checked parts.
     pub(crate) fn plain(&mut self, name: &'static str, text: impl Into<String>) {
-        self.0.insert(name, Value::Plain(text.into()));
+        self.0.insert(name.into(), Value::Plain(text.into()));
     }
 
     /// Adds whether something is so.
     pub(crate) fn flag(&mut self, name: &'static str, is: bool) {
-        self.0.insert(name, Value::Flag(is));
+        self.0.insert(name.into(), Value::Flag(is));
+    }
+
+    /// Adds a time.
+    pub(crate) fn time(&mut self, name: &'static str, time: Timestamp) {
+        self.0.insert(name.into(), Value::Time(time));
+    }
+
+    /// Has every time written by `write`.
+    pub(super) fn times_written(
+        mut self,
+        write: impl Fn(Timestamp) -> Result<String, Missing>,
+    ) -> Result<Self, Missing> {
+        for value in self.0.values_mut() {
+            if let Value::Time(time) = value {
+                *value = Value::Plain(write(*time)?);
+            }
+        }
+        Ok(self)
     }
 
     /// Returns the text of a value.
     pub(crate) fn text(&self, name: &str) -> Result<&str, Missing> {
         match self.0.get(name) {
             Some(Value::Name(text) | Value::Plain(text)) => Ok(text),
-            Some(Value::Flag(_)) | None => Err(Missing(name.into())),
+            Some(Value::Flag(_) | Value::Time(_)) | None => Err(Missing(name.into())),
         }
     }
 
@@ -78,6 +103,7 @@ impl Values {
         match self.0.get(name) {
             Some(Value::Flag(is)) => Ok(*is),
             Some(Value::Name(text) | Value::Plain(text)) => Ok(!text.is_empty()),
+            Some(Value::Time(_)) => Ok(true),
             None => Err(Missing(name.into())),
         }
     }

@@ -264,6 +264,7 @@ impl Verb for Command {
                     parent: inbox.to_string(),
                     names: events.iter().map(|event| event.full(&inbox)).collect(),
                     read: !undo,
+                    ..MarkEventsRequest::default()
                 };
                 let answer = session
                     .ask(Notification, session.inbox().mark_events(request))
@@ -280,6 +281,7 @@ impl Verb for Command {
                     parent: inbox.to_string(),
                     names: events.iter().map(|event| event.full(&inbox)).collect(),
                     archived: !undo,
+                    ..ArchiveEventsRequest::default()
                 };
                 let answer = session
                     .ask(Notification, session.inbox().archive_events(request))
@@ -319,6 +321,7 @@ async fn watch(
         let request = WatchInboxRequest {
             name: inbox.to_string(),
             after: after.clone(),
+            ..WatchInboxRequest::default()
         };
         let opened = session
             .wait(Notification, session.inbox().watch_inbox(request))

@@ -43,6 +43,14 @@ const ALL: [Why; 36] = [
 ];
 
 async fn render(why: Why, form: Form) -> (HeaderMap, String) {
+    render_in(Language::English, why, form).await
+}
+
+async fn render_in(language: Language, why: Why, form: Form) -> (HeaderMap, String) {
+    let reader = Reader {
+        language,
+        asked: None,
+    };
     let pages = Pages::new(&"<b>the help desk</b>".parse().unwrap());
     let request_id: RequestId = "r-1".parse().unwrap();
     let refusal = Refusal {
@@ -51,6 +59,7 @@ async fn render(why: Why, form: Form) -> (HeaderMap, String) {
         request_id: &request_id,
         role: None,
         sign_in: None,
+        reader,
     };
     let response = pages.render(&refusal, form);
     assert_eq!(response.status(), why.status());
@@ -66,7 +75,8 @@ async fn every_refusal_has_its_page_its_json_and_its_line() {
         assert!(reasons.insert(why.reason()), "{} twice", why.reason());
         let (fields, page) = render(why, Form::Page).await;
         assert_eq!(fields["content-type"], "text/html; charset=utf-8");
-        assert!(page.contains(why.words().title), "{page}");
+        let said = texts::said(why, Language::English);
+        assert!(page.contains(said.title), "{page}");
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("<b>"), "{page}");
         let (fields, json) = render(why, Form::Json).await;
@@ -77,7 +87,7 @@ async fn every_refusal_has_its_page_its_json_and_its_line() {
         let (_, line) = render(why, Form::Line).await;
         assert_eq!(line.lines().count(), 1, "{line}");
         let asked = line.ends_with(" Questions? Ask <b>the help desk</b>.\n");
-        let again = line.ends_with(&format!("{}\n", why.words().detail));
+        let again = line.ends_with(&format!("{}\n", said.detail));
         assert!(asked || again, "{line}");
         assert_eq!(page.contains("<p>Questions? Ask "), asked, "{page}");
         assert_eq!(
@@ -92,6 +102,34 @@ async fn every_refusal_has_its_page_its_json_and_its_line() {
             assert!(fields.contains_key(name), "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn people_read_refusals_in_their_language_and_programs_in_english() {
+    for why in ALL {
+        let (fields, page) = render_in(Language::German, why, Form::Page).await;
+        let said = texts::said(why, Language::German);
+        assert!(page.contains(said.title), "{page}");
+        assert!(page.contains("<html lang=\"de\">"), "{page}");
+        assert_eq!(fields["content-language"], "de");
+        let vary: Vec<_> = fields.get_all("vary").iter().collect();
+        assert_eq!(vary, ["accept", "accept-language"]);
+        assert_ne!(said.title, texts::said(why, Language::English).title);
+        for form in [Form::Json, Form::Line] {
+            let (fields, english) = render(why, form).await;
+            let (_, told) = render_in(Language::German, why, form).await;
+            assert_eq!(told, english);
+            assert!(!fields.contains_key("content-language"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_denial_says_in_german_what_to_do() {
+    let why = Why::Refused(RefusalReason::Denied);
+    let (_, page) = render_in(Language::German, why, Form::Page).await;
+    let main = page.split_once("<main>").unwrap().1;
+    insta::assert_snapshot!(main.split_once("</main>").unwrap().0, @"");
 }
 
 #[tokio::test]

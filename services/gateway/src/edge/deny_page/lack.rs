@@ -1,11 +1,11 @@
-//! What a form lacked, in words for a person: nothing was decided, and the page is shown again.
+//! What a form lacked: nothing was decided, and the page is shown again and says so.
 
 use axum::http::StatusCode;
 use contract::Problem;
 
 /// What a form lacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lack {
+pub(in crate::edge) enum Lack {
     /// Nothing was chosen.
     Choice,
     /// The word was not typed, or another one was.
@@ -41,24 +41,6 @@ impl Lack {
             Self::Time | Self::FreshPage => StatusCode::CONFLICT,
         }
     }
-
-    /// Returns what the page says.
-    pub(super) fn note(self) -> &'static str {
-        match self {
-            Self::Choice => {
-                "Nothing was decided: neither of the two answers was chosen. Please choose one, type the short name, and send again."
-            }
-            Self::Word => {
-                "Nothing was decided: the short name of the application is missing, or it is another one. Please choose once more, and type the short name as the page shows it."
-            }
-            Self::Time => {
-                "Nothing was decided: the form came back faster than a person reads. Please choose once more."
-            }
-            Self::FreshPage => {
-                "Nothing was decided: this page had been open for too long, or its form had been sent before. Please look at what holds now, and choose once more."
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -79,11 +61,5 @@ mod tests {
             let problem = Problem::failed_precondition(reason.clone(), "no");
             assert_eq!(Lack::of(&problem), lack, "{reason}");
         }
-        let notes = [Lack::Choice, Lack::Word, Lack::Time, Lack::FreshPage].map(Lack::note);
-        assert!(
-            notes
-                .iter()
-                .all(|note| note.starts_with("Nothing was decided"))
-        );
     }
 }

@@ -3,50 +3,51 @@
 use axum::http::StatusCode;
 use contract::time;
 use jiff::Timestamp;
-use minijinja::{Value, context};
 use proto::provisioning::v1 as wire;
 use serde::Serialize;
+
+use crate::edge::texts::Moment;
 
 /// Gateways that are named before it is only said how many more there are.
 const GATEWAYS_NAMED_MAX: usize = 5;
 
 /// An offer as it is shown.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct OfferView {
-    pub(super) application: String,
-    pub(super) tenant: String,
+pub(in crate::edge) struct OfferView {
+    pub(in crate::edge) application: String,
+    pub(in crate::edge) tenant: String,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) source_version: String,
-    pub(super) target_version: String,
-    pub(super) kind: Kind,
-    pub(super) status: Status,
+    pub(in crate::edge) source_version: String,
+    pub(in crate::edge) target_version: String,
+    pub(in crate::edge) kind: Kind,
+    pub(in crate::edge) status: Status,
     /// Whether the tenant may decide, or decide otherwise.
-    pub(super) open_to_decisions: bool,
+    pub(in crate::edge) open_to_decisions: bool,
     /// Whether what holds is a denial.
-    pub(super) denied: bool,
+    pub(in crate::edge) denied: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    decided: Option<String>,
+    pub(in crate::edge) decided: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
-    gateways_refusing: usize,
-    gateways: usize,
+    pub(in crate::edge) until: Option<Moment>,
+    pub(in crate::edge) gateways_refusing: usize,
+    pub(in crate::edge) gateways: usize,
     /// Gateways that do not refuse yet: the first of them, and how many more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    gateways_outstanding: Vec<String>,
+    pub(in crate::edge) gateways_outstanding: Vec<String>,
     #[serde(skip)]
-    gateways_unnamed: usize,
+    pub(in crate::edge) gateways_unnamed: usize,
     /// What a person types to decide; programs are not told.
     #[serde(skip)]
-    typed_word: String,
+    pub(in crate::edge) typed_word: String,
     /// How many people the tenant has; 0 if nobody has said.
     #[serde(skip)]
-    users: i64,
+    pub(in crate::edge) users: i64,
 }
 
 /// What the tenant is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(in crate::edge) enum Kind {
     /// To accept.
     Accept,
     /// It is moved along, and may deny.
@@ -56,7 +57,7 @@ pub(super) enum Kind {
 /// Where an offer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Status {
+pub(in crate::edge) enum Status {
     /// Nobody has decided.
     Open,
     /// Users are let in.
@@ -87,18 +88,6 @@ impl Status {
         }
     }
 
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Accepted => "accepted",
-            Self::DeniedRecorded => "denied_recorded",
-            Self::DeniedTakingEffect => "denied_taking_effect",
-            Self::DeniedInForce => "denied_in_force",
-            Self::Expired => "expired",
-            Self::Void => "void",
-        }
-    }
-
     fn denied(self) -> bool {
         match self {
             Self::DeniedRecorded | Self::DeniedTakingEffect | Self::DeniedInForce => true,
@@ -126,8 +115,8 @@ impl OfferView {
             status,
             open_to_decisions: works && !matches!(status, Status::Expired | Status::Void),
             denied: status.denied(),
-            decided: offer.decision_time.and_then(time::read).map(for_people),
-            until: until.map(for_people),
+            decided: offer.decision_time.and_then(time::read).map(Moment),
+            until: until.map(Moment),
             gateways_refusing: gateways.saturating_sub(offer.outstanding_gateways.len()),
             gateways,
             gateways_outstanding: offer
@@ -145,30 +134,6 @@ impl OfferView {
         })
     }
 
-    /// Returns it for templates.
-    pub(super) fn value(&self) -> Value {
-        context! {
-            application => self.application.as_str(),
-            tenant => self.tenant.as_str(),
-            source_version => self.source_version.as_str(),
-            target_version => self.target_version.as_str(),
-            kind => match self.kind {
-                Kind::Accept => "accept",
-                Kind::Deny => "deny",
-            },
-            status => self.status.as_str(),
-            denied => self.denied,
-            decided => self.decided.as_deref().unwrap_or_default(),
-            until => self.until.as_deref().unwrap_or_default(),
-            gateways_refusing => self.gateways_refusing,
-            gateways => self.gateways,
-            gateways_outstanding => self.gateways_outstanding.clone(),
-            gateways_unnamed => self.gateways_unnamed,
-            typed_word => self.typed_word.as_str(),
-            users => self.users,
-        }
-    }
-
     /// Returns what a GET answers with.
     pub(super) fn http_status(&self) -> StatusCode {
         match self.status {
@@ -180,9 +145,4 @@ impl OfferView {
             | Status::DeniedInForce => StatusCode::OK,
         }
     }
-}
-
-/// The reader's time zone is not known, so it is said which one this is.
-pub(super) fn for_people(time: Timestamp) -> String {
-    time.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }

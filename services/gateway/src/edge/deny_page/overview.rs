@@ -7,18 +7,21 @@ use axum::{
     body::{Body, Bytes},
     http::{Response, StatusCode, header},
 };
-use contract::time;
-use minijinja::{Value, context};
+use contract::{Language, time};
+use minijinja::{Value, context, value::Serde};
 use proto::provisioning::v1 as wire;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     Failure, Visit,
     form::{self, FormError, from_another_site},
     lack::Lack,
-    offer::for_people,
+    lacking,
 };
-use crate::edge::page::{json, wants_json};
+use crate::edge::{
+    page::{json, wants_json},
+    texts::{self, Moment},
+};
 
 /// The query that asks for this page.
 pub(in crate::edge) const QUERY: &str = "all";
@@ -27,30 +30,77 @@ const FIELD_MAX: usize = 500;
 const TYPED_CHARS_MAX: usize = 100;
 
 /// Everything that a tenant has agreed to.
-#[derive(Debug, Clone, Serialize)]
-struct OverviewView {
-    tenant: String,
-    entries: Vec<EntryView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+#[derive(Debug, Clone)]
+pub(in crate::edge) struct OverviewView {
+    pub(in crate::edge) tenant: String,
+    pub(in crate::edge) entries: Vec<EntryView>,
+    pub(in crate::edge) until: Option<Moment>,
 }
 
 /// One version of one application.
-#[derive(Debug, Clone, Serialize)]
-struct EntryView {
+#[derive(Debug, Clone)]
+pub(in crate::edge) struct EntryView {
     provisioning: String,
-    application: String,
-    version: String,
-    state: &'static str,
-    in_use: bool,
-    rests_on: &'static str,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
+    pub(in crate::edge) application: String,
+    pub(in crate::edge) version: String,
+    pub(in crate::edge) standing: Standing,
+    pub(in crate::edge) in_use: bool,
+    /// On what the tenant's use of the version rests, if it does.
+    pub(in crate::edge) rests_on: Option<Basis>,
+    pub(in crate::edge) by: Actor,
+    pub(in crate::edge) since: Option<Moment>,
     /// Whether the tenant can withdraw.
     withdrawable: bool,
-    #[serde(skip)]
     typed_word: String,
+}
+
+/// Where a tenant stands with a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::edge) enum Standing {
+    /// Nobody has answered.
+    Asked,
+    /// It has agreed, and not every gateway lets its users in yet.
+    Agreeing,
+    /// It has agreed.
+    Agreed,
+    /// It has denied, and every gateway refuses.
+    DeniedInForce,
+    /// It has denied, and not every gateway refuses yet.
+    DeniedTakingEffect,
+    /// It has denied, and that counts from the switch on.
+    DeniedRecorded,
+    /// It could not be provisioned.
+    Failed,
+    /// It has it no more.
+    TakenAway,
+    /// Nothing that is known here.
+    Unknown,
+}
+
+/// On what a tenant's use of a version rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::edge) enum Basis {
+    /// Its acceptance.
+    Accepted,
+    /// Its consent, which the operator has in writing.
+    OnRecord,
+    /// A switch that it was told of.
+    MovedWithNotice,
+    /// A switch between versions that need no notice.
+    Moved,
+}
+
+/// Who caused something, as far as a tenant is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::edge) enum Actor {
+    /// Somebody with a link of a mail; from which address, if that is known.
+    Link(Option<String>),
+    /// The tenant's administrator.
+    Tenant,
+    /// A switch.
+    Switch,
+    /// One of the operator's people.
+    Operator,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +115,9 @@ impl Visit {
     /// Shows everything that the tenant has agreed to.
     pub(in crate::edge) async fn overview(self) -> Response<Body> {
         match self.within(self.everything()).await {
-            Ok((view, form_token)) => self.render_overview(StatusCode::OK, &view, &form_token, ""),
+            Ok((view, form_token)) => {
+                self.render_overview(StatusCode::OK, &view, &form_token, None)
+            }
             Err(failure) => self.refuse(&failure),
         }
     }
@@ -113,9 +165,9 @@ impl Visit {
                 tracing::info!(?denial, reference = %self.reference, "a tenant withdrew");
                 if wants_json(&self.headers) {
                     let (view, _) = self.everything().await?;
-                    return Ok(json(StatusCode::OK, &view));
+                    return Ok(json(StatusCode::OK, &view.for_programs()));
                 }
-                Ok(self.see(&format!("?{QUERY}")))
+                Ok(self.see(QUERY))
             }
             Err(Failure::Peer(problem)) if Lack::of(&problem).is_some() => {
                 let lack = Lack::of(&problem).unwrap_or(Lack::FreshPage);
@@ -136,12 +188,8 @@ impl Visit {
             .await?;
         let view = OverviewView {
             tenant: response.tenant_display_name.clone(),
-            entries: response
-                .entries
-                .iter()
-                .map(|entry| self.entry(entry))
-                .collect(),
-            until: response.expire_time.and_then(time::read).map(for_people),
+            entries: response.entries.iter().map(EntryView::of).collect(),
+            until: response.expire_time.and_then(time::read).map(Moment),
         };
         Ok((view, response.form_token))
     }
@@ -149,10 +197,9 @@ impl Visit {
     async fn overview_again(&self, lack: Lack) -> Result<Response<Body>, Failure> {
         let (view, form_token) = self.everything().await?;
         if wants_json(&self.headers) {
-            let refusal = serde_json::json!({ "error": lack.reason(), "message": lack.note() });
-            return Ok(json(lack.status(), &refusal));
+            return Ok(lacking(lack));
         }
-        Ok(self.render_overview(lack.status(), &view, &form_token, lack.note()))
+        Ok(self.render_overview(lack.status(), &view, &form_token, Some(lack)))
     }
 
     fn render_overview(
@@ -160,85 +207,108 @@ impl Visit {
         status: StatusCode,
         view: &OverviewView,
         form_token: &str,
-        note: &str,
+        lack: Option<Lack>,
     ) -> Response<Body> {
         if wants_json(&self.headers) {
-            return json(status, view);
+            return json(status, &view.for_programs());
         }
-        let entries: Vec<Value> = view.entries.iter().map(EntryView::value).collect();
-        let withdrawable = view.entries.iter().any(|entry| entry.withdrawable);
+        let said = self.texts().overview(view, self.pages().who());
+        let entries = view.entries.iter().zip(&said.entries);
+        let withdrawable: Vec<Value> = entries
+            .filter(|(entry, _)| entry.withdrawable)
+            .map(|(entry, said)| {
+                context! {
+                    provisioning => entry.provisioning.as_str(),
+                    heading => said.heading.as_str(),
+                    typed_word => entry.typed_word.as_str(),
+                }
+            })
+            .collect();
         let values = context! {
-            tenant => view.tenant.as_str(),
-            entries,
+            said => Value::from(Serde(&said)),
             withdrawable,
-            until => view.until.as_deref().unwrap_or_default(),
             form_token,
-            note,
+            note => lack.map(|lack| self.texts().lack(lack)),
         };
-        self.pages().page(status, "overview.html", values)
+        self.pages()
+            .page(status, self.reading, "overview.html", values)
     }
+}
 
-    fn entry(&self, entry: &wire::ConsentEntry) -> EntryView {
-        use wire::ProvisioningState as State;
-        let state = match (entry.state(), entry.denial()) {
-            (State::Requested | State::PendingAcceptance, _) => "asked, not answered yet",
-            (State::Provisioning, _) => "agreed, not at every gateway yet",
-            (State::Provisioned, _) => "agreed",
-            (State::Denied, wire::OfferStatus::DeniedInForce) => "denied, in force",
-            (State::Denied, wire::OfferStatus::DeniedTakingEffect) => {
-                "denied, not at every gateway yet"
-            }
-            (State::Denied, _) => "denied, from the switch on",
-            (State::Failed, _) => "not possible",
-            (State::Deprovisioning | State::Removed, _) => "taken away",
-            (State::Unspecified, _) => "unknown",
-        };
-        let rests_on = match entry.consent_basis() {
-            wire::ConsentBasis::Unspecified => "",
-            wire::ConsentBasis::Accepted => "your acceptance",
-            wire::ConsentBasis::OnRecord => "your consent on record",
-            wire::ConsentBasis::MovedWithNotice => "a switch that you were told of",
-            wire::ConsentBasis::Moved => "a switch between versions without app credentials",
-        };
-        EntryView {
-            provisioning: entry.provisioning.clone(),
-            application: entry.application_display_name.clone(),
-            version: entry.version.clone(),
-            state,
-            in_use: entry.in_use,
-            rests_on,
-            by: who(&entry.actor),
-            since: entry.time.and_then(time::read).map(for_people),
-            withdrawable: matches!(entry.state(), State::Provisioning | State::Provisioned),
-            typed_word: entry.typed_word.clone(),
+impl OverviewView {
+    fn for_programs(&self) -> serde_json::Value {
+        let entries: Vec<_> = self.entries.iter().map(EntryView::for_programs).collect();
+        let mut told = serde_json::json!({ "tenant": self.tenant, "entries": entries });
+        if let Some(until) = self.until {
+            told["until"] = serde_json::json!(until);
         }
+        told
     }
 }
 
 impl EntryView {
-    fn value(&self) -> Value {
-        context! {
-            provisioning => self.provisioning.as_str(),
-            application => self.application.as_str(),
-            version => self.version.as_str(),
-            state => self.state,
-            in_use => self.in_use,
-            rests_on => self.rests_on,
-            by => self.by.as_str(),
-            since => self.since.as_deref().unwrap_or_default(),
-            withdrawable => self.withdrawable,
-            typed_word => self.typed_word.as_str(),
+    fn of(entry: &wire::ConsentEntry) -> Self {
+        use wire::ProvisioningState as State;
+        let standing = match (entry.state(), entry.denial()) {
+            (State::Requested | State::PendingAcceptance, _) => Standing::Asked,
+            (State::Provisioning, _) => Standing::Agreeing,
+            (State::Provisioned, _) => Standing::Agreed,
+            (State::Denied, wire::OfferStatus::DeniedInForce) => Standing::DeniedInForce,
+            (State::Denied, wire::OfferStatus::DeniedTakingEffect) => Standing::DeniedTakingEffect,
+            (State::Denied, _) => Standing::DeniedRecorded,
+            (State::Failed, _) => Standing::Failed,
+            (State::Deprovisioning | State::Removed, _) => Standing::TakenAway,
+            (State::Unspecified, _) => Standing::Unknown,
+        };
+        let rests_on = match entry.consent_basis() {
+            wire::ConsentBasis::Unspecified => None,
+            wire::ConsentBasis::Accepted => Some(Basis::Accepted),
+            wire::ConsentBasis::OnRecord => Some(Basis::OnRecord),
+            wire::ConsentBasis::MovedWithNotice => Some(Basis::MovedWithNotice),
+            wire::ConsentBasis::Moved => Some(Basis::Moved),
+        };
+        Self {
+            provisioning: entry.provisioning.clone(),
+            application: entry.application_display_name.clone(),
+            version: entry.version.clone(),
+            standing,
+            in_use: entry.in_use,
+            rests_on,
+            by: Actor::of(&entry.actor),
+            since: entry.time.and_then(time::read).map(Moment),
+            withdrawable: matches!(entry.state(), State::Provisioning | State::Provisioned),
+            typed_word: entry.typed_word.clone(),
         }
+    }
+
+    /// Programs are not told the word to type.
+    fn for_programs(&self) -> serde_json::Value {
+        let texts = texts::of(Language::English);
+        let mut told = serde_json::json!({
+            "provisioning": self.provisioning,
+            "application": self.application,
+            "version": self.version,
+            "state": texts.standing(self.standing),
+            "in_use": self.in_use,
+            "rests_on": self.rests_on.map_or("", |basis| texts.basis(basis)),
+            "by": texts.actor(&self.by),
+            "withdrawable": self.withdrawable,
+        });
+        if let Some(since) = self.since {
+            told["since"] = serde_json::json!(since);
+        }
+        told
     }
 }
 
-/// Says to the tenant who caused something. Of the operator's people it is not said who.
-fn who(actor: &str) -> String {
-    match actor.strip_prefix("consent link") {
-        Some(from) => format!("somebody with a link of our mails{from}"),
-        None if actor.starts_with("tenants/") => "your administrator".to_owned(),
-        None if actor.contains("/switches/") => "a switch of versions".to_owned(),
-        None => "us, the operator".to_owned(),
+impl Actor {
+    fn of(actor: &str) -> Self {
+        match actor.strip_prefix("consent link") {
+            Some(from) => Self::Link(from.strip_prefix(", from ").map(str::to_owned)),
+            None if actor.starts_with("tenants/") => Self::Tenant,
+            None if actor.contains("/switches/") => Self::Switch,
+            None => Self::Operator,
+        }
     }
 }
 
@@ -258,7 +328,8 @@ mod tests {
             ("people/anna", "us, the operator"),
             ("", "us, the operator"),
         ] {
-            assert_eq!(who(actor), said);
+            let texts = texts::of(Language::English);
+            assert_eq!(texts.actor(&Actor::of(actor)), said);
         }
     }
 }

@@ -78,11 +78,7 @@ impl World {
             from: self.publisher.from.address.clone(),
             gate: Arc::new(Semaphore::new(in_flight)),
             domains: Domains::new(self.to_domain.unwrap_or(in_flight)),
-            ledger: Ledger::new(
-                self.db.clone(),
-                self.clock.clone(),
-                self.publisher.renderer.texts(),
-            ),
+            ledger: Ledger::new(self.db.clone(), self.clock.clone()),
         }
     }
 

@@ -50,3 +50,24 @@ store::on_both!(
         assert_eq!(written[2].1, "sub.acme.example");
     }
 );
+
+store::on_both!(
+    MIGRATIONS,
+    async fn what_was_published_before_wordings_were_kept_reads_as_it_did(db: Db) {
+        const FORGET: &str = "update events set wording = ''";
+        let clock = clock();
+        publish(&db, &clock, &acme(), "1", Tab::Events).await;
+        let kept = list(&db, EVERYTHING).await.remove(0);
+        let english = kept.told(Language::English);
+        let german = kept.told(Language::German);
+        assert_eq!(english, (kept.title.clone(), kept.text.clone()));
+        assert!(german.0.contains("wechselt auf Version"), "{german:?}");
+        store::write!(db, |tx| on!(tx, |conn| sqlx::query(FORGET)
+            .execute(conn)
+            .await
+            .map(drop)))
+        .unwrap();
+        let old = list(&db, EVERYTHING).await.remove(0);
+        assert_eq!(old.told(Language::German), english);
+    }
+);
