@@ -173,6 +173,7 @@ fn plain(listed: &wire::ListTrafficResponse) -> Vec<(i64, u64, String, i64, i64)
         again.until_taken(3).await;
         assert_eq!(points(&world).await, 117);
         // … nor is another start of the gateway a repeat.
+        again.leave().await;
         let started = wire::Hello {
             boot: boot(2),
             ..hello("a")
@@ -190,7 +191,7 @@ fn plain(listed: &wire::ListTrafficResponse) -> Vec<(i64, u64, String, i64, i64)
     MIGRATIONS,
     async fn what_cannot_be_counted_is_dropped_and_ends_no_stream(db: TestDb) {
         let world = World::simulated(&db).await;
-        world.crm_on_one().await;
+        world.fenced_crm_on_one().await;
         let mut a = Gateway::join(&world, "a").await;
         let nobodys = wire::TrafficCount {
             application: "applications/nobody".to_owned(),
@@ -260,7 +261,7 @@ fn plain(listed: &wire::ListTrafficResponse) -> Vec<(i64, u64, String, i64, i64)
     MIGRATIONS,
     async fn where_none_is_kept_gateways_are_not_asked_for_it(db: TestDb) {
         let mut world = World::simulated(&db).await;
-        world.crm_on_one().await;
+        world.fenced_crm_on_one().await;
         let a = Gateway::join(&world, "a").await;
         assert!(a.wants_traffic);
         world.keep_traffic_hours = 0;

@@ -146,14 +146,13 @@ pub(crate) async fn forget(
         let now = clock.now();
         let before = kept_since(now, hours);
         while !stop.is_cancelled() {
-            let forgotten = ::store::write!(db, |tx| {
+            let forgotten: Result<i64, Error> = ::store::write!(db, |tx| {
                 traffic_seconds::forget(tx, before, FORGET_AT_ONCE).await
             });
             match forgotten {
                 Ok(FORGET_AT_ONCE..) => {}
                 Ok(_) => break,
                 Err(error) => {
-                    let error: Error = error;
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "what users were answered long ago cannot be forgotten right now"

@@ -276,7 +276,7 @@ impl Verb for Command {
                     catalog::history
                 )
             }
-            Self::Traffic(traffic) => traffic.run(session, screen).await,
+            Self::Traffic(traffic) => Box::pin(traffic.run(session, screen)).await,
         }
     }
 }

@@ -71,11 +71,9 @@ pub fn traffic(
         let most = most.copied().unwrap_or_default();
         paper = paper.gap();
         for line in &lines {
-            let label = format!(
-                "{:label$} ",
-                format!("{} {}", line.generation, line.version)
-            );
-            paper = paper.line([Word::from(label), good(columns(line, most))]);
+            let name = format!("{} {}", line.generation, line.version);
+            let name = Word::from(format!("{name:label$} "));
+            paper = paper.line([name, good(columns(line, most).trim_end())]);
         }
         paper = paper.line([
             dim(" ".repeat(label + 1)),
@@ -179,7 +177,6 @@ fn lines<'a>(points: &'a [TrafficPoint], chart: &Chart) -> Vec<Line<'a>> {
 
 fn row(line: &Line<'_>, chart: &Chart) -> Vec<Word> {
     let most = line.columns.iter().max().copied().unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
     let rate = most as f64 / chart.column.as_secs_f64();
     vec![
         line.generation.to_string().into(),

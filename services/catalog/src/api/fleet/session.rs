@@ -157,11 +157,12 @@ impl Session {
                         self.hear(&said);
                     }
                 }
+                picture = board.changed() => self.send_changes(picture, &BTreeSet::new()).await?,
+                // Last: what a switch waits for goes first.
                 Ok(()) = taken.changed() => {
                     let number = *taken.borrow_and_update();
                     self.send(render::traffic_taken(number)).await?;
                 }
-                picture = board.changed() => self.send_changes(picture, &BTreeSet::new()).await?,
             }
         }
     }
@@ -174,7 +175,7 @@ impl Session {
             }
             Some(Message::Beat(beat)) => self.beat(beat, said).await,
             Some(Message::Traffic(traffic)) => {
-                self.traffic(traffic);
+                self.traffic(&traffic);
                 Ok(())
             }
             Some(Message::Applied(applied)) => {
@@ -227,7 +228,7 @@ impl Session {
 
     /// Takes in what the gateway counted. Nothing of it may end the stream: what cannot be read, or is
     /// too much, is dropped.
-    fn traffic(&self, traffic: wire::Traffic) {
+    fn traffic(&self, traffic: &wire::Traffic) {
         let Some(reports) = &self.traffic else {
             tracing::debug!(gateway.name = %self.gateway, "a gateway reports traffic that is not kept");
             return;
@@ -238,7 +239,7 @@ impl Session {
             return;
         }
         let now = self.catalog.clock.now();
-        let (counts, dropped) = parse::counts(&traffic, now);
+        let (counts, dropped) = parse::counts(traffic, now);
         if dropped > 0 {
             tracing::warn!(gateway.name = %self.gateway, traffic.number, dropped, "counts of a gateway that cannot be read are dropped");
         }

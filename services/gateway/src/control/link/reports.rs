@@ -90,7 +90,7 @@ impl Reports {
                 return;
             }
             while *self.wanted.borrow() {
-                self.add(self.plane.close_second());
+                self.add(&self.plane.close_second());
                 let rest = rest_of_second(self.clock.now());
                 if retry::pause(rest, stop).await.is_err() {
                     return;
@@ -112,7 +112,7 @@ impl Reports {
         if !self.lock().reporting {
             return;
         }
-        self.add(self.plane.close_second());
+        self.add(&self.plane.close_second());
         let taken = ready.wait_for(|()| self.lock().settled());
         let settled = tokio::time::timeout(patience, taken).await;
         if settled.is_err() {
@@ -122,7 +122,7 @@ impl Reports {
         }
     }
 
-    fn add(&self, second: Second) {
+    fn add(&self, second: &Second) {
         let mut state = self.lock();
         for counts in second.counts.chunks(COUNTS_MAX) {
             state.number += 1;
@@ -324,17 +324,17 @@ mod tests {
         let (clock, reports) = reports();
         reports.begin_stream();
         reports.wanted(true);
-        reports.add(second(&reports, 1));
+        reports.add(&second(&reports, 1));
         clock.advance(Duration::from_secs(1));
-        reports.add(second(&reports, 0));
-        reports.add(second(&reports, 2));
+        reports.add(&second(&reports, 0));
+        reports.add(&second(&reports, 2));
         assert_eq!(sent(&reports), [(1, 1, 1), (2, 2, 0)]);
         assert_eq!(sent(&reports), []);
         reports.taken(1);
         clock.advance(Duration::from_secs(1));
         reports.begin_stream();
         reports.wanted(true);
-        reports.add(second(&reports, 3));
+        reports.add(&second(&reports, 3));
         assert_eq!(sent(&reports), [(2, 2, 1), (3, 3, 0)]);
         reports.taken(9);
         reports.begin_stream();
@@ -348,11 +348,11 @@ mod tests {
         let (_, reports) = reports();
         reports.begin_stream();
         reports.wanted(true);
-        reports.add(second(&reports, 2 * COUNTS_MAX + 1));
+        reports.add(&second(&reports, 2 * COUNTS_MAX + 1));
         let counts: Vec<_> = sent(&reports).iter().map(|it| it.1).collect();
         assert_eq!(counts, [COUNTS_MAX, COUNTS_MAX, 1]);
         for _ in 0..SENT_MAX {
-            reports.add(second(&reports, 1));
+            reports.add(&second(&reports, 1));
         }
         assert_eq!(sent(&reports).len(), SENT_MAX - 3);
         reports.taken(2);
@@ -364,12 +364,12 @@ mod tests {
         let (clock, reports) = reports();
         reports.begin_stream();
         reports.wanted(true);
-        reports.add(second(&reports, 1));
+        reports.add(&second(&reports, 1));
         assert_eq!(sent(&reports).len(), 1);
         clock.advance(AGE_MAX + Duration::from_secs(1));
-        reports.add(second(&reports, 1));
+        reports.add(&second(&reports, 1));
         assert_eq!(sent(&reports), [(2, 1, 0)]);
-        reports.add(second(&reports, WAITING_MAX));
+        reports.add(&second(&reports, WAITING_MAX));
         reports.begin_stream();
         reports.wanted(true);
         assert_eq!(reports.lock().counts, WAITING_MAX);
