@@ -220,7 +220,6 @@ export const applications: typeof english = {
     numbers: { number: "Bitte geben Sie eine Zahl ein.", whole: "Bitte geben Sie eine ganze Zahl ein." },
     picture: "Bild",
     pictureHint: "PNG oder SVG, höchstens 64 KiB. Freiwillig.",
-    pictureChoose: "Bild wählen",
     pictureLarge: "Dieses Bild ist größer als 64 KiB.",
     pictureKind: "Das ist weder ein PNG- noch ein SVG-Bild.",
     pictureThere: "Ein Bild",

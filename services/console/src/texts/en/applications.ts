@@ -218,7 +218,6 @@ export const applications = {
     numbers: { number: "Please give a number.", whole: "Please give a whole number." },
     picture: "Picture",
     pictureHint: "PNG or SVG, at most 64 KiB. Optional.",
-    pictureChoose: "Choose a picture",
     pictureLarge: "This picture is larger than 64 KiB.",
     pictureKind: "This is neither a PNG nor an SVG picture.",
     pictureThere: "A picture",
