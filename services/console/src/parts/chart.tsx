@@ -30,7 +30,7 @@ export function Chart({ of, title, marks, small, still = false, onStill }: Props
     <figure class={small ? "sheet sheet-padded chart chart-small" : "sheet sheet-padded chart"} aria-labelledby={id}>
       <figcaption class="section-head">
         <h3 id={id}>{title}</h3>
-        {onStill !== undefined && (
+        {onStill !== undefined && lacks === "" && (
           <button type="button" class="button button-small" aria-pressed={still} onClick={onStill}>
             {still ? t.chart.resume : t.chart.pause}
           </button>
