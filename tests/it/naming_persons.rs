@@ -42,7 +42,7 @@ async fn denied(guarded: &Guarded, olga: &Credentials) -> Result<()> {
     let tom = guarded.api(&guarded.person_for("tom", "bert").await?)?;
     let denied = decide(&tom, Decision::Deny).await?;
     ensure!(
-        denied.state_actor == "tenants/bert, by people/tom",
+        denied.state_actor == "tenants/bert (people/tom)",
         "{denied:?}"
     );
     let key = guarded.key("tenant-admin", "tenants/bert", "")?;
@@ -68,14 +68,16 @@ async fn denied(guarded: &Guarded, olga: &Credentials) -> Result<()> {
         "{own:?}"
     );
     // What is told of it must be taken by whoever tells it.
-    let told = async || {
-        let events = api.events("operator/inbox").await?;
-        Ok(format!("{events:?}"))
+    let denials = async || {
+        let mut events = api.events("operator/inbox").await?;
+        events.retain(|event| event.kind == "version_denied");
+        Ok(events)
     };
-    until("the operator to be told", told, |told| {
-        told.contains("Denied")
-    })
-    .await?;
+    let told = until("the operator to be told", denials, |told| !told.is_empty()).await?;
+    ensure!(
+        told[0].text.contains("tenants/bert (people/tom)"),
+        "{told:?}"
+    );
     Ok(())
 }
 
@@ -113,7 +115,7 @@ fn exported(guarded: &Guarded) -> Result<()> {
     ensure!(code == Some(0), "{said}");
     let (code, said) = audit(guarded, &["list", service[0], service[1]])?;
     ensure!(
-        code == Some(0) && said.contains("tenants/bert, by people/tom"),
+        code == Some(0) && said.contains("tenants/bert (people/tom)"),
         "{said}"
     );
 

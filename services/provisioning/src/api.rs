@@ -87,7 +87,7 @@ fn caller<T>(request: &Request<T>) -> Caller {
 fn on_record(caller: &Caller) -> String {
     let subject = caller.subject();
     match runtime::request::call().and_then(|call| call.person) {
-        Some(person) => format!("{subject}, by {person}"),
+        Some(person) => format!("{subject} ({person})"),
         None => subject,
     }
 }

@@ -82,7 +82,7 @@ fn who(entry: &AuditEntry) -> Word {
     match entry.role() {
         Role::Anyone => format!("{} (by link)", entry.actor).into(),
         _ if entry.person.is_empty() => entry.actor.as_str().into(),
-        _ => format!("{}, by {}", entry.actor, entry.person).into(),
+        _ => format!("{} ({})", entry.actor, entry.person).into(),
     }
 }
 
@@ -195,16 +195,13 @@ mod tests {
     fn a_tenants_administrator_is_named_with_the_person() {
         let by_token = denied();
         for text in [entry(&by_token, &view()), entries(&[by_token], &view())] {
-            assert!(
-                plain(&text).contains("tenants/bert, by people/tom"),
-                "{text}"
-            );
+            assert!(plain(&text).contains("tenants/bert (people/tom)"), "{text}");
         }
         let by_key = AuditEntry {
             person: String::new(),
             ..denied()
         };
-        assert!(!plain(&entry(&by_key, &view())).contains(", by"));
+        assert!(!plain(&entry(&by_key, &view())).contains("("));
         let by_link = AuditEntry {
             role: Role::Anyone.into(),
             ..by_key
