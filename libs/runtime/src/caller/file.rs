@@ -128,9 +128,9 @@ impl KeyFile {
     /// Holds the file to what is allowed where other machines can call: refuses a development key.
     /// A changed file that has one is not taken from now on.
     pub(super) fn serve_others(&self) -> Result<(), String> {
-        without_development(&self.current())?;
+        // First, so that what is read from now on is held to it.
         self.reachable.store(true, Ordering::Relaxed);
-        Ok(())
+        without_development(&self.current())
     }
 
     /// Looks at the file now and then until the stop, so that those who wait for changes hear of them.
@@ -145,10 +145,13 @@ impl KeyFile {
         self.changes.subscribe()
     }
 
-    /// Returns what the file says now of a key that it had, if it still has it.
+    /// Returns what the file says now of a key that it had, if it still has it and it has not expired.
     pub(super) fn again(&self, entry: &Entry) -> Option<Entry> {
+        let now = self.clock.now();
         let entries = self.current();
-        let mut same = entries.iter().filter(|known| known.sha256 == entry.sha256);
+        let mut same = entries.iter().filter(|known| {
+            known.sha256 == entry.sha256 && known.expires.is_none_or(|end| now < end)
+        });
         // The last one counts, as it does for calls.
         same.next_back().cloned()
     }
