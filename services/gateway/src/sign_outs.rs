@@ -69,7 +69,7 @@ impl SignOuts {
     pub(crate) fn open(path: &Path, reach: Reach, now: Timestamp) -> io::Result<Self> {
         let mut state = State::default();
         state.recall(journal::read(path)?, now);
-        let journal = Journal::write(path, state.endings())?;
+        let journal = Journal::write(path, &state.endings())?;
         Ok(Self::new(state, Some(journal), reach))
     }
 
@@ -146,7 +146,11 @@ impl SignOuts {
         let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
         match taken {
             state::Taken::New(endings) => journal.add(endings, || self.lock().endings()),
-            state::Taken::Over => journal.rewrite(self.lock().endings()),
+            state::Taken::Over => {
+                // Not under the state's lock: users' requests wait for that.
+                let all = self.lock().endings();
+                journal.rewrite(&all)
+            }
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Ending>> {
 
 impl Journal {
     /// Writes a file anew.
-    pub(super) fn write(path: &Path, endings: Vec<Ending>) -> io::Result<Self> {
+    pub(super) fn write(path: &Path, endings: &[Ending]) -> io::Result<Self> {
         let mut journal = Self {
             path: path.to_owned(),
             lines: 0,
@@ -50,10 +50,10 @@ impl Journal {
     }
 
     /// Writes it anew: a moment has either the old or the new.
-    pub(super) fn rewrite(&mut self, endings: Vec<Ending>) -> io::Result<()> {
+    pub(super) fn rewrite(&mut self, endings: &[Ending]) -> io::Result<()> {
         let beside = self.path.with_extension("new");
         let mut file = private(OpenOptions::new().truncate(true)).open(&beside)?;
-        file.write_all(lines(&endings).as_bytes())?;
+        file.write_all(lines(endings).as_bytes())?;
         file.sync_all()?;
         fs::rename(beside, &self.path)?;
         self.lines = endings.len();
@@ -73,7 +73,7 @@ impl Journal {
         if self.lines > SPARE_LINES {
             let all = all();
             if self.lines > SPARE_LINES + 2 * all.len() {
-                return self.rewrite(all);
+                return self.rewrite(&all);
             }
         }
         let mut file = private(OpenOptions::new().append(true)).open(&self.path)?;
@@ -103,8 +103,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sign-outs");
         let mark = Mark::all(&Seal::for_tests(), "test", &["a"])[0];
-        let mut journal = Journal::write(&path, Vec::new()).unwrap();
-        let last = 2 * SPARE_LINES as i64;
+        let mut journal = Journal::write(&path, &[]).unwrap();
+        let last = 2 * i64::try_from(SPARE_LINES).unwrap();
         for at in 0..=last {
             let new = Ending { mark, at };
             journal.add(&[new], || vec![new]).unwrap();
@@ -121,7 +121,7 @@ mod tests {
         assert!(read(&path).unwrap().is_empty());
         let mark = Mark::all(&Seal::for_tests(), "test", &["a"])[0];
         let one = Ending { mark, at: 7 };
-        Journal::write(&path, vec![one]).unwrap();
+        Journal::write(&path, &[one]).unwrap();
         let mut half = fs::read_to_string(&path).unwrap();
         half.push_str("{\"mark\":\"");
         fs::write(&path, half).unwrap();

@@ -20,12 +20,10 @@ impl Scene {
     async fn until_kept(&self, count: usize) {
         until("the catalog has taken it", async || {
             let kept = self.world.catalog.sign_outs.kept();
-            if kept.len() == count {
-                Ok(())
-            } else {
-                Err(kept)
+            match kept.len() == count {
+                true => Ok(()),
+                false => Err(format!("{kept:?}")),
             }
-            .map_err(|kept| format!("{kept:?}"))
         })
         .await;
     }
