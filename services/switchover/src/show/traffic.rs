@@ -53,7 +53,7 @@ pub fn traffic(
     let lines = lines(&answer.points, &chart);
     let title = format!("{application}: what users were answered");
     let shown = duration(between(asked.start, asked.end));
-    let column = format!("{shown}, a column is {}", duration(chart.column));
+    let column = format!("in {shown}, a column is {}", duration(chart.column));
     let mut paper = Paper::new(view).line([strong(title), dim(column)]);
     let rows = lines.iter().map(|line| row(line, &chart)).collect();
     let titles = [
