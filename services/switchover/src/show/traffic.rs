@@ -53,7 +53,7 @@ pub fn traffic(
     let lines = lines(&answer.points, &chart);
     let title = format!("{application}: what users were answered");
     let shown = duration(between(asked.start, asked.end));
-    let column = format!("{shown}, a column is {}", duration(chart.column));
+    let column = format!("in {shown}, a column is {}", duration(chart.column));
     let mut paper = Paper::new(view).line([strong(title), dim(column)]);
     let rows = lines.iter().map(|line| row(line, &chart)).collect();
     let titles = [
@@ -89,11 +89,12 @@ pub fn traffic(
     let complete = instant(answer.complete_time);
     let open = complete.filter(|until| between(*until, asked.end) > Duration::from_secs(10));
     if let Some(until) = open {
-        let note = format!(
-            "Figures after {} may grow: a gateway is not heard (switchover gateways list).",
-            local(until, view)
-        );
-        paper = paper.gap().line([dim(note)]);
+        let until = local(until, view);
+        let note = format!("Figures after {until} may grow: a gateway is not heard.");
+        paper = paper
+            .gap()
+            .line([dim(note)])
+            .next("switchover gateways list");
     }
     paper.finish()
 }
@@ -260,7 +261,11 @@ mod tests {
             width: Some(40),
             ..view()
         };
-        let shown = plain(&traffic("shop", &answer(points), &asked(3600, 5), &narrow));
+        let answer = ListTrafficResponse {
+            complete_time: at(3_598_000),
+            ..answer(points)
+        };
+        let shown = plain(&traffic("shop", &answer, &asked(3600, 5), &narrow));
         assert!(
             shown.lines().all(|line| line.chars().count() <= 60),
             "{shown}"
