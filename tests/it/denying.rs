@@ -93,6 +93,7 @@ async fn across_restarts(world: &mut World) -> Result<()> {
     let look = || ask(world, 0, "bert");
     refused(&until("the gateway to answer", look, |_| true).await?)?;
     served(world, 0, "anna", "2.0").await?;
+    refused_in_german(world, "bert").await?;
     for part in [Part::Catalog, Part::Provisioning] {
         world.restart(part).await?;
     }
@@ -102,8 +103,15 @@ async fn across_restarts(world: &mut World) -> Result<()> {
 
 /// The tenant changes its mind on the same page and is let in at once, everywhere.
 async fn taken_back(world: &World) -> Result<()> {
-    let page = decide(&link(world, 2).await?, Choice::Accept).await?;
+    let link = link(world, 2).await?;
+    ensure!(link.ends_with("?lang=en"), "the mail's language: {link}");
+    let page = decide(&link.replace("?lang=en", "?lang=de"), Choice::Accept).await?;
     ensure!(page.status == StatusCode::OK, "{page:?}");
+    ensure!(
+        page.text().contains("Sie haben Version 2.0 von"),
+        "{}",
+        page.text()
+    );
     for gateway in 0..2 {
         served(world, gateway, "bert", "2.0").await?;
     }
@@ -142,6 +150,28 @@ async fn served(world: &World, gateway: usize, tenant: &str, version: &str) -> R
     until(&what, || ask(world, gateway, tenant), is_served)
         .await
         .map(drop)
+}
+
+/// A user who reads German is refused in German.
+async fn refused_in_german(world: &World, tenant: &str) -> Result<()> {
+    let doors = world.doors();
+    let door = doors.first().context("a gateway")?;
+    let host = world.user_host(tenant, "shop");
+    let fields = [
+        ("host", host.as_str()),
+        ("accept", "text/html"),
+        ("accept-language", "de-AT,de;q=0.9,en;q=0.5"),
+    ];
+    let page = get(&format!("http://{}/", door.address), &fields).await?;
+    ensure!(page.status == StatusCode::FORBIDDEN, "{page:?}");
+    ensure!(page.header("content-language") == "de", "{page:?}");
+    ensure!(
+        page.text()
+            .contains("Ihre Organisation hat diese Version abgelehnt"),
+        "{}",
+        page.text()
+    );
+    Ok(())
 }
 
 fn refused(answer: &Answer) -> Result<()> {

@@ -235,7 +235,8 @@ async fn links(world: &World) -> Result<()> {
         })
         .await?;
     let link = mail.consent_link()?;
-    let (base, token) = link
+    let (bare, _) = link.split_once('?').context("a link with a language")?;
+    let (base, token) = bare
         .rsplit_once('/')
         .context("a token at the end of the link")?;
     let unknown = format!("{base}/{}", token.chars().rev().collect::<String>());

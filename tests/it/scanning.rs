@@ -54,10 +54,14 @@ async fn scanned(world: &mut World) -> Result<()> {
     }
     accessible(&everything).await?;
 
+    in_german(link).await?;
+
     seen_by_the_operator(world).await?;
 
-    let told = browser("person", link).await?;
+    let told = browser("person", &german(link)?).await?;
     ensure!(told["posted"] == 1, "{told}");
+    ensure!(told["heading"] == "Ihre Ablehnung ist in Kraft", "{told}");
+    let told = browser("look", link).await?;
     ensure!(told["heading"] == "Your denial is in force", "{told}");
     ensure!(status(link).await? == "denied_in_force");
     accessible(link).await
@@ -76,7 +80,7 @@ async fn fetched(link: &str) -> Result<()> {
             // The page's own address is the empty one; the others are that of the overview, and its own
             // in the other language.
             ensure!(
-                matches!(place, "" | "?all&lang=en" | "?lang=de"),
+                matches!(place, "" | "?all&amp;lang=en" | "?lang=de"),
                 "the page leads to {place:?}"
             );
         }
@@ -128,6 +132,24 @@ async fn sent_by_program(link: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same pages in German keep nobody out, and machines decide on them no more than on the others.
+async fn in_german(link: &str) -> Result<()> {
+    let german = german(link)?;
+    for place in [&german, &format!("{german}&all")] {
+        let page = get(place, &[("accept", "text/html")]).await?;
+        ensure!(page.header("content-language") == "de", "{page:?}");
+        accessible(place).await?;
+    }
+    browser("submit", &german).await?;
+    undecided(link, "submitting in German").await
+}
+
+/// Returns the link as its reader leaves it who chose German on the page.
+fn german(link: &str) -> Result<String> {
+    let (bare, _) = link.split_once('?').context("a link with a language")?;
+    Ok(format!("{bare}?lang=de"))
 }
 
 /// The operator sees who came, and that it pressed nothing.

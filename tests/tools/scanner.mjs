@@ -73,7 +73,7 @@ const visitors = {
     const word = await page.locator("#word b").innerText();
     await page.locator(`input[value=${choice}]`).click();
     await page.waitForTimeout(PATIENCE);
-    await page.getByLabel("Short name").pressSequentially(word, { delay: 30 });
+    await page.locator("#typed").pressSequentially(word, { delay: 30 });
     await sent(page, () => page.locator("button").first().click());
   },
 

@@ -25,9 +25,10 @@ const positions = new Map<string, string>();
 /** Follows the caller's inbox for as long as the console is open. */
 export function useInbox(): void {
   const name = inboxName();
+  const { language } = t;
   useStream(
-    `inbox ${name}`,
-    (signal) => inboxes.watchInbox({ name, after: positions.get(name) ?? "" }, { signal, ...ENDLESS }),
+    `inbox ${name} ${language}`,
+    (signal) => inboxes.watchInbox({ name, after: positions.get(name) ?? "", language }, { signal, ...ENDLESS }),
     ({ inbox, events, position }) => {
       if (position !== "") positions.set(name, position);
       if (inbox !== undefined) unread.set(counts(inbox));

@@ -73,10 +73,11 @@ pub struct Config {
     /// For how long what is kept.
     #[command(flatten)]
     pub keep: RetentionArgs,
-    /// Mails that are sent at the same time.
+    /// Mails that this process sends at the same time.
     #[arg(long, env = "SWITCHOVER_SENDS_IN_FLIGHT", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub sends_in_flight: u8,
-    /// Mails of those that go to one domain; fewer than in all, so that a slow one delays nobody else.
+    /// Mails of those that go to one domain; fewer than in all, so that a slow one delays nobody else. Each
+    /// process counts its own: with two of them a domain gets twice as many
     #[arg(long, env = "SWITCHOVER_SENDS_TO_DOMAIN", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub sends_to_domain: u8,
 }

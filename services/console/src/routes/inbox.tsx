@@ -34,8 +34,10 @@ const AT_ONCE_MAX = 500;
 export function InboxPage({ tab }: { readonly tab: InboxTab }) {
   const parent = inboxName();
   const [most, setMost] = useState(FIRST);
-  const { answer, fault, again } = useAsk(`${parent} ${tab.tab} ${most}`, async (signal) =>
-    inboxes.listEvents({ parent, tab: tab.tab, pageSize: most }, { signal }),
+  // Another language is another question: the services word events.
+  const { language } = t;
+  const { answer, fault, again } = useAsk(`${parent} ${tab.tab} ${most} ${language}`, async (signal) =>
+    inboxes.listEvents({ parent, tab: tab.tab, pageSize: most, language }, { signal }),
   );
   const deed = useDeed();
   const events = answer?.events;

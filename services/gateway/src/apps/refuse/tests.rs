@@ -129,7 +129,7 @@ async fn the_page_of_a_denial_says_in_german_what_to_do() {
     let why = Why::Refused(RefusalReason::Denied);
     let (_, page) = render_in(Language::German, why, Form::Page).await;
     let main = page.split_once("<main>").unwrap().1;
-    insta::assert_snapshot!(main.split_once("</main>").unwrap().0, @"");
+    insta::assert_snapshot!(main.split_once("</main>").unwrap().0);
 }
 
 #[tokio::test]

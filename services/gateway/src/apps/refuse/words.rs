@@ -23,7 +23,7 @@ pub(super) enum Ask {
 }
 
 impl Why {
-    /// Returns what is said.
+    /// Returns what programs are told.
     pub(super) fn words(self) -> Words {
         use Ask::{Again, Support};
         let words = |status, reason, ask| Words {

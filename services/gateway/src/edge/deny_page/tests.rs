@@ -16,6 +16,7 @@ use crate::{
     },
 };
 
+mod german;
 mod overview;
 
 const TOKEN: &str = "Zq3vN8yB1tKxW5rD7mHcJ2pLfS9gUaE4oQ6iTnVbYwX";

@@ -217,7 +217,7 @@ impl Texts for German {
             (
                 "Keine Mails wie diese mehr?",
                 format!(
-                    "{address} bekommt Mails über {about} von {}. Noch hat sich nichts geändert.",
+                    "{} sendet Mails über {about} an {address}. Noch hat sich nichts geändert.",
                     who.operator
                 ),
             )
@@ -355,7 +355,7 @@ fn standing(offer: &OfferView, who: &Who) -> String {
                 (named, more) => format!("Noch offen: {} und {more} weitere. ", named.join(", ")),
             };
             format!(
-                "Sie ist vermerkt und gilt bei {} von {} Gateways. {outstanding}Sie folgen von selbst.",
+                "Sie ist vermerkt und gilt bei {} von {} Gateways. {outstanding}Die übrigen folgen von selbst.",
                 offer.gateways_refusing, offer.gateways
             )
         }

@@ -118,3 +118,33 @@ async fn while_notification_is_away_the_page_says_when_to_come_again() {
     assert!(answer.body.contains("Reference: "), "{}", answer.body);
     assert!(!world.notification.is_unsubscribed(TOKEN));
 }
+
+#[tokio::test]
+async fn whoever_reads_german_reads_it_before_and_after() {
+    let world = edge().await;
+    let german = format!("{TOKEN}?lang=de");
+    let page = visit(&world, "GET", &german).await;
+    assert_eq!(page.field("Content-Language"), "de");
+    for part in [
+        "<html lang=\"de\">",
+        "Keine Mails wie diese mehr?",
+        "Noch hat sich nichts geändert.",
+        "<a href=\"?lang=en\"",
+    ] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    let fields = [("Content-Type", FORM)];
+    let path = format!("/unsubscribe/{german}");
+    let done = send(world.at().edge, "POST", &path, &fields, ONE_CLICK).await;
+    let done = done.unwrap();
+    assert_eq!(done.status, 200);
+    assert!(
+        done.body
+            .contains("bekommt keine Mails mehr über Wechsel von Anwendungen."),
+        "{}",
+        done.body
+    );
+    let wrong = visit(&world, "GET", "s1.x.y?lang=de").await;
+    assert!(wrong.body.contains("Dieser Link führt nirgendwohin"));
+    world.end().await;
+}

@@ -65,6 +65,8 @@ async fn a_tenant_reads_what_it_has_agreed_to_and_looking_changes_nothing() {
     }
     let page = visit(&world, "GET", &format!("{TOKEN}?all"), &[]).await;
     insta::assert_snapshot!("overview", seen(&page));
+    let page = visit(&world, "GET", &format!("{TOKEN}?lang=de&all"), &[]).await;
+    insta::assert_snapshot!("overview_in_german", seen(&page));
     let accept = [("Accept", "application/json")];
     let told = visit(&world, "GET", &format!("{TOKEN}?all"), &accept).await;
     assert!(
