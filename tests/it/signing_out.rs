@@ -128,7 +128,12 @@ impl User<'_> {
 
     async fn until_out(&self, browser: &mut Browser) -> Result<()> {
         let browser = tokio::sync::Mutex::new(browser);
-        let look = || async { self.is_in(&mut *browser.lock().await).await };
+        let look = || async {
+            {
+                let mut browser = browser.lock().await;
+                self.is_in(&mut browser).await
+            }
+        };
         until("the session is over", look, |is_in| !is_in).await?;
         Ok(())
     }

@@ -109,7 +109,7 @@ pub async fn measure(options: &Options, tell: &(dyn Fn(&str) + Sync)) -> Result<
     // Nobody else is to use the machine while fleets grow.
     drop(contenders);
     if !options.fleet_sizes.is_empty() {
-        figures.growth = growth::measure(options, tell).await?;
+        figures.growth = Box::pin(growth::measure(options, tell)).await?;
     }
     Ok(figures)
 }

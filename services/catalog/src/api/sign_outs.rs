@@ -29,7 +29,9 @@ impl wire::sign_out_service_server::SignOutService for SignOuts {
     ) -> Answer<wire::RecordSignOutsResponse> {
         let told = request.into_inner().sign_outs;
         let mut v = Violations::new();
-        let told = v.each("sign_outs", told, 1..=RECORDED_MAX, parse);
+        let told = v.each("sign_outs", told, 1..=RECORDED_MAX, |v, told| {
+            parse(v, &told)
+        });
         let told = v.all(told)?;
         let recorded = sign_outs::record(&self.0.db, &self.0.clock, &told).await;
         recorded.map_err(Problem::from)?;
@@ -57,7 +59,7 @@ impl wire::sign_out_service_server::SignOutService for SignOuts {
     }
 }
 
-fn parse(v: &mut Violations, told: wire::SignOut) -> Checked<SignOut> {
+fn parse(v: &mut Violations, told: &wire::SignOut) -> Checked<SignOut> {
     let mark = match Mark::try_from(&told.mark[..]) {
         Ok(mark) => Checked::right(mark),
         Err(error) => v.wrong("mark", Fault::Malformed, error),

@@ -35,6 +35,15 @@ pub(crate) struct Catalog {
     pub(crate) sign_outs: SignOuts,
 }
 
+/// What it does with what gateways count.
+#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Counting {
+    #[default]
+    Unasked,
+    Asked,
+    Taken,
+}
+
 #[derive(Default)]
 struct State {
     routes: BTreeMap<String, wire::Route>,
@@ -46,8 +55,7 @@ struct State {
     applied: Vec<wire::Applied>,
     refused: Vec<wire::Refused>,
     traffic: Vec<wire::Traffic>,
-    wants_traffic: bool,
-    takes_traffic: bool,
+    counting: Counting,
     /// Whether beats get no leases.
     no_leases: bool,
     drain: bool,
@@ -129,12 +137,12 @@ impl Catalog {
 
     /// Asks those who come from now on for what users were answered.
     pub(crate) fn want_traffic(&self) {
-        self.state().wants_traffic = true;
+        self.state().counting = Counting::Asked;
     }
 
     /// Says from now on that what was reported is kept.
     pub(crate) fn take_traffic(&self) {
-        self.state().takes_traffic = true;
+        self.state().counting = Counting::Taken;
     }
 
     /// Returns what users were answered, as it was reported, in order.
@@ -187,7 +195,7 @@ impl Catalog {
             Some(wire::follow_request::Message::Traffic(traffic)) => {
                 let number = traffic.number;
                 state.traffic.push(traffic);
-                if state.takes_traffic {
+                if state.counting == Counting::Taken {
                     let taken = wire::TrafficTaken { number };
                     let taken = wire::follow_response::Message::TrafficTaken(taken);
                     drop(stream.send(Ok(response(taken))));
@@ -225,7 +233,7 @@ impl FleetService for Catalog {
         let routes: Vec<wire::Route> = state.routes.values().cloned().collect();
         let synced = wire::follow_response::Message::Synced(wire::Synced {
             applications: state.routes.keys().cloned().collect(),
-            wants_traffic: state.wants_traffic,
+            wants_traffic: state.counting >= Counting::Asked,
         });
         let first = state
             .drain

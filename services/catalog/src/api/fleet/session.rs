@@ -245,7 +245,7 @@ impl Session {
         }
         let report = Report {
             gateway: self.gateway.clone(),
-            boot: self.boot.clone(),
+            boot: self.boot,
             number: traffic.number,
             counts,
             taken: self.taken.clone(),
