@@ -215,6 +215,9 @@ async function versions({ page, other, dialog, row, keep }, application, upstrea
   await page.keyboard.press("Enter");
   await dialog.getByText("Please type 3.0.").waitFor();
   await keep("delete");
+  // What the other one shows is older than what was saved here.
+  await other.reload();
+  await settled(other);
   await change(other, async (others) => {
     await others.getByLabel("Roles").fill("clerk = Takes orders");
     await others.getByRole("button", { name: "Save" }).click();
