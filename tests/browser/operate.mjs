@@ -67,7 +67,7 @@ async function policy({ page, other, keep }, application) {
   await save.click();
   // What the service refuses is said where it was typed, and nothing that was typed is lost.
   await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
-  await how.getByText(/^Line 2: /).waitFor();
+  await how.getByText(/^Line 3: /).waitFor();
   ensure((await how.locator("[aria-invalid]").count()) === 2, "not both fields are marked");
   ensure((await how.getByLabel("Watch for").inputValue()) === "90", "what was typed is lost");
   await keep("policy-refused", true);

@@ -5,7 +5,7 @@ import {
   type LoginPolicy,
   type LoginRule,
 } from "./generated/switchover/catalog/v1/applications_pb";
-import { linesOf } from "./lines";
+import { lineNumber, linesOf } from "./lines";
 
 /** Writes the rules of a login as they are typed: one a line, `POST,DELETE /api = editor`. */
 export function sayRules(login: LoginPolicy | undefined): string {
@@ -31,7 +31,7 @@ function sayNeeds(needs: LoginRule["needs"]): string {
 /** Reads rules as they are typed; answers with the lines that are none, counted from 1, if there are any. */
 export function readRules(text: string): { readonly login: LoginPolicy } | { readonly wrong: readonly number[] } {
   const read = linesOf(text).map(readRule);
-  const wrong = read.flatMap((rule, place) => (rule === undefined ? [place + 1] : []));
+  const wrong = read.flatMap((rule, place) => (rule === undefined ? [lineNumber(text, place)] : []));
   if (wrong.length > 0) return { wrong };
   return { login: create(LoginPolicySchema, { rules: read.filter((rule) => rule !== undefined) }) };
 }

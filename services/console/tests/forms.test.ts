@@ -133,7 +133,7 @@ describe("the rules of a login", () => {
   });
 
   test("are told by their line when they are none", () => {
-    expect(readRules("/admin\n/ok = x\n = x\nadmin = x")).toEqual({ wrong: [1, 3, 4] });
+    expect(readRules("/admin\n/ok = x\n\n = x\nadmin = x")).toEqual({ wrong: [1, 4, 5] });
   });
 });
 

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import type { Fault } from "../fault";
 import { t } from "../language";
+import { lineNumber } from "../lines";
 import { FaultNote } from "./notes";
 
 interface Base {
@@ -221,12 +222,12 @@ export function wrongWith(fault: Fault | undefined, ...fields: readonly string[]
   return found?.text;
 }
 
-/** Returns what a fault says of a list that is typed one a line, and of which line: blank ones do not count. */
-export function wrongLine(fault: Fault | undefined, list: string): string | undefined {
+/** Returns what a fault says of a list that is typed one a line, and of which line of what was typed. */
+export function wrongLine(fault: Fault | undefined, list: string, typed: string): string | undefined {
   const pattern = new RegExp(`(?:^|\\.)${list}\\[(\\d+)\\]`);
   for (const { field, text } of fault?.fields ?? []) {
     const found = pattern.exec(field);
-    if (found !== null) return `${t.act.line(Number(found[1]) + 1)}: ${text}`;
+    if (found !== null) return `${t.act.line(lineNumber(typed, Number(found[1])))}: ${text}`;
   }
   return wrongWith(fault, list);
 }

@@ -73,7 +73,9 @@ export function LoginForm({ application }: { readonly application: Application }
               disabled={locked}
               value={rules}
               onValue={(value) => draft.set({ rules: value })}
-              wrong={wrong.length > 0 ? texts.rulesWrong(list(wrong.map(String))) : wrongLine(draft.fault, "rules")}
+              wrong={
+                wrong.length > 0 ? texts.rulesWrong(list(wrong.map(String))) : wrongLine(draft.fault, "rules", rules)
+              }
             />
           )}
         </Form>

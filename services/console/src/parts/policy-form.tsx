@@ -138,7 +138,7 @@ export function PolicyForm({ application }: { readonly application: Application 
               code
               value={form.stoppers}
               onValue={(stoppers) => draft.set({ stoppers })}
-              wrong={wrongLine(draft.fault, "denials.tenants")}
+              wrong={wrongLine(draft.fault, "denials.tenants", form.stoppers)}
             />
             {text("grace", texts.seconds)}
           </Group>

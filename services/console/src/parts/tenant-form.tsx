@@ -145,7 +145,7 @@ function Facts({ title, typed, set, fault, busy, told, send, onSend, onClose, ch
           onValue={(contacts) => set({ contacts })}
           rows={3}
           code
-          wrong={wrongLine(fault, "contacts") ?? wrongWith(fault, "email")}
+          wrong={wrongLine(fault, "contacts", typed.contacts) ?? wrongWith(fault, "email")}
         />
         <Text
           label={t.tenants.people}

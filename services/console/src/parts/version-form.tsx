@@ -193,7 +193,7 @@ function Facts({ title, typed, set, fault, busy, send, onSend, onClose, told, ab
           value={typed.roles}
           onValue={(roles) => set({ roles })}
           rows={3}
-          wrong={wrongLine(fault, "roles")}
+          wrong={wrongLine(fault, "roles", typed.roles)}
         />
         <Check label={texts.needs} checked={typed.needs === YES} onValue={(on) => set({ needs: on ? YES : "" })} />
         {typed.needs === YES && (

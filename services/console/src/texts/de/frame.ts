@@ -20,7 +20,7 @@ export const frame: typeof english = {
     notices: "Benachrichtigungen",
     unread: (n) => count(n, { one: "# ungelesen", other: "# ungelesen" }),
     actAs: "Handeln als …",
-    actAsHint: "In der Entwicklung glauben die Dienste, was Sie sagen.",
+    actAsHint: "In der Entwicklung dürfen Sie sein, wer Sie wollen.",
     roles: {
       "operator-admin": "Betreiber: Verwaltung",
       "operator-viewer": "Betreiber: nur Einsicht",

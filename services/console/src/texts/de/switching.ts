@@ -159,7 +159,7 @@ export const switching: typeof english = {
   chart: {
     title: "Anfragen nach Version",
     recent: "Anfragen nach Version, letzte 15 Minuten",
-    axis: (step) => `Anfragen je Sekunde, an allen Gateways zusammen; jeder Punkt steht für ${step}.`,
+    axis: (step) => `Je Punkt ${step}; gezählt sind Anfragen je Sekunde an allen Gateways zusammen.`,
     commit: (time) => `Gewechselt ${time}`,
     hold: (time) => `Zurückgehalten ab ${time}`,
     holdFor: (time, took) => `Zurückgehalten ab ${time}, für ${took}`,

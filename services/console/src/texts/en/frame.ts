@@ -19,7 +19,7 @@ export const frame = {
     notices: "Notices",
     unread: (n: number) => count(n, { one: "# unread", other: "# unread" }),
     actAs: "Act as …",
-    actAsHint: "In development the services believe what you say.",
+    actAsHint: "In development you may be whom you choose.",
     roles: {
       "operator-admin": "Operator admin",
       "operator-viewer": "Operator viewer",
