@@ -15,7 +15,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A hundred seeds, in parts that run beside each other: more would be a third of the time of all tests.
+/// Sixty seeds, in parts that run beside each other: more would be a third of the time of all tests.
 macro_rules! whatever_breaks_every_switch_ends_and_no_answer_is_older_than_one_before {
     ($($part:ident $seeds:expr;)+) => {$(
         #[test]
@@ -26,10 +26,10 @@ macro_rules! whatever_breaks_every_switch_ends_and_no_answer_is_older_than_one_b
 }
 
 whatever_breaks_every_switch_ends_and_no_answer_is_older_than_one_before! {
-    whatever_breaks_with_the_seeds_1_to_25 1..=25;
-    whatever_breaks_with_the_seeds_26_to_50 26..=50;
-    whatever_breaks_with_the_seeds_51_to_75 51..=75;
-    whatever_breaks_with_the_seeds_76_to_100 76..=100;
+    whatever_breaks_with_the_seeds_1_to_15 1..=15;
+    whatever_breaks_with_the_seeds_16_to_30 16..=30;
+    whatever_breaks_with_the_seeds_31_to_45 31..=45;
+    whatever_breaks_with_the_seeds_46_to_60 46..=60;
 }
 
 fn prove(seeds: RangeInclusive<u64>) -> Result<()> {
