@@ -136,7 +136,19 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    pub(super) fn new() -> Result<Self> {
+    /// Starts two gateways, and the provider at which their users sign in.
+    pub(super) async fn start(database: Database) -> Result<(Self, World)> {
+        let mut setting = Self::new()?;
+        let plan = Plan {
+            environment: setting.variables(),
+            ..Plan::new(database, 2)
+        };
+        let world = World::start_as(plan).await?;
+        setting.start_provider(&world).await?;
+        Ok((setting, world))
+    }
+
+    fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         write_private(&folder.path().join("secret"), SECRET)?;
         Ok(Self {
@@ -150,7 +162,7 @@ impl Setting {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn variables(&self) -> Vec<(String, String)> {
+    fn variables(&self) -> Vec<(String, String)> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         [
             ("SWITCHOVER_LOGIN_ISSUER", self.issuer()),
@@ -163,7 +175,7 @@ impl Setting {
         .to_vec()
     }
 
-    pub(super) async fn start_provider(&mut self, world: &World) -> Result<()> {
+    async fn start_provider(&mut self, world: &World) -> Result<()> {
         let script = tools().join("sign-in-issuer.mjs");
         let arguments = vec![
             script.display().to_string(),
@@ -324,13 +336,7 @@ pub(super) async fn open_shop(world: &mut World) -> Result<[String; 2]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_sign_in_and_versions_answer_nobody_who_comes_around_the_gateways() -> Result<()> {
-    let mut setting = Setting::new()?;
-    let plan = Plan {
-        environment: setting.variables(),
-        ..Plan::new(Database::Sqlite, 2)
-    };
-    let mut world = World::start_as(plan).await?;
-    setting.start_provider(&world).await?;
+    let (setting, mut world) = Setting::start(Database::Sqlite).await?;
     match Box::pin(story(&setting, &mut world)).await {
         Ok(()) => Ok(()),
         Err(fault) => Err(world.explain(fault)),

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use tests::{
     until::until,
-    world::{Database, Part, Plan, World},
+    world::{Database, Part, World},
 };
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -23,13 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_out_holds_at_every_gateway_that_reaches_the_catalog() -> Result<()> {
-    let mut setting = Setting::new()?;
-    let plan = Plan {
-        environment: setting.variables(),
-        ..Plan::new(Database::Postgres, 2)
-    };
-    let mut world = World::start_as(plan).await?;
-    setting.start_provider(&world).await?;
+    let (setting, mut world) = Setting::start(Database::Postgres).await?;
     match Box::pin(story(&setting, &mut world)).await {
         Ok(()) => Ok(()),
         Err(fault) => Err(world.explain(fault)),

@@ -59,6 +59,31 @@ impl Told {
     }
 }
 
+/// Asks the edge.
+async fn send(
+    world: &World,
+    method: Method,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &'static [u8],
+) -> Told {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("http://{}{path}", world.at().edge));
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::from(body)).unwrap();
+    let answer = client(Version::HTTP_11).request(request).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Told {
+        status: head.status,
+        headers: head.headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
+}
+
 impl Jar {
     /// Takes what an answer has it keep or forget.
     fn take(&mut self, told: &Told) {
@@ -114,22 +139,9 @@ impl Scene {
         body: &'static [u8],
     ) -> Told {
         let cookie = jar.field();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.world.at().edge));
         let more = [("host", "consent.example"), ("cookie", &*cookie)];
-        for (name, value) in fields.iter().chain(&more) {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::from(body)).unwrap();
-        let answer = client(Version::HTTP_11).request(request).await.unwrap();
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Told {
-            status: head.status,
-            headers: head.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        let fields = [fields, &more].concat();
+        send(&self.world, method, path, &fields, body).await
     }
 
     async fn get(&self, path: &str, jar: &mut Jar) -> Told {

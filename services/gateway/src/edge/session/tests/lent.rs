@@ -5,27 +5,13 @@ use super::*;
 /// Fields of a request.
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-async fn send(world: &World, method: Method, path: &str, fields: Fields<'_>) -> Told {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("http://{}{path}", world.at().edge));
-    for (name, value) in fields {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Full::from(MESSAGE)).unwrap();
-    let answer = client(Version::HTTP_11).request(request).await.unwrap();
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Told {
-        status: head.status,
-        headers: head.headers,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    }
+async fn ask(world: &World, method: Method, path: &str, fields: Fields<'_>) -> Told {
+    send(world, method, path, fields, MESSAGE).await
 }
 
 async fn call(world: &World, fields: Fields<'_>) -> Told {
     let kind = [("content-type", "application/grpc-web+proto")];
-    send(world, Method::POST, GET_INBOX, &[&kind, fields].concat()).await
+    ask(world, Method::POST, GET_INBOX, &[&kind, fields].concat()).await
 }
 
 const OWN: (&str, &str) = ("origin", ORIGIN);
@@ -37,7 +23,7 @@ async fn the_consoles_own_page_is_the_demo_operator_or_whom_it_says() {
     let mut world = World::without_gateway().await;
     let key = world.lend().await;
     world.start_gateway().await;
-    let who = send(&world, Method::GET, "/session", &[HOST]).await;
+    let who = ask(&world, Method::GET, "/session", &[HOST]).await;
     assert!(!who.body.contains(key.expose()), "no key leaves the edge");
     let who = who.json();
     assert_eq!(
@@ -75,7 +61,7 @@ async fn the_consoles_own_page_is_the_demo_operator_or_whom_it_says() {
         "it is known who that is: {}",
         answer.body
     );
-    let left = send(&world, Method::POST, "/session/logout", &[OWN, HOST]).await;
+    let left = ask(&world, Method::POST, "/session/logout", &[OWN, HOST]).await;
     assert_eq!(left.status, 200, "{}", left.body);
     world.end().await;
 }
